@@ -1,0 +1,219 @@
+"""What a plugin author imports: the protocols of each door.
+
+A plugin is a :class:`Plugin` record, named by an entry point in the group ``annotator.plugins``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
+
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.reading import Annotation
+    from annotator.domain.review import RaterPerformance
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case, Series
+
+Progress = Callable[[float, str], None]
+"""Called with a fraction from 0 to 1 and what is being done; raises CancelledError to stop."""
+
+
+def no_progress(fraction: float, message: str) -> None:
+    """Ignore progress; for callers that show none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadSeries:
+    """A series with its voxels, ``(z, y, x)`` or ``(z, y, x, channel)``, as stored (no rescale)."""
+
+    series: Series
+    voxels: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A file that was not read, and why, in words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundSeries:
+    """A series that a scan found; nothing but headers has been read yet.
+
+    ``read`` returns the whole series; ``first_slice`` the stored voxels of slice 0, ``(y, x)`` or
+    ``(y, x, channel)``, without reading the rest. Both raise UnreadableError.
+    """
+
+    title: str
+    paths: tuple[str, ...]
+    read: Callable[[Progress], ReadSeries]
+    first_slice: Callable[[], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanResult:
+    """What a reader made of a list of files; a file in neither field was not the reader's."""
+
+    found: tuple[FoundSeries, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+class StudyReader(Protocol):
+    """Reads one family of files. Must not raise for a single bad file: it lists it as skipped."""
+
+    name: str
+
+    def scan(self, paths: Sequence[Path], progress: Progress) -> ScanResult:
+        """Group the files that are this reader's into series."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VotePatterns:
+    """The distinct ways in which raters voted, with how many voxels voted so.
+
+    Attributes
+    ----------
+    rater_ids : tuple of str
+        Columns of ``patterns``.
+    patterns : ndarray
+        Label of each rater, ``(pattern, rater)`` uint16.
+    counts : ndarray
+        Voxels with that pattern over the whole grid, ``(pattern,)`` int64; sums to all voxels.
+    labels : tuple of int
+        Every label that may occur, ascending, 0 first.
+    voxel_mm3 : float
+        Volume of one voxel.
+    """
+
+    rater_ids: tuple[str, ...]
+    patterns: NDArray[np.uint16]
+    counts: NDArray[np.int64]
+    labels: tuple[int, ...]
+    voxel_mm3: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FusedPatterns:
+    """What a fusion method makes of each pattern.
+
+    ``probability`` is ``(pattern, label)`` float64 in the order of ``VotePatterns.labels``; its rows
+    sum to 1. ``chosen`` is the fused label of each pattern, uint16; ``undecided`` marks ties.
+    """
+
+    probability: NDArray[np.float64]
+    chosen: NDArray[np.uint16]
+    undecided: NDArray[np.bool_]
+    performance: tuple[RaterPerformance, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class FusionMethod(Protocol):
+    """Fuses readings. Must be a pure function of its arguments: the same bytes every time."""
+
+    name: str
+    title: str
+    version: str
+    parameters: type[BaseModel]
+
+    def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
+        """Return probability, label and rater performance of each vote pattern."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a person should know before trusting a model."""
+
+    title: str
+    what_it_draws: str
+    works_on: str
+    limits: str
+    licence: str
+
+
+class Model(Protocol):
+    """Draws a first reading. Runs in a process of its own, never in the window's."""
+
+    name: str
+    version: str
+    card: ModelCard
+    parameters: type[BaseModel]
+
+    def refuses(self, series: Series, schema: LabelSchema) -> str | None:
+        """Say why the model does not fit this series or schema, or None where it fits."""
+        ...
+
+    def predict(
+        self,
+        voxels: NDArray[Any],
+        series: Series,
+        schema: LabelSchema,
+        parameters: BaseModel,
+        progress: Progress,
+    ) -> NDArray[np.unsignedinteger]:
+        """Return a mask ``(z, y, x)`` on the grid of the series, with values of the schema.
+
+        ``voxels`` are stored values; must not be written to.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaskForExport:
+    """One mask on its way out.
+
+    ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
+    name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept.
+    """
+
+    case: Case
+    series: Series
+    schema: LabelSchema
+    role: str
+    creator: str
+    is_automatic: bool
+    content_id: str
+    mask: NDArray[np.unsignedinteger]
+    annotation: Annotation | None = None
+    probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class MaskWriter(Protocol):
+    """Writes a mask to files and reads them back."""
+
+    name: str
+
+    def write(self, item: MaskForExport, directory: Path, stem: str) -> tuple[Path, ...]:
+        """Write the files, read each back and compare; raise IntegrityError on a difference."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plugin:
+    """Everything that one distribution adds; each entry is loaded on first use by calling it."""
+
+    name: str
+    readers: tuple[Callable[[], StudyReader], ...] = ()
+    fusion_methods: tuple[Callable[[], FusionMethod], ...] = ()
+    models: tuple[Callable[[], Model], ...] = ()
+    mask_writers: tuple[Callable[[], MaskWriter], ...] = ()
+
+
+def series_id(geometry: Geometry, voxels: NDArray[Any]) -> str:
+    """Return the identity of a series: SHA-256 over its grid and stored voxels."""
+    digest = hashlib.sha256(repr((geometry, voxels.dtype.str, voxels.shape)).encode())
+    digest.update(np.ascontiguousarray(voxels).data)
+    return digest.hexdigest()

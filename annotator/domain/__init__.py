@@ -1,0 +1,1 @@
+"""Facts of the field as frozen dataclasses; standard library only."""

@@ -1,0 +1,129 @@
+"""Fusing readings, where they disagree, and what the reviewer decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from annotator.domain.reading import Box, Diagnosis
+
+FindingKind = Literal["presence", "boundary"]
+Choice = Literal["rater", "fusion", "none", "redraw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterPerformance:
+    """What a fusion thinks of one rater on one label, against its own consensus.
+
+    ``sensitivity`` and ``specificity`` run from 0 to 1; None where undefined (label absent).
+    """
+
+    rater_id: str
+    label: int
+    sensitivity: float | None
+    specificity: float | None
+    volume_mm3: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionRecipe:
+    """Everything that a fusion depends on; running it again gives the same bytes.
+
+    ``inputs`` are annotation ids, sorted; ``parameters`` are (name, JSON value) pairs, sorted.
+    """
+
+    case_id: str
+    method: str
+    method_version: str
+    inputs: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """A recipe and what came of it; labels and probability are kept as slabs under its id.
+
+    ``warnings`` tells in words where the result should not be trusted.
+    """
+
+    fusion_id: str
+    recipe: FusionRecipe
+    performance: tuple[RaterPerformance, ...]
+    warnings: tuple[str, ...]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Somewhere to look: a connected region that raters dispute.
+
+    Attributes
+    ----------
+    region : int
+        Number of the region within the case, 1 the worst; its voxels carry it in the region map.
+    kind : {"presence", "boundary"}
+        ``presence`` where some raters drew the object and others did not at all.
+    raters_for, raters_against : tuple of str
+        Rater ids who drew, or left out, most of the region.
+    max_distance_mm : float or None
+        Largest distance between two raters' contours here; None for a presence dispute.
+    why : str
+        One sentence for the reviewer.
+    """
+
+    case_id: str
+    region: int
+    label: int
+    kind: FindingKind
+    score: float
+    size_mm3: float
+    box: Box
+    centre: tuple[int, int, int]
+    raters_for: tuple[str, ...]
+    raters_against: tuple[str, ...]
+    mean_entropy: float
+    max_distance_mm: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseScore:
+    """How much a case is disputed; cases are ranked by ``score``, hardest first."""
+
+    case_id: str
+    score: float
+    n_presence: int
+    n_boundary: int
+    disputed_mm3: float
+    mean_dice: float | None
+    diagnosis_disputed: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A reviewer's decision on one disputed region.
+
+    ``rater_id`` names whose reading holds when ``choice`` is ``rater``; ``reason`` is a code.
+    """
+
+    case_id: str
+    region: int
+    choice: Choice
+    rater_id: str | None
+    reason: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjudication:
+    """A signed-off case: the verdicts, the fusion they started from, the final diagnosis."""
+
+    adjudication_id: str
+    case_id: str
+    reviewer_id: str
+    fusion_id: str
+    verdicts: tuple[Verdict, ...]
+    diagnosis: Diagnosis
+    created_at: str

@@ -1,0 +1,1 @@
+"""Pure drawing on arrays: tools and the edits that they make."""
