@@ -1,0 +1,88 @@
+"""Our own readers, writers, fusion methods and models, through the door that everyone uses.
+
+Importing this package imports nothing heavy: each entry is loaded when it is first called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.api import Plugin
+
+if TYPE_CHECKING:
+    from annotator.api import FusionMethod, MaskWriter, Model, StudyReader
+
+
+def _dicom_reader() -> StudyReader:
+    from annotator_builtins.dicom_reader import DicomReader
+
+    return DicomReader()
+
+
+def _volume_reader() -> StudyReader:
+    from annotator_builtins.volume_reader import VolumeReader
+
+    return VolumeReader()
+
+
+def _picture_reader() -> StudyReader:
+    from annotator_builtins.picture_reader import PictureReader
+
+    return PictureReader()
+
+
+def _majority() -> FusionMethod:
+    from annotator_builtins.majority import MajorityVote
+
+    return MajorityVote()
+
+
+def _soft_vote() -> FusionMethod:
+    from annotator_builtins.soft_vote import SoftVote
+
+    return SoftVote()
+
+
+def _staple() -> FusionMethod:
+    from annotator_builtins.staple import Staple
+
+    return Staple()
+
+
+def _vessels() -> Model:
+    from annotator_builtins.vessel_model import VesselModel
+
+    return VesselModel()
+
+
+def _lungs() -> Model:
+    from annotator_builtins.lung_model import LungModel
+
+    return LungModel()
+
+
+def _body() -> Model:
+    from annotator_builtins.body_model import BodyModel
+
+    return BodyModel()
+
+
+def _nifti() -> MaskWriter:
+    from annotator_builtins.nifti_writer import NiftiWriter
+
+    return NiftiWriter()
+
+
+def _dicom_seg() -> MaskWriter:
+    from annotator_builtins.dicom_seg_writer import DicomSegWriter
+
+    return DicomSegWriter()
+
+
+plugin = Plugin(
+    name="annotator_builtins",
+    readers=(_dicom_reader, _volume_reader, _picture_reader),
+    fusion_methods=(_majority, _soft_vote, _staple),
+    models=(_vessels, _lungs, _body),
+    mask_writers=(_nifti, _dicom_seg),
+)
