@@ -1,0 +1,1 @@
+"""Fuse the Labels layers of a napari viewer with the engine of annotator."""

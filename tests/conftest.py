@@ -1,0 +1,73 @@
+"""What every test shares: a virtual display, settings of its own, no network of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+SCREEN = "1920x1080x24"
+_stop: list[Callable[[], None]] = []
+
+
+def _start_display() -> None:
+    """Start a virtual display for this process; a worker never shares one with another.
+
+    Two windows on one display without a window manager fight for the keyboard.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ and os.environ.get("DISPLAY"):
+        return
+    server = shutil.which("Xvfb")
+    if server is None:
+        return
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen(
+        [server, "-displayfd", str(write_end), "-screen", "0", SCREEN, "-nolisten", "tcp"],
+        pass_fds=(write_end,),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end) as answer:
+        number = answer.readline().strip()
+    if not number:
+        process.kill()
+        process.wait()
+        return
+    os.environ["DISPLAY"] = f":{number}"
+
+    def stop() -> None:
+        process.terminate()
+        process.wait(timeout=10)
+
+    _stop.append(stop)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a display, and directories that are not the person's own."""
+    is_controller_of_workers = bool(getattr(config.option, "numprocesses", None))
+    own = tempfile.TemporaryDirectory(prefix="annotator-tests-", ignore_cleanup_errors=True)
+    _stop.append(own.cleanup)
+    for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        directory = os.path.join(own.name, variable)
+        os.makedirs(directory)
+        os.environ[variable] = directory
+    os.environ.setdefault("NAPARI_CONFIG", os.path.join(own.name, "napari.yaml"))
+    os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+    os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
+    if not is_controller_of_workers:
+        _start_display()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take down what was started, last first."""
+    del config
+    while _stop:
+        _stop.pop()()
