@@ -1,0 +1,168 @@
+"""Files become cases: one for every series that a reader finds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.api import Skipped
+from annotator.domain.errors import AnnotatorError, CancelledError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.api import FoundSeries, Progress, ReadSeries, StudyReader
+    from annotator.domain.study import Case
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+SCAN_SHARE = 0.2
+"""Part of the progress that looking through the files takes."""
+NOT_AN_IMAGE = "not an image format this program reads"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import made: the cases, those of them that are new, and what it left out."""
+
+    cases: tuple[Case, ...]
+    new_case_ids: frozenset[str]
+    skipped: tuple[Skipped, ...]
+
+
+def import_paths(
+    store: Store,
+    registry: Registry,
+    paths: Sequence[str | Path],
+    progress: Progress,
+    *,
+    actor: str,
+) -> ImportReport:
+    """Import files and directories of mixed content; one bad series does not stop the others.
+
+    Raises AnnotatorError where a path does not exist or the project cannot be written to.
+    """
+    files, skipped = list_files(paths)
+    found, more = scan_files(registry.readers(), files, progress)
+    skipped.extend(more)
+    before = {case.case_id for case in store.cases()}
+    cases: dict[str, Case] = {}
+    for number, entry in enumerate(found):
+        start = SCAN_SHARE + (1 - SCAN_SHARE) * number / len(found)
+        share = (1 - SCAN_SHARE) / len(found)
+
+        def report(
+            fraction: float, message: str, *, start: float = start, share: float = share
+        ) -> None:
+            progress(start + share * fraction, message)
+
+        report(0.0, f"reading {entry.title}")
+        content = _read(entry, report)
+        if isinstance(content, Skipped):
+            skipped.append(content)
+            continue
+        case = _keep(store, entry, content, actor)
+        cases[case.case_id] = case
+    progress(1.0, f"{len(cases)} cases")
+    return ImportReport(
+        cases=tuple(cases.values()),
+        new_case_ids=frozenset(set(cases) - before),
+        skipped=tuple(sorted(skipped, key=lambda entry: entry.path)),
+    )
+
+
+def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
+    """Return the files behind paths, sorted, and the directories that could not be looked into.
+
+    Hidden files and directories (``.git``, ``.DS_Store``) inside a directory are passed over.
+    """
+    if not paths:
+        raise AnnotatorError("nothing to import: name at least one file or directory")
+    files: dict[Path, None] = {}
+    skipped: list[Skipped] = []
+
+    def complain(error: OSError) -> None:
+        skipped.append(Skipped(path=str(error.filename), reason=_reason(error)))
+
+    for given in paths:
+        path = Path(given).expanduser().absolute()
+        if path.is_dir():
+            for directory, names, own in os.walk(path, onerror=complain):
+                names[:] = sorted(name for name in names if not name.startswith("."))
+                for name in sorted(own):
+                    if not name.startswith("."):
+                        files[Path(directory, name)] = None
+        elif path.exists():
+            files[path] = None
+        else:
+            raise AnnotatorError(f"there is no file or directory {str(given)!r}")
+    return list(files), skipped
+
+
+def scan_files(
+    readers: Sequence[StudyReader], files: Sequence[Path], progress: Progress
+) -> tuple[list[FoundSeries], list[Skipped]]:
+    """Offer the files to each reader in turn; what one claims is not offered to the next."""
+    left = list(files)
+    found: list[FoundSeries] = []
+    skipped: list[Skipped] = []
+    failures: list[str] = []
+    for number, reader in enumerate(readers):
+
+        def report(fraction: float, message: str, *, number: int = number) -> None:
+            progress(SCAN_SHARE * (number + fraction) / len(readers), message)
+
+        report(0.0, f"looking through {len(left)} files")
+        try:
+            result = reader.scan(tuple(left), report)
+        except CancelledError:
+            raise
+        except Exception as error:  # a reader may not stop the others
+            failures.append(f"the reader {reader.name!r} failed: {_reason(error)}")
+            continue
+        found.extend(result.found)
+        skipped.extend(result.skipped)
+        claimed = {path for entry in result.found for path in entry.paths}
+        claimed.update(entry.path for entry in result.skipped)
+        left = [path for path in left if str(path) not in claimed]
+    reason = "; ".join((NOT_AN_IMAGE, *failures))
+    skipped.extend(Skipped(path=str(path), reason=reason) for path in left)
+    return found, skipped
+
+
+def _read(entry: FoundSeries, progress: Progress) -> ReadSeries | Skipped:
+    try:
+        return entry.read(progress)
+    except CancelledError:
+        raise
+    except Exception as error:  # one bad series may not stop the others
+        reason = _reason(error)
+        if len(entry.paths) > 1:
+            reason = f"{entry.title} ({len(entry.paths)} files): {reason}"
+        return Skipped(path=_common_path(entry.paths), reason=reason)
+
+
+def _keep(store: Store, entry: FoundSeries, content: ReadSeries, actor: str) -> Case:
+    try:
+        store.add_series(content.series, content.voxels, actor=actor)
+        return store.add_case(entry.title, [content.series.series_id], actor=actor)
+    except OSError as error:
+        raise AnnotatorError(
+            f"cannot keep {entry.title} in the project {store.location}: {_reason(error)}"
+        ) from error
+
+
+def _common_path(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else os.path.commonpath(paths)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, AnnotatorError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "it does not fit into memory"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return f"{type(error).__name__}: {error}"

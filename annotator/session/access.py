@@ -1,0 +1,153 @@
+"""Who may see what. The rooms get these narrow doors, and never the store itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from annotator.domain.errors import AccessDeniedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from annotator.analysis.runs import MaskRuns, SlabRuns
+    from annotator.domain.reading import Annotation, Assignment, Box, Diagnosis, Draft, Rater, Step
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case, Series
+    from annotator.store import Store
+
+
+class DraftAccess:
+    """One draft of one person, and nothing else of the store. May be called from any thread."""
+
+    __slots__ = ("__actor", "__store", "draft_id")
+
+    def __init__(self, store: Store, draft_id: int, actor: str) -> None:
+        self.__store = store
+        self.__actor = actor
+        self.draft_id = draft_id
+
+    def draft(self) -> Draft:
+        """Return the draft as it is on disk."""
+        return self.__store.draft(self.draft_id)
+
+    def mask(self) -> MaskRuns:
+        """Return the mask as it is on disk."""
+        return self.__store.draft_mask(self.draft_id)
+
+    def record_step(self, tool: str, box: Box, slabs: Mapping[int, SlabRuns | None]) -> Step:
+        """Put one edit on disk: the new content of the slabs that it changed."""
+        return self.__store.record_step(
+            self.draft_id, tool=tool, box=box, slabs=slabs, actor=self.__actor
+        )
+
+    def undo(self) -> tuple[Step, Mapping[int, SlabRuns | None]] | None:
+        """Take the last edit back; return it with the slabs' content, or None."""
+        return self.__store.undo(self.draft_id, actor=self.__actor)
+
+    def redo(self) -> tuple[Step, Mapping[int, SlabRuns | None]] | None:
+        """Do the edit again that was taken back; return it with the slabs' content, or None."""
+        return self.__store.redo(self.draft_id, actor=self.__actor)
+
+    def set_diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Put the answers of the form on disk."""
+        self.__store.set_diagnosis(self.draft_id, diagnosis, actor=self.__actor)
+
+    def start_from(self, annotation_id: str) -> None:
+        """Replace the mask by a model's; raises AccessDeniedError for a person's reading."""
+        case_id = self.draft().case_id
+        offered = {entry.annotation_id for entry, _ in model_readings(self.__store, case_id)}
+        if annotation_id not in offered:
+            raise AccessDeniedError(
+                "a reading may only start from a model's prediction on the same case; "
+                f"{annotation_id[:12]}… is none"
+            )
+        self.__store.start_draft_from(self.draft_id, annotation_id, actor=self.__actor)
+
+    def submit(self) -> Annotation:
+        """Make the draft an annotation; it cannot change afterwards."""
+        return self.__store.submit(self.draft_id, actor=self.__actor)
+
+
+class OwnWork:
+    """What one rater may see: the cases assigned to them, their own drafts, models' predictions."""
+
+    __slots__ = ("__store", "rater")
+
+    def __init__(self, store: Store, rater: Rater) -> None:
+        if rater.is_model:
+            raise AccessDeniedError(f"{rater.name} is a model; only a person has a worklist")
+        self.__store = store
+        self.rater = rater
+
+    def schema(self) -> LabelSchema:
+        """Return the project's labels and questions."""
+        return self.__store.project().schema
+
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Return own assignments in own order."""
+        own = self.__store.assignments(self.rater.rater_id)
+        return tuple(sorted(own, key=lambda entry: entry.position))
+
+    def cases(self) -> dict[str, Case]:
+        """Return own cases by id."""
+        own = {entry.case_id for entry in self.assignments()}
+        return {case.case_id: case for case in self.__store.cases() if case.case_id in own}
+
+    def case(self, case_id: str) -> Case:
+        """Return one own case; raises AccessDeniedError for any other."""
+        case = self.cases().get(case_id)
+        if case is None:
+            raise AccessDeniedError(f"case {case_id!r} is not assigned to {self.rater.name}")
+        return case
+
+    def series(self, case_id: str) -> Series:
+        """Return the facts of the series that an own case is drawn on."""
+        return self.__store.series(self.case(case_id).series_ids[0])
+
+    def voxels(self, case_id: str) -> NDArray[Any]:
+        """Return the stored voxels of an own case, ``(z, y, x[, channel])``, read-only."""
+        return self.__store.voxels(self.case(case_id).series_ids[0])
+
+    def open_draft(self, case_id: str) -> DraftAccess:
+        """Open own draft of an own case, or go on with it."""
+        self.case(case_id)
+        rater_id = self.rater.rater_id
+        draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
+        return DraftAccess(self.__store, draft.draft_id, rater_id)
+
+    def suggestions(self, case_id: str) -> tuple[tuple[str, str], ...]:
+        """Return (annotation id, model's title) of the predictions on an own case."""
+        self.case(case_id)
+        found = model_readings(self.__store, case_id)
+        return tuple((annotation.annotation_id, rater.name) for annotation, rater in found)
+
+
+def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater], ...]:
+    """Return the latest predictions on a case, each with the model that made it."""
+    models = {rater.rater_id: rater for rater in store.raters() if rater.is_model}
+    return tuple(
+        (annotation, models[annotation.rater_id])
+        for annotation in store.annotations(case_id, latest=True)
+        if annotation.rater_id in models
+    )
+
+
+def require_reviewer(rater: Rater) -> Rater:
+    """Return the rater if they may enter the reviewer's room; raises AccessDeniedError."""
+    if rater.is_model:
+        raise AccessDeniedError(f"{rater.name} is a model; only a person can review")
+    if not rater.may_review:
+        raise AccessDeniedError(f"{rater.name} may not review in this project")
+    return rater
+
+
+def withheld_cases(store: Store, rater_id: str) -> frozenset[str]:
+    """Return the cases that a reviewer may not see yet.
+
+    Whoever still has to read a case must not see how others read it.
+    """
+    return frozenset(
+        entry.case_id for entry in store.assignments(rater_id) if entry.state != "submitted"
+    )

@@ -1,0 +1,68 @@
+"""Who reads which case, in which order: balanced, random, and the same again from the seed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from annotator.domain.errors import AnnotatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.domain.reading import Assignment
+
+
+def plan_assignments(
+    case_ids: Sequence[str],
+    rater_ids: Sequence[str],
+    existing: Sequence[Assignment],
+    *,
+    n_raters: int | None,
+    seed: int,
+) -> tuple[tuple[str, str, int], ...]:
+    """Return the (case id, rater id, position) to add so that every case has its readers.
+
+    Every case gets ``n_raters`` people, or all where that is None; whoever has least to do comes
+    first. What exists stays as it is, and new cases follow behind a rater's earlier ones, so that
+    raters or cases that come later change nobody's order. Orders differ between raters and
+    depend on the seed only.
+    """
+    _check(n_raters, len(rater_ids))
+    wanted = len(rater_ids) if n_raters is None else n_raters
+    readers: dict[str, set[str]] = {case_id: set() for case_id in case_ids}
+    load = dict.fromkeys(rater_ids, 0)
+    last = dict.fromkeys(rater_ids, 0)
+    for entry in existing:
+        readers.setdefault(entry.case_id, set()).add(entry.rater_id)
+        if entry.rater_id in load:
+            load[entry.rater_id] += 1
+            last[entry.rater_id] = max(last[entry.rater_id], entry.position)
+    added: dict[str, list[str]] = {rater_id: [] for rater_id in rater_ids}
+    for case_id in sorted(case_ids, key=lambda case_id: _draw(seed, case_id)):
+        free = [rater_id for rater_id in rater_ids if rater_id not in readers[case_id]]
+        free.sort(key=lambda rater_id: (load[rater_id], _draw(seed, case_id, rater_id)))
+        for rater_id in free[: max(0, wanted - len(readers[case_id]))]:
+            added[rater_id].append(case_id)
+            load[rater_id] += 1
+    return tuple(
+        (case_id, rater_id, last[rater_id] + place)
+        for rater_id, own in added.items()
+        for place, case_id in enumerate(
+            sorted(own, key=lambda case_id: _draw(seed, rater_id, case_id)), start=1
+        )
+    )
+
+
+def _check(n_raters: int | None, n_people: int) -> None:
+    if n_people == 0:
+        raise AnnotatorError("the project has no raters yet; add some first")
+    if n_raters is not None and not 1 <= n_raters <= n_people:
+        raise AnnotatorError(
+            f"cannot give every case to {n_raters} raters: the project has {n_people}; "
+            f"choose a number from 1 to {n_people}"
+        )
+
+
+def _draw(seed: int, *names: str) -> bytes:
+    return hashlib.sha256("\0".join((str(seed), *names)).encode()).digest()

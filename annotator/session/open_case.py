@@ -1,0 +1,68 @@
+"""A case on the rater's screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from annotator.analysis.runs import mask_dtype
+from annotator.domain.errors import AnnotatorError
+from annotator.session.diagnosis import diagnosis_problems
+from annotator.session.draft import DraftSession
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Annotation
+    from annotator.domain.schema import LabelSchema
+    from annotator.session.access import OwnWork
+
+
+class OpenCase:
+    """One case with the rater's own draft on it; blinded.
+
+    Belongs to one thread, the window's; opening it may be done on a worker thread.
+    """
+
+    def __init__(self, work: OwnWork, case_id: str) -> None:
+        self._work = work
+        self.case = work.case(case_id)
+        self.series = work.series(case_id)
+        self.voxels: NDArray[Any] = work.voxels(case_id)
+        self.schema: LabelSchema = work.schema()
+        self.suggestions: tuple[tuple[str, str], ...] = work.suggestions(case_id)
+        """Predictions to start from, as (annotation id, model's title)."""
+        dtype = mask_dtype(max(self.schema.values, default=1))
+        self.drawing = DraftSession(work.open_draft(case_id), dtype)
+
+    def start_from(self, annotation_id: str) -> None:
+        """Replace the mask by a model's prediction; one undo takes it back."""
+        self.drawing.start_from(annotation_id)
+
+    def problems(self) -> tuple[str, ...]:
+        """Say what keeps the reading from being submitted; empty when nothing does."""
+        found = list(diagnosis_problems(self.schema, self.drawing.draft.diagnosis))
+        if self.drawing.last_error is not None:
+            found.append(f"the last edits are not on disk: {self.drawing.last_error}")
+        return tuple(found)
+
+    def cautions(self) -> tuple[str, ...]:
+        """Say what looks forgotten and needs an explicit yes; empty when nothing does."""
+        drawn = self.drawing.labels()
+        if not drawn:
+            return ("nothing is drawn: submit an empty reading?",)
+        return tuple(
+            f"“{label.name}” is not drawn: submit without it?"
+            for label in self.schema.labels
+            if label.required and label.value not in drawn
+        )
+
+    def submit(self) -> Annotation:
+        """Make the reading final; raises AnnotatorError with the problems where there are any."""
+        found = self.problems()
+        if found:
+            raise AnnotatorError("the reading cannot be submitted: " + "; ".join(found))
+        return self.drawing.submit()
+
+    def close(self) -> None:
+        """Write what is left and let the case go; the draft can be opened again."""
+        self.drawing.close()

@@ -1,0 +1,72 @@
+"""The rater's room: own worklist, own cases, nothing of anybody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from annotator.session.open_case import OpenCase
+
+if TYPE_CHECKING:
+    from annotator.domain.reading import AssignmentState, Rater
+    from annotator.domain.schema import LabelSchema
+    from annotator.session.access import OwnWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistEntry:
+    """One row of a rater's worklist; ``position`` counts from 1 in the rater's own order."""
+
+    case_id: str
+    title: str
+    state: AssignmentState
+    position: int
+    modality: str
+    n_slices: int
+
+
+class RaterRoom:
+    """What a rater can do. Blinded: other raters' marks, names and answers do not reach it.
+
+    The methods may be called from any thread; the open case belongs to the window's.
+    """
+
+    def __init__(self, work: OwnWork) -> None:
+        self._work = work
+        self.rater: Rater = work.rater
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Labels and questions of the project."""
+        return self._work.schema()
+
+    def worklist(self) -> tuple[WorklistEntry, ...]:
+        """Return own cases in own random order."""
+        cases = self._work.cases()
+        entries = []
+        for place, assignment in enumerate(self._work.assignments(), start=1):
+            case = cases[assignment.case_id]
+            series = self._work.series(case.case_id)
+            entries.append(
+                WorklistEntry(
+                    case_id=case.case_id,
+                    title=case.title,
+                    state=assignment.state,
+                    position=place,
+                    modality=series.modality,
+                    n_slices=series.geometry.shape[0],
+                )
+            )
+        return tuple(entries)
+
+    def next_case(self, after: str | None = None) -> str | None:
+        """Return the next case that is not submitted, after the given one and round the end."""
+        order = self._work.assignments()
+        ids = [entry.case_id for entry in order]
+        start = ids.index(after) + 1 if after in ids else 0
+        turned = order[start:] + order[:start]
+        return next((entry.case_id for entry in turned if entry.state != "submitted"), None)
+
+    def open_case(self, case_id: str) -> OpenCase:
+        """Open an own case and its draft; raises AccessDeniedError for any other case."""
+        return OpenCase(self._work, case_id)
