@@ -1,1 +1,1 @@
-"""Pure drawing on arrays: tools and the edits that they make."""
+"""Drawing tools on arrays: brush, eraser, polygon, fill; no Qt, no files."""

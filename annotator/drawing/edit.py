@@ -1,0 +1,157 @@
+"""What an edit did to a mask, recorded while it happens."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Box
+
+Mask = np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]]
+"""Label values ``(z, y, x)``, uint8 or uint16."""
+
+Point = tuple[float, float, float]
+"""Continuous array position ``(z, y, x)``; voxel centres lie at whole numbers."""
+
+_TILE = (8, 64, 64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Edit:
+    """One finished edit: the mask inside ``box`` ``(z, y, x)``, before and after.
+
+    Both arrays are copies; the box holds every changed voxel.
+    """
+
+    box: Box
+    before: Mask
+    after: Mask
+
+
+class EditRecorder:
+    """Writes into a live mask ``(z, y, x)`` and remembers what was there.
+
+    What a write is about to cover is copied in small tiles, once each, so that neither the whole
+    mask nor the growing box of a long stroke is copied on every mouse event.
+    """
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._tiles: dict[tuple[int, int, int], Mask] = {}
+        self._low: tuple[int, int, int] | None = None
+        self._high: tuple[int, int, int] = (0, 0, 0)
+
+    def paint(
+        self, origin: tuple[int, int, int], stamp: NDArray[np.bool_], value: int
+    ) -> Box | None:
+        """Set the voxels of a stamp, whose first voxel lies at ``origin``, to ``value``.
+
+        What reaches over the edge of the mask is cut off. Returns the box written to, or None
+        where nothing of the stamp lies inside.
+        """
+        low = tuple(max(0, start) for start in origin)
+        high = tuple(
+            min(size, start + length)
+            for size, start, length in zip(self._mask.shape, origin, stamp.shape, strict=True)
+        )
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            return None
+        box: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        self._remember(box)
+        inside = tuple(
+            slice(a - start, b - start) for a, b, start in zip(low, high, origin, strict=True)
+        )
+        np.copyto(self._mask[box_slices(box)], self._mask.dtype.type(value), where=stamp[inside])
+        return box
+
+    def finish(self) -> Edit | None:
+        """Return what changed since the start, or None where no voxel is another one now."""
+        changed: Box | None = None
+        for key, tile in self._tiles.items():
+            if not np.array_equal(tile, self._mask[_tile_slices(key)]):
+                changed = join_boxes(changed, _tile_box(key, tile.shape))
+        if changed is None or self._low is None:
+            return None
+        box = _common_box(changed, (self._low, self._high))
+        return Edit(box=box, before=self._before(box), after=self._mask[box_slices(box)].copy())
+
+    def revert(self) -> Box | None:
+        """Put everything back as it was; returns the box, or None where nothing was written."""
+        if self._low is None:
+            return None
+        box = (self._low, self._high)
+        self._mask[box_slices(box)] = self._before(box)
+        self._tiles.clear()
+        self._low = None
+        return box
+
+    def _remember(self, box: Box) -> None:
+        low, high = box
+        ranges = [
+            range(a // tile, -(-b // tile)) for a, b, tile in zip(low, high, _TILE, strict=True)
+        ]
+        for z, y, x in itertools.product(*ranges):
+            if (z, y, x) not in self._tiles:
+                self._tiles[z, y, x] = self._mask[_tile_slices((z, y, x))].copy()
+        joined = join_boxes(box, None if self._low is None else (self._low, self._high))
+        self._low, self._high = joined or box
+
+    def _before(self, box: Box) -> Mask:
+        before = self._mask[box_slices(box)].copy()
+        for key, tile in self._tiles.items():
+            held = _tile_box(key, tile.shape)
+            common = _common_box(held, box)
+            if all(a < b for a, b in zip(*common, strict=True)):
+                before[_inside(common, box)] = tile[_inside(common, held)]
+        return before
+
+
+def box_slices(box: Box) -> tuple[slice, slice, slice]:
+    """Return the slices that cut a half-open voxel box out of a ``(z, y, x)`` array."""
+    (z0, y0, x0), (z1, y1, x1) = box
+    return slice(z0, z1), slice(y0, y1), slice(x0, x1)
+
+
+def join_boxes(left: Box | None, right: Box | None) -> Box | None:
+    """Return the smallest box around both; None stands for no box."""
+    if left is None or right is None:
+        return left or right
+    (low_a, high_a), (low_b, high_b) = left, right
+    return (
+        (min(low_a[0], low_b[0]), min(low_a[1], low_b[1]), min(low_a[2], low_b[2])),
+        (max(high_a[0], high_b[0]), max(high_a[1], high_b[1]), max(high_a[2], high_b[2])),
+    )
+
+
+def _tile_slices(key: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+    starts = [number * size for number, size in zip(key, _TILE, strict=True)]
+    z, y, x = (slice(start, start + size) for start, size in zip(starts, _TILE, strict=True))
+    return z, y, x
+
+
+def _tile_box(key: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    z, y, x = (number * size for number, size in zip(key, _TILE, strict=True))
+    return (z, y, x), (z + shape[0], y + shape[1], x + shape[2])
+
+
+def _common_box(left: Box, right: Box) -> Box:
+    (low_a, high_a), (low_b, high_b) = left, right
+    return (
+        (max(low_a[0], low_b[0]), max(low_a[1], low_b[1]), max(low_a[2], low_b[2])),
+        (min(high_a[0], high_b[0]), min(high_a[1], high_b[1]), min(high_a[2], high_b[2])),
+    )
+
+
+def _inside(box: Box, outer: Box) -> tuple[slice, slice, slice]:
+    """Return the slices of ``box`` within an array that begins where ``outer`` does."""
+    z, y, x = (
+        slice(first - start, last - start)
+        for first, last, start in zip(*box, outer[0], strict=True)
+    )
+    return z, y, x
