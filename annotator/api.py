@@ -96,6 +96,9 @@ class VotePatterns:
         Every label that may occur, ascending, 0 first.
     voxel_mm3 : float
         Volume of one voxel.
+    n_near : int or None
+        Voxels within three voxels, along every axis, of anything that was drawn, the drawn ones
+        among them: the region that STAPLE looks at. None where the caller did not count them.
     """
 
     rater_ids: tuple[str, ...]
@@ -103,6 +106,7 @@ class VotePatterns:
     counts: NDArray[np.int64]
     labels: tuple[int, ...]
     voxel_mm3: float
+    n_near: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

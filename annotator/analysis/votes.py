@@ -1,0 +1,325 @@
+"""Distinct vote patterns of several readings, merged from their runs without touching a voxel.
+
+All voxels that every rater labelled alike share one pattern, so fusion, overlap and entropy need
+only the patterns and how many voxels show each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
+from annotator.domain.errors import AnnotatorError, GeometryMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from annotator.domain.reading import Box
+
+_KEY_BITS = 63
+_CHANGE_BITS = 30
+_CODE_LIMIT = 1 << 62
+_TABLE_LIMIT = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VoteRuns:
+    """Vote patterns of a case and the runs of voxels that show them.
+
+    Attributes
+    ----------
+    patterns : ndarray
+        Label of each rater, ``(pattern, rater)`` uint16; row 0 is background by everyone.
+    counts : ndarray
+        Voxels of each pattern, ``(pattern,)`` int64; sums to all voxels of the grid.
+    ends : ndarray
+        Run ends over the flattened ``(z, y, x)`` grid, ascending int64; the last is its size.
+    index : ndarray
+        Pattern of each run, int32; neighbours differ.
+    grid : SlabGrid
+        The grid of all readings.
+    labels : tuple of int
+        Labels that may occur, ascending, 0 first.
+    """
+
+    patterns: NDArray[np.uint16]
+    counts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    index: NDArray[np.int32]
+    grid: SlabGrid
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changes:
+    """Places where a rater's label changes, rater by rater, and which change it is.
+
+    ``what`` is ``(rater * n_labels + old) * n_labels + new``, labels by their place in the list.
+    """
+
+    position: NDArray[np.int64]
+    what: NDArray[np.int32]
+
+
+def merge_votes(masks: Sequence[MaskRuns], *, labels: Sequence[int]) -> VoteRuns:
+    """Merge the runs of one mask a rater into vote patterns.
+
+    ``labels`` names every label that may occur (0 is understood). Raises GeometryMismatchError
+    where the grids differ and AnnotatorError on a label that is not listed. The order of patterns
+    depends on the order of raters and labels only.
+    """
+    if not masks:
+        raise AnnotatorError("nothing to merge: at least one reading is needed")
+    grid = masks[0].grid
+    for mask in masks[1:]:
+        if mask.grid != grid:
+            raise GeometryMismatchError(
+                f"readings lie on different grids: {mask.grid.shape} and {grid.shape} (z, y, x)"
+            )
+    all_labels = tuple(sorted({0, *labels}))
+    n_voxels = math.prod(grid.shape)
+    bits = (len(masks) * len(all_labels) ** 2).bit_length()
+    if bits > _CHANGE_BITS or n_voxels.bit_length() + bits > _KEY_BITS:
+        raise AnnotatorError(
+            f"{len(masks)} readings with {len(all_labels)} labels on {n_voxels} voxels are too "
+            "many to merge at once; list only the labels that occur"
+        )
+    changes = _changes(masks, grid, all_labels)
+    # One sort of whole numbers orders the changes of all raters along the grid.
+    keys = changes.position << bits
+    keys |= changes.what
+    keys.sort()
+    what = keys & ((1 << bits) - 1)
+    keys >>= bits
+    is_last = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
+    index, patterns = _patterns(what, is_last, len(masks), all_labels)
+    ends = np.append(keys[is_last], n_voxels)
+    if len(ends) > 1 and ends[0] == 0:  # a change at voxel 0: the run before it is empty
+        ends, index = ends[1:], index[1:]
+    counts = np.bincount(index, weights=np.diff(ends, prepend=0), minlength=len(patterns))
+    return VoteRuns(
+        patterns=patterns,
+        counts=counts.astype(np.int64),
+        ends=ends,
+        index=index,
+        grid=grid,
+        labels=all_labels,
+    )
+
+
+def _changes(masks: Sequence[MaskRuns], grid: SlabGrid, labels: tuple[int, ...]) -> _Changes:
+    """Return all label changes, rater by rater, each rater's in ascending position."""
+    keys = [sorted(mask.slabs) for mask in masks]
+    chunks = [mask.slabs[slab] for mask, own in zip(masks, keys, strict=True) for slab in own]
+    n_labels = len(labels)
+    if not chunks:
+        return _Changes(np.empty(0, np.int64), np.empty(0, np.int32))
+    slab = np.array([slab for own in keys for slab in own], np.int64)
+    rater = np.repeat(np.arange(len(masks), dtype=np.int32), [len(own) for own in keys])
+    base = rater * np.int32(n_labels**2)
+    number = _label_numbers(chunks, labels)
+    lengths = np.array([len(chunk.ends) for chunk in chunks])
+    last = np.cumsum(lengths) - 1
+    first = last - lengths + 1
+    begin = _offsets(grid)[slab]
+
+    # Inside a slab every run but the first is a change; where slabs meet, it has to be looked at.
+    position = np.repeat(begin, lengths - 1)
+    position += np.concatenate([chunk.ends[:-1] for chunk in chunks])
+    is_inner = np.ones(len(number) - 1, np.bool_)
+    is_inner[last[:-1]] = False
+    what = number[:-1] * np.int32(n_labels) + number[1:]
+    what = what[is_inner] + np.repeat(base, lengths - 1)
+
+    follows = np.append(False, (slab[1:] == slab[:-1] + 1) & (rater[1:] == rater[:-1]))
+    before = np.where(follows, number[last[np.arange(len(last)) - 1]], 0)
+    opens = before != number[first]
+    closes = np.append(~follows[1:], np.True_) & (number[last] != 0) & (slab != grid.n_slabs - 1)
+    after = begin + np.array([chunk.ends[-1] for chunk in chunks], np.int64)
+    return _Changes(
+        np.concatenate([position, begin[opens], after[closes]]),
+        np.concatenate(
+            [
+                what,
+                (base + before * n_labels + number[first])[opens].astype(np.int32),
+                (base + number[last] * n_labels)[closes].astype(np.int32),
+            ]
+        ),
+    )
+
+
+def _label_numbers(chunks: list[SlabRuns], labels: tuple[int, ...]) -> NDArray[np.int32]:
+    """Return the place in ``labels`` of every run's label."""
+    values = np.concatenate([chunk.labels for chunk in chunks])
+    table = np.full(1 << 16, -1, np.int32)
+    table[list(labels)] = np.arange(len(labels))
+    numbers: NDArray[np.int32] = table[values]
+    if numbers.min() < 0:
+        unknown = [int(value) for value in np.unique(values[numbers < 0])]
+        raise AnnotatorError(
+            f"readings hold the labels {unknown}, which are not among {list(labels)}; "
+            "add them to the label schema or remap the masks"
+        )
+    return numbers
+
+
+def _offsets(grid: SlabGrid) -> NDArray[np.int64]:
+    """Return the position of each slab's first voxel in the flattened grid, ``(slab,)``."""
+    z, band = np.divmod(np.arange(grid.n_slabs, dtype=np.int64), grid.bands)
+    return np.asarray((z * grid.shape[1] + band * grid.band_rows) * grid.shape[2])
+
+
+def _patterns(
+    what: NDArray[np.int64],
+    is_last: NDArray[np.bool_],
+    n_raters: int,
+    labels: tuple[int, ...],
+) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+    """Return the pattern of each run, the first one before any change, and the patterns.
+
+    A pattern is a number whose digits are the raters' labels; where that would overflow, the
+    raters are taken in groups and the groups' numbers are combined.
+    """
+    base = len(labels)
+    per_group = 1
+    while per_group < n_raters and base ** (per_group + 1) <= _CODE_LIMIT:
+        per_group += 1
+    rater, change = np.divmod(np.arange(n_raters * base * base), base * base)
+    delta = change % base - change // base
+    index = np.zeros(int(is_last.sum()) + 1, np.int32)
+    digits = np.zeros((1, 0), np.int64)
+    for first in range(0, n_raters, per_group):
+        raters = np.arange(first, min(first + per_group, n_raters))
+        weight = np.zeros(n_raters, np.int64)
+        weight[raters] = np.int64(base) ** np.arange(len(raters), dtype=np.int64)
+        code = np.zeros(len(index), np.int64)
+        np.compress(is_last, np.cumsum((delta * weight[rater])[what]), out=code[1:])
+        numbers, values = _compact(code)
+        own = values[:, None] // weight[raters] % base
+        if first == 0:
+            index, digits = numbers, own
+            continue
+        index, pairs = _compact(index.astype(np.int64) * len(values) + numbers)
+        left, right = np.divmod(pairs, len(values))
+        digits = np.concatenate([digits[left], own[right]], axis=1)
+    return index, np.array(labels, np.uint16)[digits]
+
+
+def _compact(codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return each code's place among the distinct codes, and those, ascending."""
+    largest = int(codes.max())
+    if largest >= _TABLE_LIMIT:
+        values, numbers = np.unique(codes, return_inverse=True)
+        return numbers.astype(np.int32), values
+    seen = np.zeros(largest + 1, np.bool_)
+    seen[codes] = True
+    return (np.cumsum(seen, dtype=np.int32) - np.int32(1))[codes], np.flatnonzero(seen)
+
+
+def spread(votes: VoteRuns, values: NDArray[np.integer[Any]]) -> MaskRuns:
+    """Return a mask in which each voxel has its pattern's value, ``(pattern,)`` up to 65535."""
+    grid = votes.grid
+    labels = np.asarray(values).astype(np.uint16)[votes.index]
+    keeps = np.append(labels[1:] != labels[:-1], np.True_)
+    ends, labels = votes.ends[keeps], labels[keeps]
+    starts = _offsets(grid)
+    stops = np.append(starts[1:], votes.ends[-1])
+    low = np.searchsorted(ends, starts, side="right")
+    high = np.searchsorted(ends, stops, side="left") + 1
+    slabs: dict[int, SlabRuns] = {}
+    for slab in np.flatnonzero((high - low > 1) | (labels[low] != 0)).tolist():
+        own = slice(low[slab], high[slab])
+        inside = np.minimum(ends[own], stops[slab]) - starts[slab]
+        slabs[slab] = SlabRuns(inside.astype(np.uint32), labels[own].copy())
+    return MaskRuns(grid, slabs)
+
+
+def to_dense(
+    votes: VoteRuns, values: NDArray[Any], dtype: DTypeLike, box: Box | None = None
+) -> NDArray[Any]:
+    """Return the ``(z, y, x)`` array in which each voxel has its pattern's value, ``(pattern,)``.
+
+    Only the half-open ``box`` is returned where one is given.
+    """
+    shape = votes.grid.shape
+    (z0, y0, x0), (z1, y1, x1) = box or ((0, 0, 0), shape)
+    plane = shape[1] * shape[2]
+    per_run = np.asarray(values).astype(dtype)[votes.index]
+    if box is None:
+        return np.repeat(per_run, np.diff(votes.ends, prepend=0)).reshape(shape)
+    dense = np.empty((z1 - z0, y1 - y0, x1 - x0), dtype)
+    for z in range(z0, z1):
+        start, stop = z * plane + y0 * shape[2], z * plane + y1 * shape[2]
+        low = np.searchsorted(votes.ends, start, side="right")
+        high = np.searchsorted(votes.ends, stop, side="left") + 1
+        inside = np.minimum(votes.ends[low:high], stop)
+        lengths = np.diff(inside, prepend=start)
+        rows = np.repeat(per_run[low:high], lengths).reshape(y1 - y0, shape[2])
+        dense[z - z0] = rows[:, x0:x1]
+    return dense
+
+
+def bounding_box(votes: VoteRuns, chosen: NDArray[np.bool_]) -> Box | None:
+    """Return the box around all voxels of the chosen patterns, ``(pattern,)`` bool."""
+    is_chosen = np.asarray(chosen)[votes.index]
+    if not is_chosen.any():
+        return None
+    _, rows, columns = votes.grid.shape
+    first = np.append(0, votes.ends[:-1])[is_chosen]
+    last = votes.ends[is_chosen] - 1
+    row_first, row_last = first // columns, last // columns
+    slice_first, slice_last = row_first // rows, row_last // rows
+    low, high = [int(slice_first[0]), 0, 0], [int(slice_last[-1]), rows - 1, columns - 1]
+    if (slice_first == slice_last).all():
+        low[1], high[1] = int((row_first % rows).min()), int((row_last % rows).max())
+    if (row_first == row_last).all():
+        low[2], high[2] = int((first % columns).min()), int((last % columns).max())
+    return (low[0], low[1], low[2]), (high[0] + 1, high[1] + 1, high[2] + 1)
+
+
+def profile(votes: VoteRuns, chosen: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
+    """Count the voxels of the chosen patterns in each slice along an axis of ``(z, y, x)``."""
+    found = np.zeros(votes.grid.shape[axis], np.int64)
+    box = bounding_box(votes, chosen)
+    if box is not None:
+        inside = to_dense(votes, chosen, np.bool_, box)
+        others = tuple(other for other in range(3) if other != axis)
+        found[box[0][axis] : box[1][axis]] = inside.sum(axis=others)
+    return found
+
+
+def count_near(votes: VoteRuns, margin: int = 3) -> int:
+    """Count the voxels within ``margin`` voxels, along every axis, of anything that was drawn.
+
+    ``margin`` is 7 at most. The drawn voxels themselves count.
+    """
+    drawn = (votes.patterns != 0).any(axis=1)
+    box = bounding_box(votes, drawn)
+    if box is None:
+        return 0
+    low = [max(0, edge - margin) for edge in box[0]]
+    high = [min(size, edge + margin) for size, edge in zip(votes.grid.shape, box[1], strict=True)]
+    around: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    # Eight voxels a byte: everything after this line touches an eighth of the memory.
+    bits = np.packbits(to_dense(votes, drawn, np.bool_, around), axis=2)
+    grown = bits.copy()
+    for step in range(1, margin + 1):
+        grown |= (bits >> step) | (bits << step)
+        grown[..., 1:] |= bits[..., :-1] << (8 - step)
+        grown[..., :-1] |= bits[..., 1:] >> (8 - step)
+    spare = 8 * bits.shape[2] - (high[2] - low[2])
+    grown[..., -1] &= (0xFF << spare) & 0xFF
+    for axis in (1, 0):
+        along = np.moveaxis(grown, axis, 0)
+        before = along.copy()
+        for step in range(1, margin + 1):
+            along[step:] |= before[:-step]
+            along[:-step] |= before[step:]
+    return int(np.bitwise_count(grown).sum(dtype=np.int64))
