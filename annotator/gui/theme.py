@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtGui import QColor, QFont, QPalette
@@ -200,4 +200,7 @@ def apply(app: QApplication, name: ThemeName, scale: float) -> None:
     app.setStyleSheet(style_sheet(name, scale))
 
 
-TOKEN_NAMES = tuple(entry.name for entry in fields(Tokens))
+def tokens_of(colors: QPalette) -> Tokens:
+    """Return the tokens of the theme that a palette belongs to."""
+    window = colors.color(QPalette.ColorRole.Window).name()
+    return TOKENS["dark" if _luminance(window) < 0.2 else "light"]
