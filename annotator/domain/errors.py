@@ -52,3 +52,7 @@ class AccessDeniedError(AnnotatorError):
 
 class CancelledError(AnnotatorError):
     """A job stopped because it was asked to."""
+
+
+class UnsuitableError(AnnotatorError):
+    """Something that a format or a method cannot hold; the others are not affected."""
