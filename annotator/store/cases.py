@@ -1,0 +1,98 @@
+"""Cases: what a rater reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.study import Case
+from annotator.store import series
+from annotator.store.facts import digest
+from annotator.store.tables import case_series, cases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from annotator.store.database import Change
+
+_ID_LETTERS = 12
+
+
+def add(change: Change, title: str, series_ids: Sequence[str]) -> Case:
+    """Add a case, or return the one that already has these series."""
+    if not series_ids:
+        raise AnnotatorError(f"case {title!r} has no series; a case needs at least one")
+    for series_id in series_ids:
+        series.read(change.connection, series_id)
+    case_id = digest(list(series_ids))[:_ID_LETTERS]
+    known = every(change.connection)
+    for case in known:
+        if case.case_id == case_id:
+            return case
+    case = Case(
+        case_id=case_id,
+        title=_unique(title.strip() or "Untitled", {case.title for case in known}),
+        series_ids=tuple(series_ids),
+    )
+    change.connection.execute(
+        insert(cases).values(case_id=case_id, title=case.title, created_at=change.now)
+    )
+    change.connection.execute(
+        insert(case_series),
+        [
+            {"case_id": case_id, "position": position, "series_id": series_id}
+            for position, series_id in enumerate(series_ids)
+        ],
+    )
+    change.log("add case", case_id=case_id, title=case.title, series_ids=list(series_ids))
+    return case
+
+
+def every(connection: Connection) -> tuple[Case, ...]:
+    """Return all cases in the order in which they came."""
+    parts: dict[str, list[str]] = {}
+    for case_id, series_id in connection.execute(
+        select(case_series.c.case_id, case_series.c.series_id).order_by(
+            case_series.c.case_id, case_series.c.position
+        )
+    ):
+        parts.setdefault(case_id, []).append(series_id)
+    rows = connection.execute(
+        select(cases.c.case_id, cases.c.title).order_by(cases.c.created_at, cases.c.title)
+    )
+    return tuple(
+        Case(case_id=row.case_id, title=row.title, series_ids=tuple(parts.get(row.case_id, ())))
+        for row in rows
+    )
+
+
+def read(connection: Connection, case_id_or_title: str) -> Case:
+    """Return one case by id, by title, or by title in another case of letters."""
+    known = every(connection)
+    wanted = case_id_or_title.casefold()
+    for matches in (
+        [case for case in known if case.case_id == case_id_or_title],
+        [case for case in known if case.title == case_id_or_title],
+        [case for case in known if case.title.casefold() == wanted],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            listed = ", ".join(f"{case.case_id} ({case.title})" for case in matches)
+            raise AnnotatorError(
+                f"case {case_id_or_title!r} could be any of {listed}; give the id instead"
+            )
+    raise UnknownNameError("case", case_id_or_title, [case.title for case in known])
+
+
+def _unique(title: str, taken: set[str]) -> str:
+    if title not in taken:
+        return title
+    number = 2
+    while f"{title} ({number})" in taken:
+        number += 1
+    return f"{title} ({number})"

@@ -1,0 +1,95 @@
+"""Numbered forward migrations of the tables, from version 1 on.
+
+A new project gets the tables as they are now and every number; an older one gets the steps that it
+lacks, in one transaction. There is no way back: a newer project is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, inspect, select
+
+from annotator.domain.errors import AnnotatorError
+from annotator.store.audit import FIRST_HASH
+from annotator.store.database import utc_now
+from annotator.store.tables import audit_head, audit_log, metadata, schema_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from annotator.store.database import Database
+
+VERSION = 2
+"""What this program writes."""
+
+
+def create(connection: Connection, place: str) -> None:
+    """Make the tables of a new project; refuse a database that holds one."""
+    if current(connection):
+        raise AnnotatorError(
+            f"{place}: there is a project here already; open it, or choose another database"
+        )
+    metadata.create_all(connection)
+    connection.execute(insert(audit_head).values(row=1, sequence=0, hash=FIRST_HASH))
+    connection.execute(
+        insert(schema_versions),
+        [{"version": version, "applied_at": utc_now()} for version in range(1, VERSION + 1)],
+    )
+
+
+def current(connection: Connection) -> int:
+    """Return the version of the tables; 0 where this is no project."""
+    if not inspect(connection).has_table(schema_versions.name):
+        return 0
+    found = connection.execute(select(schema_versions.c.version)).scalars()
+    return max(found, default=0)
+
+
+def bring_forward(database: Database) -> None:
+    """Apply the steps that the project lacks; refuse a newer project, or none at all."""
+    with database.read() as connection:
+        version = current(connection)
+    if version == 0:
+        raise AnnotatorError(
+            f"{database.place}: this is not an annotator project, or making it was interrupted. "
+            "Make one with: annotator new"
+        )
+    if version > VERSION:
+        raise AnnotatorError(
+            f"{database.place}: the project was written by a newer program (tables of version "
+            f"{version}; this program knows up to {VERSION}). Update annotator to open it"
+        )
+    if version == VERSION:
+        return
+    if database.is_read_only:
+        raise AnnotatorError(
+            f"{database.place}: the project has tables of version {version} and must be brought to "
+            f"version {VERSION}, but it cannot be written. Open it once where it can be written"
+        )
+    with database.alter() as connection:
+        for number in range(current(connection) + 1, VERSION + 1):
+            STEPS[number](connection)
+            connection.execute(insert(schema_versions).values(version=number, applied_at=utc_now()))
+
+
+def _keep_end_of_log(connection: Connection) -> None:
+    audit_head.create(connection)
+    last = connection.execute(
+        select(audit_log.c.sequence, audit_log.c.hash)
+        .order_by(audit_log.c.sequence.desc())
+        .limit(1)
+    ).first()
+    connection.execute(
+        insert(audit_head).values(
+            row=1, sequence=last.sequence if last else 0, hash=last.hash if last else FIRST_HASH
+        )
+    )
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {
+    2: _keep_end_of_log,
+}
+"""Version → what leads to it from the one before."""

@@ -1,0 +1,190 @@
+"""Annotations: submitted readings, immutable, addressed by their content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, func, insert, select
+
+from annotator.domain.errors import AnnotatorError, GeometryMismatchError, UnknownNameError
+from annotator.domain.reading import Annotation, Diagnosis
+from annotator.store import cases, drafts, masks, raters, series
+from annotator.store.facts import digest, from_json, to_json
+from annotator.store.tables import annotation_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from annotator.analysis.runs import MaskRuns, SlabGrid
+    from annotator.store.database import Change
+    from annotator.store.masks import Placed
+
+
+def identity(row: dict[str, Any], grid: SlabGrid, content: Placed) -> str:
+    """Return the id of an annotation: SHA-256 over what was said, by whom, of what."""
+    return digest(
+        [
+            row["case_id"],
+            row["series_id"],
+            row["rater_id"],
+            row["revision"],
+            row["parent_id"],
+            row["started_from_id"],
+            row["diagnosis"],
+            masks.content_of(grid, content),
+        ]
+    )
+
+
+def submit(change: Change, draft_id: int) -> Annotation:
+    """Make an annotation of a draft, and close the draft."""
+    draft = drafts.read_open(change.connection, draft_id)
+    if draft.purpose != "reading":
+        raise AnnotatorError(
+            f"draft {draft_id} is a reviewer's redrawing; it ends with the sign-off of the case"
+        )
+    content = masks.placed(change.connection, draft.mask_id)
+    facts = {
+        "case_id": draft.case_id,
+        "rater_id": draft.rater_id,
+        "started_from_id": draft.started_from_id,
+        "diagnosis": draft.diagnosis,
+    }
+    drafts.close(change, draft_id)
+    return _insert(change, "submit", facts, draft.grid, content, draft_id=draft_id)
+
+
+def add(
+    change: Change,
+    case_id: str,
+    rater_id: str,
+    *,
+    mask: MaskRuns,
+    diagnosis: Diagnosis,
+    started_from_id: str | None,
+) -> Annotation:
+    """Keep a reading that was drawn elsewhere; a new revision where the rater has one."""
+    case = cases.read(change.connection, case_id)
+    rater = raters.read(change.connection, rater_id)
+    shape = series.read(change.connection, case.series_ids[0]).geometry.shape
+    if mask.grid.shape != shape:
+        raise GeometryMismatchError(
+            f"the mask has shape (z, y, x) {mask.grid.shape}; case {case.title!r} has {shape}"
+        )
+    if started_from_id is not None:
+        row_of(change.connection, started_from_id)
+    stored = masks.put_slabs(change.connection, mask)
+    facts = {
+        "case_id": case.case_id,
+        "rater_id": rater.rater_id,
+        "started_from_id": started_from_id,
+        "diagnosis": to_json(diagnosis),
+    }
+    return _insert(change, "add annotation", facts, mask.grid, stored)
+
+
+def every(
+    connection: Connection, case_id: str | None, *, is_latest: bool
+) -> tuple[Annotation, ...]:
+    """Return annotations by case, rater and revision; only last revisions where asked."""
+    query = select(annotation_table).order_by(
+        annotation_table.c.case_id, annotation_table.c.rater_id, annotation_table.c.revision
+    )
+    if case_id is not None:
+        query = query.where(annotation_table.c.case_id == cases.read(connection, case_id).case_id)
+    if is_latest:
+        last = (
+            select(
+                annotation_table.c.case_id,
+                annotation_table.c.rater_id,
+                func.max(annotation_table.c.revision).label("revision"),
+            )
+            .group_by(annotation_table.c.case_id, annotation_table.c.rater_id)
+            .subquery()
+        )
+        query = query.join(
+            last,
+            and_(
+                last.c.case_id == annotation_table.c.case_id,
+                last.c.rater_id == annotation_table.c.rater_id,
+                last.c.revision == annotation_table.c.revision,
+            ),
+        )
+    return tuple(_fact(row) for row in connection.execute(query))
+
+
+def read(connection: Connection, annotation_id: str) -> Annotation:
+    """Return one annotation."""
+    return _fact(row_of(connection, annotation_id))
+
+
+def row_of(connection: Connection, annotation_id: str) -> Row[Any]:
+    """Return the row of an annotation."""
+    row = connection.execute(
+        select(annotation_table).where(annotation_table.c.annotation_id == annotation_id)
+    ).first()
+    if row is None:
+        known = connection.execute(select(annotation_table.c.annotation_id)).scalars()
+        raise UnknownNameError("annotation", annotation_id, known)
+    return row
+
+
+def read_masks(connection: Connection, annotation_ids: Sequence[str]) -> tuple[MaskRuns, ...]:
+    """Return the masks of annotations, in the order given."""
+    rows = connection.execute(
+        select(annotation_table.c.annotation_id, annotation_table.c.mask_id).where(
+            annotation_table.c.annotation_id.in_(list(annotation_ids))
+        )
+    )
+    mask_ids = {row.annotation_id: row.mask_id for row in rows}
+    for annotation_id in annotation_ids:
+        if annotation_id not in mask_ids:
+            row_of(connection, annotation_id)
+    return masks.read(connection, [mask_ids[entry] for entry in annotation_ids])
+
+
+def _insert(
+    change: Change,
+    action: str,
+    facts: dict[str, Any],
+    grid: SlabGrid,
+    content: Placed,
+    **payload: object,
+) -> Annotation:
+    connection = change.connection
+    parent = drafts.latest_annotation(connection, facts["case_id"], facts["rater_id"])
+    case = cases.read(connection, facts["case_id"])
+    row = {
+        **facts,
+        "series_id": case.series_ids[0],
+        "revision": parent.revision + 1 if parent else 1,
+        "parent_id": parent.annotation_id if parent else None,
+        "created_at": change.now,
+    }
+    row["annotation_id"] = identity(row, grid, content)
+    row["mask_id"] = masks.add_placed(connection, grid, content)
+    connection.execute(insert(annotation_table).values(**row))
+    change.log(
+        action,
+        annotation_id=row["annotation_id"],
+        case_id=row["case_id"],
+        rater_id=row["rater_id"],
+        revision=row["revision"],
+        **payload,
+    )
+    return read(connection, row["annotation_id"])
+
+
+def _fact(row: Row[Any]) -> Annotation:
+    return Annotation(
+        annotation_id=row.annotation_id,
+        case_id=row.case_id,
+        rater_id=row.rater_id,
+        revision=row.revision,
+        parent_id=row.parent_id,
+        started_from_id=row.started_from_id,
+        diagnosis=from_json(Diagnosis, row.diagnosis),
+        created_at=row.created_at,
+    )

@@ -1,0 +1,265 @@
+"""The tables of a project: one set for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts rows by itself only in a column that is called INTEGER."""
+
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("applied_at", Text, nullable=False),
+)
+
+project = Table(
+    "project",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("sequence", RowId, primary_key=True, autoincrement=False),
+    Column("created_at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", RowId, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+"""One row: where the log ends. Without it a log that lost its last rows would look whole."""
+
+series = Table(
+    "series",
+    metadata,
+    Column("series_id", Text, primary_key=True),
+    Column("facts", Text, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_id", Text, primary_key=True),
+    Column("title", Text, nullable=False, unique=True),
+    Column("created_at", Text, nullable=False),
+)
+
+case_series = Table(
+    "case_series",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("series_id", ForeignKey("series.series_id"), nullable=False),
+)
+
+raters = Table(
+    "raters",
+    metadata,
+    Column("rater_id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("is_model", Boolean, nullable=False),
+    Column("may_review", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("rater_id", ForeignKey("raters.rater_id"), primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+slabs = Table(
+    "slabs",
+    metadata,
+    Column("slab_id", RowId, primary_key=True),
+    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("blob", LargeBinary, nullable=False),
+)
+"""``key`` is the SHA-256 of the runs, ``blob`` the runs compressed; rows refer to ``slab_id``."""
+
+masks = Table(
+    "masks",
+    metadata,
+    Column("mask_id", RowId, primary_key=True),
+    Column("z_size", Integer, nullable=False),
+    Column("y_size", Integer, nullable=False),
+    Column("x_size", Integer, nullable=False),
+)
+
+mask_slabs = Table(
+    "mask_slabs",
+    metadata,
+    Column("mask_id", ForeignKey("masks.mask_id"), primary_key=True),
+    Column("slab_index", Integer, primary_key=True, autoincrement=False),
+    Column("slab_id", ForeignKey("slabs.slab_id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+annotation_table = Table(
+    "annotations",
+    metadata,
+    Column("annotation_id", Text, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("series_id", ForeignKey("series.series_id"), nullable=False),
+    Column("rater_id", ForeignKey("raters.rater_id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("parent_id", ForeignKey("annotations.annotation_id")),
+    Column("started_from_id", ForeignKey("annotations.annotation_id")),
+    Column("diagnosis", Text, nullable=False),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("created_at", Text, nullable=False),
+    UniqueConstraint("case_id", "rater_id", "revision"),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("draft_id", RowId, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("rater_id", ForeignKey("raters.rater_id"), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("head_step_id", RowId),
+    Column("parent_id", ForeignKey("annotations.annotation_id")),
+    Column("started_from_id", ForeignKey("annotations.annotation_id")),
+    Column("diagnosis", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Index(
+        "one_open_draft",
+        "case_id",
+        "rater_id",
+        "purpose",
+        unique=True,
+        sqlite_where=text("is_open"),
+        postgresql_where=text("is_open"),
+    ),
+)
+"""``mask_id`` holds the state after ``head_step_id``; the draft began as its parent's mask."""
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("step_id", RowId, primary_key=True),
+    Column("draft_id", ForeignKey("drafts.draft_id"), nullable=False),
+    Column("parent_step_id", ForeignKey("steps.step_id")),
+    Column("tool", Text, nullable=False),
+    Column("box", Text, nullable=False),
+    Column("started_from_id", ForeignKey("annotations.annotation_id")),
+    Column("created_at", Text, nullable=False),
+    Index("steps_of_parent", "draft_id", "parent_step_id"),
+)
+
+step_slabs = Table(
+    "step_slabs",
+    metadata,
+    Column("step_id", ForeignKey("steps.step_id"), primary_key=True),
+    Column("slab_index", Integer, primary_key=True, autoincrement=False),
+    Column("before_slab_id", ForeignKey("slabs.slab_id")),
+    Column("after_slab_id", ForeignKey("slabs.slab_id")),
+    sqlite_with_rowid=False,
+)
+
+fusions = Table(
+    "fusions",
+    metadata,
+    Column("fusion_id", Text, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("recipe", Text, nullable=False, unique=True),
+    Column("performance", Text, nullable=False),
+    Column("warnings", Text, nullable=False),
+    Column("labels_mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("patterns_mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("probability", LargeBinary, nullable=False),
+    Column("n_labels", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""``probability`` is the (pattern, label) table, little-endian float64, compressed."""
+
+case_findings = Table(
+    "case_findings",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("findings_key", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("case_score", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("verdict_id", RowId, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("findings_key", Text, nullable=False),
+    Column("region", Integer, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("is_undone", Boolean, nullable=False),
+    Index("verdicts_of_case", "case_id", "findings_key"),
+)
+
+adjudications = Table(
+    "adjudications",
+    metadata,
+    Column("adjudication_id", Text, primary_key=True),
+    Column("row", RowId, nullable=False, unique=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("reviewer_id", ForeignKey("raters.rater_id"), nullable=False),
+    Column("fusion_id", ForeignKey("fusions.fusion_id"), nullable=False),
+    Column("findings_key", Text, nullable=False),
+    Column("replaces_id", ForeignKey("adjudications.adjudication_id")),
+    Column("verdicts", Text, nullable=False),
+    Column("diagnosis", Text, nullable=False),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("origin_mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", RowId, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
