@@ -1,0 +1,284 @@
+"""Which DICOM slices belong to one array: same layout, same phase, each position once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator_builtins.dicom_headers import PHASE_KEYWORDS
+from annotator_builtins.dicom_pixels import stored_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from annotator_builtins.dicom_headers import Layout, SliceHeader
+
+STACKED_MODALITIES = frozenset({"CT", "MR", "PT"})
+"""Modalities whose slices without positions are still a stack, in the order of their numbers."""
+PHASE_WORDS = {
+    "ImageType": "image type", "FrameType": "frame type", "StackID": "stack",
+    "EchoNumbers": "echo", "EchoTime": "echo time", "EffectiveEchoTime": "echo time",
+    "TemporalPositionIdentifier": "time point", "TemporalPositionIndex": "time point",
+    "DiffusionBValue": "b-value", "DiffusionGradientOrientation": "gradient",
+    "InversionTime": "inversion time", "FlipAngle": "flip angle",
+    "NominalPercentageOfCardiacPhase": "cardiac phase", "AcquisitionNumber": "acquisition",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Slices that make one stack. ``part`` says in words which of the series' parts it is.
+
+    ``refusal`` is the reason where no array can be made of them.
+    """
+
+    slices: tuple[SliceHeader, ...]
+    is_time: bool = False
+    part: str = ""
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
+    positions: tuple[tuple[float, float, float], ...] = field(default=(), repr=False)
+
+
+def group_slices(slices: Iterable[SliceHeader]) -> tuple[Group, ...]:
+    """Split the slices of many series into groups, each with one orientation and one phase."""
+    by_series: dict[str, list[SliceHeader]] = defaultdict(list)
+    for item in slices:
+        by_series[item.layout.series_uid or item.path].append(item)
+    return tuple(group for members in by_series.values() for group in _split_series(members))
+
+
+def _split_series(members: list[SliceHeader]) -> list[Group]:
+    unique, notes = _drop_copies(members)
+    clusters = _by_layout(unique)
+    groups: list[Group] = []
+    for cluster in clusters:
+        for group in _split_cluster(cluster):
+            said = list(notes)
+            if len(clusters) > 1:
+                said.append(
+                    f"The series mixes {len(clusters)} kinds of slices (orientation, size or pixel "
+                    f"type); each was read as a series of its own."
+                )
+            groups.append(replace(group, notes=(*said, *group.notes)))
+    return groups
+
+
+def _drop_copies(members: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    """Keep one of the files that hold the same instance."""
+    seen: dict[tuple[str, int], SliceHeader] = {}
+    for item in members:
+        seen.setdefault((item.sop_instance_uid or item.path, item.frame), item)
+    n_copies = len(members) - len(seen)
+    if not n_copies:
+        return members, ()
+    return list(seen.values()), (f"{n_copies} copies of the same instances were left out.",)
+
+
+def _by_layout(members: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
+    """Cluster slices whose layout allows one array; orientation and spacing to a tolerance."""
+    clusters: list[tuple[Layout, list[SliceHeader]]] = []
+    known: dict[int, list[SliceHeader]] = {}
+    for item in members:
+        members_of = known.get(id(item.layout))
+        if members_of is None:
+            for layout, cluster in clusters:
+                if _fits(layout, item.layout):
+                    members_of = cluster
+                    break
+            else:
+                members_of = []
+                clusters.append((item.layout, members_of))
+            known[id(item.layout)] = members_of
+        members_of.append(item)
+    return [cluster for _, cluster in clusters]
+
+
+def _fits(left: Layout, right: Layout) -> bool:
+    same = (
+        (left.rows, left.columns, left.samples, left.bits_allocated, left.is_signed)
+        == (right.rows, right.columns, right.samples, right.bits_allocated, right.is_signed)
+        and _is_grey(left) == _is_grey(right)
+        and left.photometric.startswith("MONOCHROME1")
+        == right.photometric.startswith("MONOCHROME1")
+        and left.frame_of_reference_uid == right.frame_of_reference_uid
+        and left.modality == right.modality
+    )
+    return (
+        same
+        and _near(left.orientation, right.orientation, 2e-3)
+        and _near(left.pixel_spacing_mm, right.pixel_spacing_mm, 1e-4)
+    )
+
+
+def _is_grey(layout: Layout) -> bool:
+    return layout.photometric.startswith("MONOCHROME")
+
+
+def _near(
+    left: tuple[float, ...] | None, right: tuple[float, ...] | None, tolerance: float
+) -> bool:
+    if left is None or right is None:
+        return left is right
+    return all(abs(a - b) <= tolerance for a, b in zip(left, right, strict=True))
+
+
+def _split_cluster(cluster: list[SliceHeader]) -> list[Group]:
+    """Separate frames of time, pictures that stand alone, and slices in space."""
+    groups: list[Group] = []
+    spatial: list[SliceHeader] = []
+    alone: list[SliceHeader] = []
+    by_file: dict[str, list[SliceHeader]] = defaultdict(list)
+    for item in cluster:
+        if item.n_frames > 1 and (item.position is None or item.clue == "time"):
+            by_file[item.path].append(item)
+        elif item.position is None:
+            alone.append(item)
+        else:
+            spatial.append(item)
+    for frames in by_file.values():
+        groups.append(_frames_group(sorted(frames, key=lambda item: item.frame)))
+    if alone and alone[0].layout.modality in STACKED_MODALITIES and len(alone) > 1:
+        groups.extend(_numbered_group(alone))
+    else:
+        alone.sort(key=lambda item: item.order)
+        for number, item in enumerate(alone, 1):
+            part = f"image {item.instance_number or number}" if len(alone) > 1 else ""
+            groups.append(Group(slices=(item,), part=part))
+    if spatial:
+        groups.extend(_split_phases(spatial))
+    return groups
+
+
+def _frames_group(frames: list[SliceHeader]) -> Group:
+    if frames[0].clue == "tiles":
+        refusal = "a whole-slide image in tiles; export the level you need as TIFF or PNG"
+        return Group(slices=tuple(frames), refusal=refusal)
+    note = (
+        f"The file holds {len(frames)} frames without positions: they were read as a sequence "
+        f"in time."
+    )
+    return Group(slices=tuple(frames), is_time=True, notes=(note,))
+
+
+def _numbered_group(alone: list[SliceHeader]) -> list[Group]:
+    alone.sort(key=lambda item: item.order[2:])
+    numbers = [item.instance_number for item in alone]
+    if len(set(numbers)) < len(numbers):
+        reason = "the slices have neither positions nor distinct instance numbers to order them by"
+        return [Group(slices=tuple(alone), refusal=reason)]
+    note = (
+        "The slices have no positions: they were ordered by instance number; which end is the head "
+        "is not known."
+    )
+    return [Group(slices=tuple(alone), notes=(note,))]
+
+
+def slice_axes(layout: Layout) -> NDArray[np.float64]:
+    """Return the unit vectors along x, y and z of the array as rows, ``(3, 3)``, LPS."""
+    values = layout.orientation or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    row, column = np.array(values[:3]), np.array(values[3:])
+    row = row / np.linalg.norm(row)
+    column = column - row * (row @ column)
+    column = column / np.linalg.norm(column)
+    return np.array([row, column, np.cross(row, column)])
+
+
+def depths_mm(slices: Sequence[SliceHeader]) -> NDArray[np.float64]:
+    """Return how far along the normal each slice lies, mm."""
+    positions = np.array([item.position for item in slices], dtype=np.float64)
+    depths: NDArray[np.float64] = positions @ slice_axes(slices[0].layout)[2]
+    return depths
+
+
+def _same_depth(slices: Sequence[SliceHeader]) -> list[list[int]]:
+    """Return the indices of the slices at each depth, deepest last."""
+    depths = depths_mm(slices)
+    order = np.argsort(depths, kind="stable")
+    gaps = np.diff(depths[order])
+    real = gaps[gaps > 1e-4]
+    tolerance = max(1e-3, 0.02 * float(np.percentile(real, 75))) if real.size else 1e-3
+    parts = np.split(order, np.flatnonzero(gaps > tolerance) + 1)
+    return [part.tolist() for part in parts]
+
+
+def _split_phases(slices: list[SliceHeader], first: int = 0, part: str = "") -> list[Group]:
+    """Split slices until each depth occurs once, by the attributes that tell them apart."""
+    depths = _same_depth(slices)
+    most = max(len(members) for members in depths)
+    if most == 1:
+        return [Group(slices=tuple(slices), part=part, notes=_part_note(part))]
+    for number in range(first, len(PHASE_KEYWORDS)):
+        values = {item.phase[number] for item in slices}
+        if not 1 < len(values) <= 2 * most:
+            continue
+        if not any(len({slices[i].phase[number] for i in members}) > 1 for members in depths):
+            continue
+        if len(depths) == 1 and len(values) == len(slices) > 2:
+            break
+        groups: list[Group] = []
+        for value in sorted(values, key=_natural):
+            word = f"{PHASE_WORDS[PHASE_KEYWORDS[number]]} {value or 'not given'}"
+            members = [item for item in slices if item.phase[number] == value]
+            groups.extend(_split_phases(members, number + 1, f"{part}, {word}" if part else word))
+        return groups
+    return _split_unnamed(slices, depths, part)
+
+
+def _part_note(part: str) -> tuple[str, ...]:
+    if not part:
+        return ()
+    return (f"The series holds several images of each position; this one is {part}.",)
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text
+
+
+def _split_unnamed(slices: list[SliceHeader], depths: list[list[int]], part: str) -> list[Group]:
+    """Handle positions that occur several times with nothing in the header to tell why."""
+    kept: list[list[SliceHeader]] = []
+    n_dropped = 0
+    for members in depths:
+        ordered = sorted((slices[i] for i in members), key=lambda item: item.order)
+        distinct: dict[bytes, SliceHeader] = {}
+        for item in ordered:
+            distinct.setdefault(stored_digest(item) if len(members) > 1 else b"", item)
+        n_dropped += len(members) - len(distinct)
+        kept.append(list(distinct.values()))
+    notes = _part_note(part)
+    if n_dropped:
+        notes += (f"{n_dropped} slices repeat the position and pixels of others: left out.",)
+    counts = {len(members) for members in kept}
+    if counts == {1}:
+        return [Group(slices=tuple(item for (item,) in kept), part=part, notes=notes)]
+    if len(kept) == 1:
+        note = f"{len(kept[0])} images of one position: read as a sequence in time."
+        return [Group(slices=tuple(kept[0]), is_time=True, part=part, notes=(*notes, note))]
+    if len(counts) > 1:
+        reason = (
+            f"some positions occur {max(counts)} times and others {min(counts)} times, and the "
+            "headers do not say what tells them apart"
+        )
+        return [Group(slices=tuple(slices), refusal=reason)]
+    (times,) = counts
+    note = (
+        f"Each position occurs {times} times and the headers do not say why: split by time and "
+        "instance number."
+    )
+    return [
+        Group(
+            slices=tuple(members[k] for members in kept),
+            part=f"{part}, pass {k + 1}" if part else f"pass {k + 1}",
+            notes=(*notes, note),
+        )
+        for k in range(times)
+    ]

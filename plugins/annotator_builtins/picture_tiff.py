@@ -1,0 +1,145 @@
+"""TIFF, through tifffile: grey, colour, palette, stacks of pages, pyramids."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+
+from annotator.domain.errors import UnreadableError
+from annotator.domain.geometry import Geometry
+from annotator_builtins.picture_raster import UNCALIBRATED, Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_BYTES = 512 << 20
+"""Pixels of a picture that we take into memory, bytes."""
+MOST_RATIO = 2000
+"""No TIFF compression makes pixels smaller than this many times."""
+_SLICES = "ZIQ"
+_MICRONS = {"micron", "microns", "µm", "\\u00B5m", "um", "micrometer"}
+
+
+def probe_tiff(path: str) -> Picture:
+    """Read the header of a TIFF; raises UnreadableError in words."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _probe(path, file)
+    except UnreadableError:
+        raise
+    except OSError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnreadableError(f"not a TIFF, or damaged ({words})") from error
+
+
+def _probe(path: str, file: tifffile.TiffFile) -> Picture:
+    if not file.series:
+        raise UnreadableError("a TIFF without a picture")
+    series = file.series[0]
+    axes, shape = _squeezed(series.axes, series.shape)
+    page = series.keyframe
+    claimed = math.prod(series.shape) * series.dtype.itemsize
+    sides = " × ".join(f"{side:,}" for side in series.shape)
+    present = os.path.getsize(path)
+    if claimed > present * MOST_RATIO:
+        raise UnreadableError(
+            f"the header claims {sides} values ({claimed:,} bytes), but the file has only "
+            f"{present:,} bytes: it is cut off or damaged"
+        )
+    if claimed > MOST_BYTES:
+        raise UnreadableError(
+            f"its {sides} values take {claimed >> 20:,} MB; pictures up to {MOST_BYTES >> 20} MB "
+            "can be read: export a part, or a lower level of the pyramid"
+        )
+    notes: list[str] = []
+    if len(file.series) > 1:
+        notes.append(f"The file holds {len(file.series)} pictures; the first was read.")
+    if len(series.levels) > 1:
+        notes.append("The full resolution of the pyramid was read.")
+    n_samples = shape[axes.index("S")] if "S" in axes else 1
+    if n_samples not in (1, 2, 3, 4) or (n_samples == 4 and page.photometric.name != "RGB"):
+        raise UnreadableError(f"a {page.photometric.name} picture with {n_samples} values a pixel")
+    if n_samples in (2, 4):
+        notes.append("Transparency was left out.")
+    first = axes[0] if axes[0] not in "YXS" else ""
+    if set(axes) - set("YXS") - {first} or (first and first not in _SLICES + "T"):
+        raise UnreadableError(
+            f"a TIFF with axes {axes} ({sides}); pictures, stacks of slices and sequences in time "
+            "can be read"
+        )
+    n = shape[0] if first else 1
+    rows, columns = shape[axes.index("Y")], shape[axes.index("X")]
+    spacing, said = _spacing(file)
+    notes.extend(said)
+    if first and first != "T":
+        notes.append(f"The {n} pages were read as slices of a stack.")
+    slope, intercept = 1.0, 0.0
+    if page.photometric.name == "MINISWHITE" and series.dtype.kind == "u":
+        slope, intercept = -1.0, float(np.iinfo(series.dtype).max)
+        notes.append("Low values are bright in this file: shown values are inverted.")
+    return Picture(
+        path=path,
+        geometry=Geometry(
+            shape=(n, rows, columns),
+            spacing_mm=spacing or (1.0, 1.0, 1.0),
+            is_calibrated=spacing is not None,
+            is_time=first == "T",
+        ),
+        notes=tuple(notes),
+        slope=slope,
+        intercept=intercept,
+        axes=series.axes,
+        mode=page.photometric.name,
+    )
+
+
+def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """Leave out axes of length 1, other than rows and columns."""
+    kept = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
+    return "".join(a for a, _ in kept), tuple(n for _, n in kept)
+
+
+def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
+    """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None."""
+    meta = file.imagej_metadata or {}
+    page = file.pages[0]
+    resolution = [page.tags[key].value for key in (283, 282) if key in page.tags]
+    unit = str(meta.get("unit", "")).lower()
+    scale = 1e-3 if unit in _MICRONS else 1.0 if unit == "mm" else 10.0 if unit == "cm" else 0.0
+    if scale and len(resolution) == 2 and all(a and b for a, b in resolution):
+        y, x = (scale * below / above for above, below in resolution)
+        return (float(meta.get("spacing", 1.0)) * scale, y, x), ()
+    return None, (UNCALIBRATED,)
+
+
+def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
+    """Return the pixels, ``(z, y, x)`` or ``(z, y, x, 3)``; of the first page only if asked."""
+    with tifffile.TiffFile(picture.path) as file:
+        series = file.series[0]
+        array = series.asarray()
+        page = series.keyframe
+        colours = page.colormap if picture.mode == "PALETTE" else None
+    axes, shape = _squeezed(series.axes, series.shape)
+    array = array.reshape(shape)
+    if "S" in axes and axes[-1] != "S":
+        array = np.moveaxis(array, axes.index("S"), -1)
+    if "S" in axes:
+        array = array[..., 0] if array.shape[-1] == 2 else array[..., :3]
+    if colours is not None:
+        array = (np.moveaxis(np.asarray(colours), 0, -1)[array] >> 8).astype(np.uint8)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    n, rows, columns = picture.geometry.shape
+    channels = (
+        array.shape[-1:] if ("S" in axes and array.shape[-1] == 3) or colours is not None else ()
+    )
+    array = array.reshape(n, rows, columns, *channels)
+    if first_only:
+        array = array[:1]
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
