@@ -1,0 +1,109 @@
+"""The part of a store for readings: drafts, their steps, annotations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.store import drafts, readings, steps
+from annotator.store.access import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from annotator.analysis.runs import MaskRuns, SlabRuns
+    from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, Step
+    from annotator.store.drafts import Purpose
+    from annotator.store.steps import Content
+
+
+class ReadingAccess(Access):
+    """Drafts and annotations."""
+
+    def open_draft(
+        self, case_id: str, rater_id: str, *, purpose: Purpose = "reading", actor: str
+    ) -> Draft:
+        """Open a draft, or return the open one; a correction starts from the last revision."""
+        return self._write(actor, drafts.open_or_return, case_id, rater_id, purpose)
+
+    def draft(self, draft_id: int) -> Draft:
+        """Return the state of a draft."""
+        return self._read(drafts.read, draft_id)
+
+    def draft_mask(self, draft_id: int) -> MaskRuns:
+        """Return the mask of a draft as it is now."""
+        return self._read(drafts.read_mask, draft_id)
+
+    def record_step(
+        self,
+        draft_id: int,
+        *,
+        tool: str,
+        box: Box,
+        slabs: Mapping[int, SlabRuns | None],
+        actor: str,
+    ) -> Step:
+        """Append a step: the new content of the slabs that it changed, None where empty now."""
+        return self._write(actor, steps.record, draft_id, tool=tool, box=box, content=slabs)
+
+    def undo(self, draft_id: int, *, actor: str) -> tuple[Step, Content] | None:
+        """Take a step back; return it and what its slabs hold now, None at the beginning."""
+        return self._write(actor, steps.undo, draft_id)
+
+    def redo(self, draft_id: int, *, actor: str) -> tuple[Step, Content] | None:
+        """Do the newest undone step again; return it and what its slabs hold now, or None."""
+        return self._write(actor, steps.redo, draft_id)
+
+    def steps(self, draft_id: int) -> tuple[Step, ...]:
+        """Return the steps that led to the present state, first one first."""
+        return self._read(steps.in_effect, draft_id)
+
+    def set_diagnosis(self, draft_id: int, diagnosis: Diagnosis, *, actor: str) -> None:
+        """Keep what the rater says of the case so far."""
+        self._write(actor, drafts.set_diagnosis, draft_id, diagnosis)
+
+    def start_draft_from(self, draft_id: int, annotation_id: str, *, actor: str) -> None:
+        """Copy an annotation's mask into a draft, as one step that undo takes back."""
+        self._write(actor, steps.start_from, draft_id, annotation_id)
+
+    def submit(self, draft_id: int, *, actor: str) -> Annotation:
+        """Make an immutable annotation of a draft, and close the draft."""
+        return self._write(actor, readings.submit, draft_id)
+
+    def add_annotation(
+        self,
+        case_id: str,
+        rater_id: str,
+        mask: MaskRuns,
+        diagnosis: Diagnosis,
+        *,
+        started_from_id: str | None = None,
+        actor: str,
+    ) -> Annotation:
+        """Keep a reading from elsewhere; a new revision where the rater has one."""
+        return self._write(
+            actor,
+            readings.add,
+            case_id,
+            rater_id,
+            mask=mask,
+            diagnosis=diagnosis,
+            started_from_id=started_from_id,
+        )
+
+    def annotations(
+        self, case_id: str | None = None, *, latest: bool = True
+    ) -> tuple[Annotation, ...]:
+        """Return annotations by case, rater and revision."""
+        return self._read(readings.every, case_id, is_latest=latest)
+
+    def annotation(self, annotation_id: str) -> Annotation:
+        """Return one annotation."""
+        return self._read(readings.read, annotation_id)
+
+    def annotation_mask(self, annotation_id: str) -> MaskRuns:
+        """Return the mask of an annotation."""
+        return self.annotation_masks([annotation_id])[0]
+
+    def annotation_masks(self, ids: Sequence[str]) -> tuple[MaskRuns, ...]:
+        """Return the masks of annotations, in the order given."""
+        return self._read(readings.read_masks, ids)

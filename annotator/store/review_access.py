@@ -1,0 +1,139 @@
+"""The part of a store for review: fusions, findings, verdicts, adjudications."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.store import adjudications, fusions
+from annotator.store import findings as finding_rows
+from annotator.store.access import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.domain.reading import Diagnosis
+    from annotator.domain.review import (
+        Adjudication,
+        CaseScore,
+        Finding,
+        Fusion,
+        FusionRecipe,
+        RaterPerformance,
+        Verdict,
+    )
+
+
+class ReviewAccess(Access):
+    """Fusions, findings, verdicts and adjudications."""
+
+    def add_fusion(
+        self,
+        recipe: FusionRecipe,
+        *,
+        labels: MaskRuns,
+        patterns: MaskRuns,
+        probability: NDArray[np.float64],
+        performance: Sequence[RaterPerformance],
+        warnings: Sequence[str],
+        actor: str,
+    ) -> Fusion:
+        """Keep a recipe and its result; another result for a known recipe is an IntegrityError.
+
+        ``patterns`` holds per voxel the pattern's number + 1 (0: all background), ``probability``
+        is ``(pattern, label)``.
+        """
+        return self._write(
+            actor,
+            fusions.add,
+            recipe,
+            labels=labels,
+            patterns=patterns,
+            probability=probability,
+            performance=performance,
+            warnings=warnings,
+        )
+
+    def fusions(self, case_id: str) -> tuple[Fusion, ...]:
+        """Return the fusions of a case, newest last."""
+        return self._read(fusions.of_case, case_id)
+
+    def fusion(self, fusion_id: str) -> Fusion:
+        """Return one fusion."""
+        return self._read(fusions.read, fusion_id)
+
+    def fusion_labels(self, fusion_id: str) -> MaskRuns:
+        """Return the fused labels."""
+        return self._read(fusions.read_labels, fusion_id)
+
+    def fusion_probability(self, fusion_id: str) -> tuple[MaskRuns, NDArray[np.float64]]:
+        """Return per voxel the pattern's number + 1, and the ``(pattern, label)`` table."""
+        return self._read(fusions.read_probability, fusion_id)
+
+    def put_findings(
+        self,
+        case_id: str,
+        findings_key: str,
+        score: CaseScore,
+        findings: Sequence[Finding],
+        *,
+        actor: str,
+    ) -> None:
+        """Replace the findings of a case."""
+        self._write(actor, finding_rows.put, case_id, findings_key, score=score, found=findings)
+
+    def findings(self, case_id: str) -> tuple[str, tuple[Finding, ...]] | None:
+        """Return the key of the findings of a case and the findings, or None."""
+        return self._read(finding_rows.read, case_id)
+
+    def case_scores(self) -> tuple[CaseScore, ...]:
+        """Return the scores of cases, hardest first."""
+        return self._read(finding_rows.scores)
+
+    def add_verdict(self, verdict: Verdict, findings_key: str, *, actor: str) -> None:
+        """Append a verdict on a region."""
+        self._write(actor, finding_rows.add_verdict, verdict, findings_key)
+
+    def undo_verdict(self, case_id: str, *, actor: str) -> Verdict | None:
+        """Take back the newest verdict on the present findings, and return it."""
+        return self._write(actor, finding_rows.undo_verdict, case_id)
+
+    def verdicts(self, case_id: str, findings_key: str) -> tuple[Verdict, ...]:
+        """Return the verdicts that hold, one a region."""
+        return self._read(finding_rows.holding, case_id, findings_key)
+
+    def sign_off(
+        self,
+        case_id: str,
+        *,
+        reviewer_id: str,
+        fusion_id: str,
+        findings_key: str,
+        diagnosis: Diagnosis,
+        mask: MaskRuns,
+        origin: MaskRuns,
+        actor: str,
+    ) -> Adjudication:
+        """Keep the decided mask; ``origin``: which region decided each voxel (0: undisputed)."""
+        return self._write(
+            actor,
+            adjudications.sign_off,
+            case_id,
+            reviewer_id=reviewer_id,
+            fusion_id=fusion_id,
+            findings_key=findings_key,
+            diagnosis=diagnosis,
+            mask=mask,
+            origin=origin,
+        )
+
+    def adjudication(self, case_id: str) -> Adjudication | None:
+        """Return the adjudication that holds, or None."""
+        return self._read(adjudications.of_case, case_id)
+
+    def adjudication_mask(self, adjudication_id: str) -> tuple[MaskRuns, MaskRuns]:
+        """Return the decided mask and its origin."""
+        return self._read(adjudications.read_masks, adjudication_id)

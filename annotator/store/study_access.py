@@ -1,0 +1,86 @@
+"""The part of a store for studies and people: project, series, cases, raters, assignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from annotator.store import cases, projects, raters
+from annotator.store import series as series_rows
+from annotator.store.access import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Assignment, Rater
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case, Series
+    from annotator.store.projects import ProjectInfo
+
+
+class StudyAccess(Access):
+    """Project, series, cases, raters and assignments."""
+
+    def project(self) -> ProjectInfo:
+        """Return title, schema and seed."""
+        return self._read(projects.read)
+
+    def set_schema(self, schema: LabelSchema, *, actor: str) -> None:
+        """Replace the label schema."""
+        self._write(actor, projects.set_schema, schema)
+
+    def add_series(self, series: Series, voxels: NDArray[Any], *, actor: str) -> None:
+        """Keep a series and cache its voxels, ``(z, y, x[, channel])``; once."""
+        series_rows.check_voxels(series, voxels)
+        self._database.refuse_if_read_only()
+        if not series_rows.voxel_path(self.cache_dir, series.series_id).exists():
+            series_rows.write_voxels(self.cache_dir, series.series_id, voxels)
+        self._write(actor, series_rows.add, series)
+
+    def series(self, series_id: str) -> Series:
+        """Return the facts of a series."""
+        return self._read(series_rows.read, series_id)
+
+    def voxels(self, series_id: str) -> NDArray[Any]:
+        """Return stored voxels, ``(z, y, x[, channel])``, memory-mapped; must not be written to."""
+        return series_rows.read_voxels(self.cache_dir, self.series(series_id))
+
+    def rebuild_voxels(self, series_id: str, voxels: NDArray[Any]) -> None:
+        """Put voxels back into the cache; they must be those of the series."""
+        self._database.refuse_if_read_only()
+        series_rows.rebuild_voxels(self.cache_dir, self.series(series_id), voxels)
+
+    def add_case(self, title: str, series_ids: Sequence[str], *, actor: str) -> Case:
+        """Add a case, or return the one that has these series already."""
+        return self._write(actor, cases.add, title, series_ids)
+
+    def cases(self) -> tuple[Case, ...]:
+        """Return all cases in the order in which they came."""
+        return self._read(cases.every)
+
+    def case(self, case_id_or_title: str) -> Case:
+        """Return one case by id or title."""
+        return self._read(cases.read, case_id_or_title)
+
+    def add_rater(
+        self, name: str, *, is_model: bool = False, may_review: bool = True, actor: str
+    ) -> Rater:
+        """Add a person or a model; a name that is taken is refused."""
+        return self._write(actor, raters.add, name, is_model=is_model, may_review=may_review)
+
+    def raters(self) -> tuple[Rater, ...]:
+        """Return all raters in the order in which they came."""
+        return self._read(raters.every)
+
+    def rater(self, id_or_name: str) -> Rater:
+        """Return one rater."""
+        return self._read(raters.read, id_or_name)
+
+    def assign(self, case_id: str, rater_id: str, position: int, *, actor: str) -> None:
+        """Give a case to a rater at this place in their order; once."""
+        self._write(actor, raters.assign, case_id, rater_id, position)
+
+    def assignments(self, rater_id: str | None = None) -> tuple[Assignment, ...]:
+        """Return assignments by rater and position."""
+        return self._read(raters.assigned, rater_id)
