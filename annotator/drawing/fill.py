@@ -1,0 +1,224 @@
+"""Fill: gives a connected region of one label another label, in a slice or locally in 3D."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from scipy import ndimage
+
+from annotator.domain.errors import AnnotatorError, CancelledError
+from annotator.drawing.edit import EditRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from annotator.drawing.edit import Edit, Mask
+
+Block = tuple[int, int, int]
+
+BLOCK = 32
+"""Edge of the blocks that a 3D fill works through, voxels."""
+MAX_VOXELS = 16_000_000
+"""What one 3D fill may cover: more than a liver at half a millimetre, less than an open leak."""
+
+
+class LeakError(AnnotatorError):
+    """A fill ran out of the region that was meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """Connected voxels ``(z, y, x)``: ``inside``, its first voxel at ``origin`` of the mask."""
+
+    origin: tuple[int, int, int]
+    inside: NDArray[np.bool_]
+    n_voxels: int
+
+
+class Fill:
+    """Gives the region around a voxel a label; voxels that share a face are connected.
+
+    Finding the region only reads the mask and may run in another thread; ``apply`` writes to it.
+
+    Parameters
+    ----------
+    value : int
+        Label to fill with.
+    plane : int or None
+        Array axis whose slice bounds the region; None to fill in 3D.
+    """
+
+    name: ClassVar[str] = "fill"
+
+    def __init__(self, mask: Mask, *, value: int, plane: int | None) -> None:
+        self._mask = mask
+        self._value = value
+        self._plane = plane
+
+    def find(
+        self,
+        seed: tuple[int, int, int],
+        *,
+        is_cancelled: Callable[[], bool] = lambda: False,
+        max_voxels: int = MAX_VOXELS,
+    ) -> Region | None:
+        """Return the region of the seed's own label around it; None where it has ``value``.
+
+        Raises LeakError where a 3D region grows beyond ``max_voxels``, and CancelledError as soon
+        as ``is_cancelled`` says so (it is asked once a block, which takes about a millisecond).
+        """
+        if int(self._mask[seed]) == self._value:
+            return None
+        if self._plane is None:
+            return find_region(self._mask, seed, is_cancelled=is_cancelled, max_voxels=max_voxels)
+        section = tuple(
+            slice(at, at + 1) if axis == self._plane else slice(None)
+            for axis, at in enumerate(seed)
+        )
+        origin = [at if axis == self._plane else 0 for axis, at in enumerate(seed)]
+        parts, _ = ndimage.label(self._mask[section] == self._mask[seed])
+        place = tuple(0 if axis == self._plane else at for axis, at in enumerate(seed))
+        inside: NDArray[np.bool_] = parts == parts[place]
+        return _trimmed((origin[0], origin[1], origin[2]), inside)
+
+    def apply(self, region: Region) -> Edit | None:
+        """Write the label into the region, as one edit."""
+        recorder = EditRecorder(self._mask)
+        recorder.paint(region.origin, region.inside, self._value)
+        return recorder.finish()
+
+
+def find_region(
+    mask: Mask,
+    seed: tuple[int, int, int],
+    *,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    max_voxels: int = MAX_VOXELS,
+) -> Region:
+    """Return the 3D region of the seed's label that the seed lies in; must not write to the mask.
+
+    The region is followed from block to block, each one labelled once, so that the cost depends on
+    the region and its surroundings and not on the volume.
+    """
+    flood = _Flood(mask, int(mask[seed]))
+    flood.enter(seed)
+    while flood.step():
+        if is_cancelled():
+            raise CancelledError("The fill was cancelled; nothing was changed.")
+        if flood.n_voxels > max_voxels:
+            raise LeakError(
+                f"The fill was stopped at {max_voxels / 1e6:.3g} million voxels: the region is not "
+                "closed. Close the outline in every slice, or fill slice by slice (2D)."
+            )
+    return flood.region()
+
+
+class _Flood:
+    """The state of a 3D fill: labelled blocks, chosen parts of them, and where to go on."""
+
+    def __init__(self, mask: Mask, label: int) -> None:
+        self._mask = mask
+        self._label = label
+        self._parts: dict[Block, NDArray[np.int32] | None] = {}
+        self._chosen: dict[Block, NDArray[np.bool_]] = {}
+        self._entries: dict[Block, list[tuple[tuple[slice, ...], NDArray[np.bool_]]]] = {}
+        self._queue: deque[Block] = deque()
+        self.n_voxels = 0
+
+    def enter(self, seed: tuple[int, int, int]) -> None:
+        """Start at a voxel."""
+        block = (seed[0] // BLOCK, seed[1] // BLOCK, seed[2] // BLOCK)
+        place = tuple(slice(at % BLOCK, at % BLOCK + 1) for at in seed)
+        self._push(block, place, np.ones((1, 1, 1), bool))
+
+    def step(self) -> bool:
+        """Work through one block; False when nothing is left to do."""
+        if not self._queue:
+            return False
+        block = self._queue.popleft()
+        entries = self._entries.pop(block)
+        if block not in self._parts:
+            self._parts[block] = self._labelled(block)
+            self._chosen[block] = np.zeros(self._shape(block), bool)
+        parts, chosen = self._parts[block], self._chosen[block]
+        if parts is None:  # the whole block has the label
+            fresh = np.ones_like(chosen) if not chosen[0, 0, 0] else np.zeros_like(chosen)
+        else:
+            numbers = np.unique(np.concatenate([parts[place][came] for place, came in entries]))
+            numbers = numbers[numbers > 0]
+            wanted = np.zeros(int(parts.max()) + 1, bool)
+            wanted[numbers] = True
+            fresh = wanted[parts] & ~chosen
+        gained = int(np.count_nonzero(fresh))
+        if gained:
+            self.n_voxels += gained
+            chosen |= fresh
+            self._spread(block, fresh)
+        return bool(self._queue)
+
+    def region(self) -> Region:
+        """Return what was found, in its smallest box."""
+        blocks = [block for block, chosen in self._chosen.items() if chosen.any()]
+        z, y, x = (int(number) * BLOCK for number in np.min(blocks, axis=0))
+        high = np.minimum((np.max(blocks, axis=0) + 1) * BLOCK, self._mask.shape)
+        inside = np.zeros(high - (z, y, x), bool)
+        for block in blocks:
+            inside[self._slices(block, (z, y, x))] = self._chosen[block]
+        return _trimmed((z, y, x), inside)
+
+    def _labelled(self, block: Block) -> NDArray[np.int32] | None:
+        same = self._mask[self._slices(block)] == self._label
+        if same.all():
+            return None
+        parts = np.empty(same.shape, np.int32)
+        ndimage.label(same, output=parts)
+        return parts
+
+    def _spread(self, block: Block, fresh: NDArray[np.bool_]) -> None:
+        for axis in range(3):
+            for side in (-1, 1):
+                other = list(block)
+                other[axis] += side
+                if not 0 <= other[axis] * BLOCK < self._mask.shape[axis]:
+                    continue
+                neighbour = (other[0], other[1], other[2])
+                leaving = _face(axis, 0 if side < 0 else fresh.shape[axis] - 1)
+                arriving = _face(axis, 0 if side > 0 else self._shape(neighbour)[axis] - 1)
+                if fresh[leaving].any():
+                    self._push(neighbour, arriving, fresh[leaving])
+
+    def _push(self, block: Block, place: tuple[slice, ...], came: NDArray[np.bool_]) -> None:
+        if block not in self._entries:
+            self._entries[block] = []
+            self._queue.append(block)
+        self._entries[block].append((place, came))
+
+    def _shape(self, block: Block) -> tuple[int, ...]:
+        return tuple(
+            min(BLOCK, size - number * BLOCK)
+            for size, number in zip(self._mask.shape, block, strict=True)
+        )
+
+    def _slices(self, block: Block, low: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]:
+        """Return where a block lies in an array that begins at ``low`` of the mask."""
+        starts = [number * BLOCK - first for number, first in zip(block, low, strict=True)]
+        return tuple(
+            slice(start, start + length)
+            for start, length in zip(starts, self._shape(block), strict=True)
+        )
+
+
+def _face(axis: int, at: int) -> tuple[slice, ...]:
+    return tuple(slice(at, at + 1) if other == axis else slice(None) for other in range(3))
+
+
+def _trimmed(origin: tuple[int, int, int], inside: NDArray[np.bool_]) -> Region:
+    box = ndimage.find_objects(inside.view(np.uint8))[0]
+    z, y, x = (at + part.start for at, part in zip(origin, box, strict=True))
+    kept = inside[box].copy()
+    return Region(origin=(z, y, x), inside=kept, n_voxels=int(np.count_nonzero(kept)))
