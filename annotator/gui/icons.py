@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from qtpy.QtCore import QByteArray, QRectF, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 
+from annotator.bundled import resource
 from annotator.domain.errors import UnknownNameError
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def resource_path(name: str) -> Path:
-    """Return the path of a file under ``resources``, in the checkout or in an installed package."""
-    installed = _PACKAGE / "resources" / name
-    return installed if installed.exists() else _PACKAGE.parent / "resources" / name
-
 
 def icon_names() -> tuple[str, ...]:
     """Return the names of all icons."""
-    return tuple(sorted(path.stem for path in resource_path("icons").glob("*.svg")))
+    return tuple(sorted(path.stem for path in resource("icons").glob("*.svg")))
 
 
 @lru_cache(maxsize=512)
 def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
     """Draw an icon in a ``#rrggbb`` colour, ``size`` logical pixels square."""
-    path = resource_path(f"icons/{name}.svg")
+    path = resource(f"icons/{name}.svg")
     if not path.is_file():
         raise UnknownNameError("icon", name, icon_names())
     source = path.read_text(encoding="utf-8").replace("currentColor", color)

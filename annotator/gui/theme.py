@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtGui import QColor, QFont, QPalette
 
-from annotator.gui.icons import resource_path
+from annotator.bundled import resource
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QApplication
@@ -148,11 +148,11 @@ def _luminance(color: str) -> float:
 
 def style_sheet(name: ThemeName, scale: float) -> str:
     """Return the style sheet of a theme; ``scale`` multiplies every font size."""
-    text = resource_path("styles/theme.qss").read_text(encoding="utf-8")
+    text = resource("styles/theme.qss").read_text(encoding="utf-8")
     values = asdict(TOKENS[name])
     for size, factor in (("small", 0.9), ("base", 1.0), ("large", 1.2), ("title", 1.65)):
         values[f"font_{size}"] = f"{round(BASE_FONT_PX * scale * factor)}px"
-    values["glyphs"] = f"{resource_path('icons/qss').as_posix()}/{name}"
+    values["glyphs"] = f"{resource('icons/qss').as_posix()}/{name}"
     # longest names first: @field must not eat the beginning of @field_border
     for key in sorted(values, key=len, reverse=True):
         text = text.replace(f"@{key}", str(values[key]))
