@@ -1,0 +1,81 @@
+"""Masks and probability maps as NIfTI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK
+
+from annotator.analysis.runs import mask_dtype
+from annotator.domain.errors import IntegrityError
+from annotator.domain.geometry import Geometry
+from annotator_builtins.checked_file import checked_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from annotator.api import MaskForExport
+
+_TOLERANCE = 1e-2
+"""Of a voxel: NIfTI keeps positions in single precision."""
+
+
+class NiftiWriter:
+    """``<stem>_labels.nii.gz`` and, where there is one, ``<stem>_probability.nii.gz``.
+
+    Labels are uint8, or uint16 where a value needs it; probabilities float32, 0 to 1. With several
+    labels the probability is that of any label, and ``<stem>_probability_<value>.nii.gz`` holds
+    that of each.
+    """
+
+    name = "nifti"
+
+    def write(self, item: MaskForExport, directory: Path, stem: str) -> tuple[Path, ...]:
+        """Write the files, read each back and compare; raise IntegrityError on a difference."""
+        geometry = item.series.geometry
+        labels = item.mask.astype(mask_dtype(int(item.mask.max(initial=0))), copy=False)
+        files: dict[str, NDArray[Any]] = {f"{stem}_labels.nii.gz": labels}
+        if item.probability:
+            maps = {
+                value: _as_float32(item.probability[value]) for value in sorted(item.probability)
+            }
+            any_label = np.minimum(np.sum(list(maps.values()), axis=0, dtype=np.float64), 1.0)
+            files[f"{stem}_probability.nii.gz"] = _as_float32(any_label)
+            if len(maps) > 1:
+                for value, voxels in maps.items():
+                    files[f"{stem}_probability_{value}.nii.gz"] = voxels
+        return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())
+
+
+def _as_float32(voxels: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(voxels, dtype=np.float32)
+
+
+def _write(path: Path, voxels: NDArray[Any], geometry: Geometry) -> Path:
+    image: Any = SimpleITK.GetImageFromArray(voxels)
+    image.SetSpacing(geometry.spacing_mm[::-1])
+    image.SetOrigin(geometry.origin_mm)
+    image.SetDirection(geometry.direction)
+    with checked_file(path) as part:
+        SimpleITK.WriteImage(image, str(part), useCompression=True)
+        _compare(part, voxels, geometry, path)
+    return path
+
+
+def _compare(part: Path, voxels: NDArray[Any], geometry: Geometry, path: Path) -> None:
+    image: Any = SimpleITK.ReadImage(str(part))
+    read = SimpleITK.GetArrayViewFromImage(image)
+    if read.dtype != voxels.dtype or not np.array_equal(read, voxels):
+        raise IntegrityError(f"{path} reads back with other voxels than were written")
+    found = Geometry(
+        shape=voxels.shape,
+        spacing_mm=image.GetSpacing()[::-1],
+        origin_mm=image.GetOrigin(),
+        direction=image.GetDirection(),
+    )
+    differences = geometry.differences(found, tolerance=_TOLERANCE)
+    if differences:
+        raise IntegrityError(f"{path} reads back on another grid: {'; '.join(differences)}")
