@@ -13,6 +13,7 @@ from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.schema import Code, DiagnosisField, FieldKind, Label, LabelSchema
 
+DEFAULT_SCHEMA = "one-label"
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -69,8 +70,7 @@ class _Schema(_Strict):
 
 def default_schema() -> LabelSchema:
     """Return the schema of a project that names none: one label, value 1."""
-    label = Label(value=1, name="Region", color="#e69f00")
-    return LabelSchema(name="single", title="One region", labels=(label,))
+    return find_schema(DEFAULT_SCHEMA)
 
 
 def bundled_schemas() -> tuple[str, ...]:

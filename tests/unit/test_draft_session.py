@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from annotator.analysis.runs import decode
+from annotator.domain.errors import AnnotatorError
+from annotator.domain.reading import Diagnosis
+from annotator.drawing.edit import Edit, box_slices
+from annotator.session.access import DraftAccess
+from annotator.session.draft import DraftSession
+from tests.unit.project_builder import SHAPE, add_case, make_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Box
+    from annotator.session.session import Session
+
+pytestmark = pytest.mark.unit
+
+_NUMBERS = itertools.count(1)
+UINT8 = np.dtype(np.uint8)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    with make_session(tmp_path) as opened:
+        yield opened
+
+
+def _open(session: Session, number: int = 1) -> DraftSession:
+    case = add_case(session, number)
+    names = [rater.name for rater in session.people()]
+    rater = session.store.rater("Ada") if "Ada" in names else session.add_rater("Ada")
+    draft = session.store.open_draft(case.case_id, rater.rater_id, actor=rater.rater_id)
+    return DraftSession(DraftAccess(session.store, draft.draft_id, rater.rater_id), UINT8)
+
+
+def _reopen(session: Session, drawing: DraftSession) -> DraftSession:
+    draft = drawing.draft
+    return DraftSession(DraftAccess(session.store, draft.draft_id, draft.rater_id), UINT8)
+
+
+def _paint(drawing: DraftSession, box: Box, value: int) -> Edit:
+    before = drawing.mask[box_slices(box)].copy()
+    drawing.mask[box_slices(box)] = value
+    return Edit(box=box, before=before, after=drawing.mask[box_slices(box)].copy())
+
+
+def _stored(session: Session, drawing: DraftSession) -> NDArray[np.unsignedinteger]:
+    return decode(session.store.draft_mask(drawing.draft.draft_id), UINT8)
+
+
+def _boxes() -> st.SearchStrategy[Box]:
+    def pair(size: int) -> st.SearchStrategy[list[int]]:
+        return st.lists(st.integers(0, size), min_size=2, max_size=2, unique=True).map(sorted)
+
+    def box(z: list[int], y: list[int], x: list[int]) -> Box:
+        return ((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+
+    return st.builds(box, pair(SHAPE[0]), pair(SHAPE[1]), pair(SHAPE[2]))
+
+
+_Moves = st.lists(
+    st.one_of(
+        st.tuples(_boxes(), st.integers(0, 2)),
+        st.just("undo"),
+        st.just("redo"),
+        st.just("reopen"),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(moves=_Moves)
+def test_disk_equals_the_live_mask_whatever_is_drawn(session: Session, moves: list[Any]) -> None:
+    drawing = _open(session, next(_NUMBERS))
+    past: list[Any] = [drawing.mask.copy()]
+    future: list[Any] = []
+    for move in moves:
+        if move == "undo":
+            drawing.undo()
+            if len(past) > 1:
+                future.append(past.pop())
+        elif move == "redo":
+            drawing.redo()
+            if future:
+                past.append(future.pop())
+        elif move == "reopen":
+            drawing.close()
+            drawing = _reopen(session, drawing)
+        else:
+            edit = _paint(drawing, *move)
+            drawing.record("brush", edit)
+            if not np.array_equal(edit.before, edit.after):
+                past.append(drawing.mask.copy())
+                future.clear()
+        np.testing.assert_array_equal(drawing.mask, past[-1])
+    drawing.flush()
+    np.testing.assert_array_equal(_stored(session, drawing), drawing.mask)
+    assert drawing.draft.can_undo == (len(past) > 1)
+    assert drawing.draft.can_redo == bool(future)
+    drawing.close()
+
+
+def test_undo_and_redo_return_the_box_and_survive_a_restart(session: Session) -> None:
+    drawing = _open(session)
+    first: Box = ((0, 0, 0), (1, 4, 4))
+    second: Box = ((2, 3, 3), (4, 6, 6))
+    drawing.record("brush", _paint(drawing, first, 1))
+    drawing.record("brush", _paint(drawing, second, 2))
+    assert drawing.undo() == second
+    drawing.close()
+    drawing = _reopen(session, drawing)
+    assert drawing.redo() == second
+    assert drawing.undo() == second
+    assert drawing.undo() == first
+    assert drawing.undo() is None
+    assert not drawing.mask.any()
+    drawing.close()
+
+
+def test_record_never_waits_for_the_disk(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = _open(session)
+    go = threading.Event()
+    record_step = session.store.record_step
+
+    def slow(*args: object, **kwargs: object) -> object:
+        go.wait(30)
+        return record_step(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session.store, "record_step", slow)
+    heard: list[int] = []
+    stop = drawing.on_change(lambda: heard.append(threading.get_ident()))
+    for row in range(3):
+        drawing.record("brush", _paint(drawing, ((0, row, 0), (1, row + 1, 5)), 1))
+    assert drawing.n_pending == 3
+    assert not drawing.is_saved
+    go.set()
+    drawing.flush()
+    assert drawing.is_saved
+    stop()
+    drawing.record("brush", _paint(drawing, ((0, 9, 0), (1, 10, 5)), 1))
+    drawing.close()
+    assert set(heard) != {threading.get_ident()}
+    assert len(session.store.steps(drawing.draft.draft_id)) == 4
+
+
+def test_a_full_disk_keeps_every_edit_until_there_is_room(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = _open(session)
+    record_step = session.store.record_step
+
+    def full(*_: object, **__: object) -> object:
+        raise AnnotatorError("the disk is full")
+
+    monkeypatch.setattr(session.store, "record_step", full)
+    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
+    drawing.record("brush", _paint(drawing, ((1, 0, 0), (2, 4, 4)), 2))
+    with pytest.raises(AnnotatorError, match="2 edits are not on disk yet: the disk is full"):
+        drawing.flush()
+    assert drawing.last_error == "the disk is full"
+    with pytest.raises(AnnotatorError, match="not on disk"):
+        drawing.undo()
+    with pytest.raises(AnnotatorError, match="not on disk"):
+        drawing.close()
+    monkeypatch.setattr(session.store, "record_step", record_step)
+    drawing.retry()
+    drawing.flush()
+    assert drawing.last_error is None
+    np.testing.assert_array_equal(_stored(session, drawing), drawing.mask)
+    drawing.close()
+
+
+def test_what_cannot_be_written_can_be_given_up(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = _open(session)
+
+    def full(*_: object, **__: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session.store, "record_step", full)
+    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
+    assert drawing.discard() == 1
+    with pytest.raises(AnnotatorError, match="closed"):
+        drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 1, 1)), 2))
+
+
+def test_answers_are_kept_in_order_and_the_last_one_holds(session: Session) -> None:
+    drawing = _open(session)
+    for number in range(50):
+        drawing.set_diagnosis(Diagnosis(comment=f"note {number}"))
+    assert drawing.draft.diagnosis.comment == "note 49"
+    drawing.close()
+    assert session.store.draft(drawing.draft.draft_id).diagnosis.comment == "note 49"
+
+
+def test_labels_and_contents_tell_what_is_drawn(session: Session) -> None:
+    drawing = _open(session)
+    assert drawing.labels() == frozenset()
+    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 2))
+    assert drawing.labels() == {2}
+    np.testing.assert_array_equal(decode(drawing.contents(), UINT8), drawing.mask)
+    drawing.close()
