@@ -55,8 +55,8 @@ class TestStaple(FusionContract):
         return self.method().parameters(region="full")
 
     def test_departure_from_the_vote_is_told(self) -> None:
-        rows = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]])
-        votes = make_votes(rows, np.array([1_000_000, 250, 250, 250, 300]))
+        rows = [[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 1]]
+        votes = make_votes(np.array(rows), np.array([1_000_000, 250, 250, 250, 300, 500]))
         assert any("by majority" in text for text in self.fuse(votes, self.full()).warnings)
 
     def test_nothing_drawn_is_background_for_certain(self) -> None:
