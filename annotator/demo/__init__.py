@@ -1,0 +1,1 @@
+"""The sample project: built, worked through and shown."""
