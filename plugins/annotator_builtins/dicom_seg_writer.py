@@ -179,8 +179,10 @@ def _compare(part: Path, item: MaskForExport, values: list[int], sources: Source
     instances = {uid: index for index, uid in enumerate(sources.uids)}
     slices = {place: z for z, place in enumerate(sources.places)}
     mask = np.zeros_like(item.mask)
+    shared = read.SharedFunctionalGroupsSequence[0]
     for frame, group in zip(frames, read.PerFrameFunctionalGroupsSequence, strict=True):
-        number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        holder = group if "SegmentIdentificationSequence" in group else shared
+        number = int(holder.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
         image = group.DerivationImageSequence[0].SourceImageSequence[0]
         index = instances[str(image.ReferencedSOPInstanceUID)]
         source_frame = int(image.get("ReferencedFrameNumber", 1)) - 1
