@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from annotator.checked_file import checked_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +25,26 @@ if TYPE_CHECKING:
     from annotator.domain.review import RaterPerformance
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
+
+__all__ = [
+    "FoundSeries",
+    "FusedPatterns",
+    "FusionMethod",
+    "MaskForExport",
+    "MaskWriter",
+    "Model",
+    "ModelCard",
+    "Plugin",
+    "Progress",
+    "ReadSeries",
+    "ScanResult",
+    "Skipped",
+    "StudyReader",
+    "VotePatterns",
+    "checked_file",
+    "no_progress",
+    "series_id",
+]
 
 Progress = Callable[[float, str], None]
 """Called with a fraction from 0 to 1 and what is being done; raises CancelledError to stop."""
@@ -216,8 +238,18 @@ class Plugin:
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()
 
 
+def series_digest(
+    geometry: Geometry, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> hashlib._Hash:
+    """Begin the identity of a series, for a reader that feeds it the voxels as they arrive.
+
+    Updated with the bytes of all voxels in order, its hexdigest is the ``series_id``.
+    """
+    return hashlib.sha256(repr((geometry, dtype.str, shape)).encode())
+
+
 def series_id(geometry: Geometry, voxels: NDArray[Any]) -> str:
     """Return the identity of a series: SHA-256 over its grid and stored voxels."""
-    digest = hashlib.sha256(repr((geometry, voxels.dtype.str, voxels.shape)).encode())
+    digest = series_digest(geometry, voxels.dtype, voxels.shape)
     digest.update(np.ascontiguousarray(voxels).data)
     return digest.hexdigest()

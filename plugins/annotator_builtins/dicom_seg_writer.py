@@ -15,8 +15,8 @@ from pydicom.sr.coding import Code as DicomCode
 from pydicom.uid import generate_uid
 
 import annotator
+from annotator.api import checked_file
 from annotator.domain.errors import IntegrityError, UnsuitableError
-from annotator_builtins.checked_file import checked_file
 from annotator_builtins.dicom_seg_sources import Sources, find_sources
 
 if TYPE_CHECKING:

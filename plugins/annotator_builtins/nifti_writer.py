@@ -8,9 +8,9 @@ import numpy as np
 import SimpleITK
 
 from annotator.analysis.runs import mask_dtype
+from annotator.api import checked_file
 from annotator.domain.errors import IntegrityError
 from annotator.domain.geometry import Geometry
-from annotator_builtins.checked_file import checked_file
 
 if TYPE_CHECKING:
     from pathlib import Path
