@@ -135,7 +135,7 @@ class VotePatterns:
 class FusedPatterns:
     """What a fusion method makes of each pattern.
 
-    ``probability`` is ``(pattern, label)`` float64 in the order of ``VotePatterns.labels``; its rows
+    ``probability`` is ``(pattern, label)`` float64 in the order of ``VotePatterns.labels``; rows
     sum to 1. ``chosen`` is the fused label of each pattern, uint16; ``undecided`` marks ties.
     """
 
