@@ -1,0 +1,137 @@
+"""Readings that were drawn elsewhere: onto the grid of the case, into the labels of the schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from annotator.analysis.runs import encode, mask_dtype
+from annotator.domain.errors import AnnotatorError, GeometryMismatchError
+from annotator.domain.schema import Label
+from annotator.jobs.predicting import add_if_new
+from annotator.session.diagnosis import require_diagnosis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.reading import Annotation, Diagnosis
+    from annotator.domain.schema import LabelSchema
+    from annotator.store import Store
+
+_LARGEST = 65535
+_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+
+
+def add_reading(
+    store: Store,
+    case_id: str,
+    rater: str,
+    mask: NDArray[Any],
+    geometry: Geometry,
+    diagnosis: Diagnosis,
+    *,
+    resample: bool,
+    extend: bool,
+    actor: str,
+) -> Annotation:
+    """Add a mask ``(z, y, x)`` with its grid as a rater's reading of a case.
+
+    Raises GeometryMismatchError where the grid is another one, unless ``resample`` takes the
+    nearest voxel, and AnnotatorError on values that the schema lacks, unless ``extend`` adds them.
+    The same reading again gives the annotation that exists.
+    """
+    case = store.case(case_id)
+    found = store.rater(rater)
+    grid = store.series(case.series_ids[0]).geometry
+    labels = whole_labels(mask)
+    if labels.shape != geometry.shape:
+        raise GeometryMismatchError(
+            f"the mask has shape {labels.shape}, its own grid {geometry.shape} (z, y, x)"
+        )
+    differences = grid.differences(geometry)
+    if differences and not resample:
+        raise GeometryMismatchError(
+            f"the mask does not lie on the grid of {case.title!r}: {'; '.join(differences)}. "
+            "Ask for resampling to bring it there by nearest neighbour"
+        )
+    if differences:
+        labels = resample_nearest(labels, geometry, grid)
+    schema = store.project().schema
+    unknown = sorted(set(np.unique(labels).tolist()) - {0, *schema.values})
+    if unknown and not extend:
+        raise AnnotatorError(
+            f"the mask has the values {_listed(unknown)}, which the schema {schema.name!r} lacks; "
+            f"it has {_listed(schema.values)}. Extend the schema to keep them"
+        )
+    require_diagnosis(schema, diagnosis, needs_required=False)
+    if unknown:
+        store.set_schema(extended(schema, unknown), actor=actor)
+    return add_if_new(store, case.case_id, found.rater_id, encode(labels), diagnosis, actor=actor)
+
+
+def whole_labels(mask: NDArray[Any]) -> NDArray[np.unsignedinteger]:
+    """Return a mask as uint8 or uint16; raises AnnotatorError where a value is no label."""
+    if mask.ndim != 3:
+        raise AnnotatorError(f"a mask has the axes (z, y, x); this one has shape {mask.shape}")
+    if mask.dtype.kind not in "buif":
+        raise AnnotatorError(f"a mask holds whole numbers; this one holds {mask.dtype}")
+    if mask.dtype.kind == "f":
+        bad = mask[~(np.isfinite(mask) & (mask == np.floor(mask)))]
+        if bad.size:
+            raise AnnotatorError(
+                f"a mask holds whole numbers; this one has {bad.size} other values, for example "
+                f"{float(bad.flat[0]):g}. A probability map must be thresholded first"
+            )
+    low, high = (mask.min(), mask.max()) if mask.size else (0, 0)
+    if low < 0 or high > _LARGEST:
+        wrong = low if low < 0 else high
+        raise AnnotatorError(f"label values run from 0 to {_LARGEST}; the mask has {wrong:g}")
+    return mask.astype(mask_dtype(int(high)), copy=False)
+
+
+def resample_nearest(
+    mask: NDArray[np.unsignedinteger], source: Geometry, target: Geometry
+) -> NDArray[np.unsignedinteger]:
+    """Return a mask on another grid, each voxel from the nearest one; 0 where there is none."""
+    to_source = np.linalg.inv(_to_lps(source)) @ _to_lps(target)
+    return ndimage.affine_transform(
+        mask,
+        to_source[:3, :3],
+        offset=to_source[:3, 3],
+        output_shape=target.shape,
+        order=0,
+        mode="constant",
+        cval=0,
+        prefilter=False,
+    )
+
+
+def extended(schema: LabelSchema, values: list[int]) -> LabelSchema:
+    """Return the schema with a label for each of the values."""
+    added = tuple(
+        Label(
+            value=value,
+            name=f"Label {value}",
+            color=_COLORS[(len(schema.labels) + place) % len(_COLORS)],
+        )
+        for place, value in enumerate(values)
+    )
+    return replace(schema, labels=schema.labels + added)
+
+
+def _to_lps(geometry: Geometry) -> NDArray[np.float64]:
+    """Return the 4 x 4 matrix from array index ``(z, y, x)`` to LPS mm ``(x, y, z)``."""
+    matrix = np.eye(4)
+    direction = np.array(geometry.direction).reshape(3, 3)
+    # The direction's columns are the array's x, y, z axes; the index comes as z, y, x.
+    matrix[:3, :3] = direction[:, ::-1] * np.array(geometry.spacing_mm)
+    matrix[:3, 3] = geometry.origin_mm
+    return matrix
+
+
+def _listed(values: list[int] | tuple[int, ...]) -> str:
+    return ", ".join(str(value) for value in values) or "none"
