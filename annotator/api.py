@@ -6,7 +6,7 @@ A plugin is a :class:`Plugin` record, named by an entry point in the group ``ann
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -238,18 +238,25 @@ class Plugin:
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()
 
 
-def series_digest(
-    geometry: Geometry, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> hashlib._Hash:
-    """Begin the identity of a series, for a reader that feeds it the voxels as they arrive.
+def slice_digest(voxels: NDArray[Any]) -> bytes:
+    """Return SHA-256 over the stored voxels of one slice."""
+    return hashlib.sha256(np.ascontiguousarray(voxels).data).digest()
 
-    Updated with the bytes of all voxels in order, its hexdigest is the ``series_id``.
+
+def combined_series_id(
+    geometry: Geometry, dtype: np.dtype[Any], shape: tuple[int, ...], digests: Iterable[bytes]
+) -> str:
+    """Return the ``series_id`` from the digests of all slices in order.
+
+    For a reader that hashes slices as they arrive, several at once.
     """
-    return hashlib.sha256(repr((geometry, dtype.str, shape)).encode())
+    digest = hashlib.sha256(repr((geometry, dtype.str, shape)).encode())
+    for one in digests:
+        digest.update(one)
+    return digest.hexdigest()
 
 
 def series_id(geometry: Geometry, voxels: NDArray[Any]) -> str:
-    """Return the identity of a series: SHA-256 over its grid and stored voxels."""
-    digest = series_digest(geometry, voxels.dtype, voxels.shape)
-    digest.update(np.ascontiguousarray(voxels).data)
-    return digest.hexdigest()
+    """Return the identity of a series: SHA-256 over its grid and the SHA-256 of each slice."""
+    digests = map(slice_digest, voxels)
+    return combined_series_id(geometry, voxels.dtype, voxels.shape, digests)

@@ -1,7 +1,8 @@
 """Headers of plain slices, read from the first bytes of a file without building a dataset.
 
-Understands explicit-VR little-endian files with one native grey frame and nothing unusual before
-the pixels. Of everything else it says that it does not understand it, and pydicom reads it.
+Understands little-endian files (explicit or implicit, native or compressed) with one grey frame and
+nothing unusual before the pixels. Of everything else it says that it does not understand it, and
+pydicom reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from annotator_builtins.dicom_headers import (
     LAYOUT_KEYWORDS,
@@ -26,25 +27,29 @@ FIRST_BYTES = 8192
 MOST_BYTES = 1 << 18
 """A header longer than this is left to pydicom."""
 
-_ELEMENT = struct.Struct("<HH2sH")
-_LONG = struct.Struct("<I")
+_EXPLICIT, _LONG, _IMPLICIT = struct.Struct("<HH2sH"), struct.Struct("<I"), struct.Struct("<HHI")
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-_BINARY = {b"US": "<%dH", b"FD": "<%dd", b"FL": "<%df", b"UL": "<%dI", b"SS": "<%dh", b"SL": "<%di"}
-_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_BINARY = {b"US": "H", b"FD": "d", b"FL": "f", b"UL": "I", b"SS": "h", b"SL": "i"}
+_NATIVE = {"1.2.840.10008.1.2.1": True, "1.2.840.10008.1.2": False}
+"""Native syntaxes, and whether they write the kind of each value (explicit VR)."""
+_ENCAPSULATED = "1.2.840.10008.1.2.4."
+_RLE = "1.2.840.10008.1.2.5"
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+_UNDEFINED = 0xFFFFFFFF
 
 
 def _tags(keywords: tuple[str, ...]) -> dict[int, str]:
     return {tag_for_keyword(keyword) or 0: keyword for keyword in keywords}
 
 
-_WANTED = _tags(LAYOUT_KEYWORDS + PHASE_KEYWORDS + SLICE_KEYWORDS)
+_WANTED = _tags((*LAYOUT_KEYWORDS, *PHASE_KEYWORDS, *SLICE_KEYWORDS, "NumberOfFrames"))
+_KINDS = {tag: dictionary_VR(tag).encode() for tag in _WANTED}
 _N_FRAMES, _PIXELS, _SYNTAX = 0x00280008, 0x7FE00010, 0x00020010
-_TOO_MUCH = frozenset({0x00283000, 0x52009229, 0x52009230, 0x00480006, 0x3004000C})
-"""Modality LUT, functional groups, tiles, frame offsets: what needs all of pydicom."""
+_TOO_MUCH = frozenset({0x00041220, 0x00283000, 0x00480006, 0x3004000C})
+"""Directory records, modality LUT, tiles, frame offsets: what needs all of pydicom."""
 _LAYOUT_TAGS = tuple(_tags(LAYOUT_KEYWORDS))
-_PHASE_TAGS = tuple(_tags(PHASE_KEYWORDS))
+_LAYOUT_SET = frozenset((*_LAYOUT_TAGS, _N_FRAMES))
 
 Elements = dict[int, tuple[bytes, bytes]]
 
@@ -66,7 +71,7 @@ class HeaderWalker:
             if walked is None:
                 return None
             elements, offset, length = walked
-            if os.fstat(descriptor).st_size < offset + length:
+            if length != _UNDEFINED and os.fstat(descriptor).st_size < offset + length:
                 return None
         finally:
             os.close(descriptor)
@@ -76,14 +81,17 @@ class HeaderWalker:
         self, path: str, elements: Elements, offset: int, length: int
     ) -> SliceHeader | None:
         layout = self._layout(elements)
-        if layout is None or not 0 <= length - layout.frame_bytes <= 1:
+        if layout is None:
             return None
-        wanted = _WANTED
-        layout_tags = _LAYOUT_SET
+        is_native = layout.transfer_syntax in _NATIVE
+        if is_native != (length != _UNDEFINED):
+            return None
+        if is_native and not 0 <= length - layout.frame_bytes <= 1:
+            return None
         values = {
-            wanted[tag]: _text(*raw) for tag, raw in elements.items() if tag not in layout_tags
+            _WANTED[tag]: _text(*raw) for tag, raw in elements.items() if tag not in _LAYOUT_SET
         }
-        return parse_slice(path, layout, values, pixel_offset=offset)
+        return parse_slice(path, layout, values, pixel_offset=offset if is_native else -1)
 
     def _layout(self, elements: Elements) -> Layout | None:
         key = tuple(map(elements.get, _LAYOUT_TAGS))
@@ -97,13 +105,10 @@ class HeaderWalker:
             if values.get("PhotometricInterpretation") not in _MONOCHROME:
                 return None
             layout = parse_layout(values)
-            if layout.samples != 1 or layout.bits_allocated not in (8, 16):
+            if layout.samples != 1 or layout.bits_allocated not in (8, 16, 32):
                 return None
             self._layouts[key] = layout
         return layout
-
-
-_LAYOUT_SET = frozenset((*_LAYOUT_TAGS, _N_FRAMES))
 
 
 def walk(head: bytes) -> tuple[Elements, int, int] | None:
@@ -111,28 +116,31 @@ def walk(head: bytes) -> tuple[Elements, int, int] | None:
     if head[128:140] != b"DICM\x02\x00\x00\x00UL\x04\x00" or len(head) < 144:
         return None
     meta_end = 144 + _LONG.unpack_from(head, 140)[0]
-    meta = _elements(head, 144, meta_end)
-    if meta is None:
+    meta = _explicit_elements(head, 144, meta_end)
+    if meta is None or meta[1] != meta_end or _SYNTAX not in meta[0]:
         return None
-    syntax = meta[0].get(_SYNTAX)
-    if syntax is None or _text(*syntax) != _EXPLICIT_LITTLE_ENDIAN:
+    syntax = _text(*meta[0][_SYNTAX])
+    if _NATIVE.get(syntax, syntax.startswith(_ENCAPSULATED) or syntax == _RLE):
+        body = _explicit_elements(head, meta_end, len(head))
+    elif syntax in _NATIVE:
+        body = _implicit_elements(head, meta_end)
+    else:
         return None
-    body = _elements(head, meta_end, len(head))
     if body is None or body[2] < 0:
         return None
     elements, offset, length = body
     n_frames = elements.pop(_N_FRAMES, None)
     if n_frames is not None and _text(*n_frames) not in ("1", ""):
         return None
-    elements[_SYNTAX] = syntax
+    elements[_SYNTAX] = meta[0][_SYNTAX]
     return elements, offset, length
 
 
-def _elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int] | None:
+def _explicit_elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int] | None:
     """Walk top-level elements; ends at the pixels, or at ``end`` with a length of -1."""
     found: Elements = {}
-    unpack, wanted, long_vrs, short_vrs = _ELEMENT.unpack_from, _WANTED, _LONG_VRS, _SHORT_VRS
-    last, limit = -1, min(end, len(head)) - 8
+    unpack, wanted, long_vrs, short_vrs = _EXPLICIT.unpack_from, _WANTED, _LONG_VRS, _SHORT_VRS
+    last, limit = -1, min(end, len(head)) - 12
     while position <= limit:
         group, number, vr, length = unpack(head, position)
         tag = group << 16 | number
@@ -140,18 +148,19 @@ def _elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int]
         if tag <= last:
             return None
         last = tag
-        if vr in short_vrs:
-            pass
-        elif vr in long_vrs and position <= limit + 4:
+        if vr in long_vrs:
             (length,) = _LONG.unpack_from(head, position)
             position += 4
-            if length == 0xFFFFFFFF:
-                return None
             if tag == _PIXELS:
                 return found, position, length
-        else:
+            if length == _UNDEFINED:
+                position = _skip_sequence(head, position) if vr == b"SQ" else -1
+                if position < 0:
+                    return None
+                length = 0
+        elif vr not in short_vrs:
             return None
-        if tag in wanted or tag == _N_FRAMES:
+        if tag in wanted:
             found[tag] = (vr, head[position : position + length])
         elif group >= 0x5000 or tag in _TOO_MUCH:
             return None
@@ -159,12 +168,70 @@ def _elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int]
     return (found, position, -1) if position == end else None
 
 
+def _implicit_elements(head: bytes, position: int) -> tuple[Elements, int, int] | None:
+    """Walk top-level elements whose kinds only the dictionary tells, up to the pixels."""
+    found: Elements = {}
+    unpack, wanted = _IMPLICIT.unpack_from, _WANTED
+    last, limit = -1, len(head) - 8
+    while position <= limit:
+        group, number, length = unpack(head, position)
+        tag = group << 16 | number
+        position += 8
+        if tag <= last:
+            return None
+        last = tag
+        if tag == _PIXELS:
+            return found, position, length
+        if length == _UNDEFINED or group >= 0x5000 or tag in _TOO_MUCH:
+            return None
+        if tag in wanted:
+            found[tag] = (_KINDS[tag], head[position : position + length])
+        position += length
+    return None
+
+
+def _skip_sequence(head: bytes, position: int) -> int:
+    """Return where an explicit sequence of undefined length ends; -1 where that is not plain."""
+    while position + 8 <= len(head):
+        group, number, length = _IMPLICIT.unpack_from(head, position)
+        position += 8
+        if (group, number) == (0xFFFE, 0xE0DD):
+            return position
+        if (group, number) != (0xFFFE, 0xE000):
+            return -1
+        position = _skip_item(head, position) if length == _UNDEFINED else position + length
+        if position < 0:
+            return -1
+    return -1
+
+
+def _skip_item(head: bytes, position: int) -> int:
+    """Return where an item of undefined length ends; -1 where that is not plain."""
+    while position + 8 <= len(head):
+        group, number, vr, length = _EXPLICIT.unpack_from(head, position)
+        position += 8
+        if (group, number) == (0xFFFE, 0xE00D):
+            return position
+        if vr in _LONG_VRS and position + 4 <= len(head):
+            (length,) = _LONG.unpack_from(head, position)
+            position += 4
+            if length == _UNDEFINED:
+                position = _skip_sequence(head, position) if vr == b"SQ" else -1
+                length = 0
+                if position < 0:
+                    return -1
+        elif vr not in _SHORT_VRS:
+            return -1
+        position += length
+    return -1
+
+
 def _text(vr: bytes, raw: bytes) -> str:
     """Return a value as pydicom would write it."""
-    if vr not in _BINARY:
+    code = _BINARY.get(vr)
+    if code is None:
         return raw.decode("latin-1").strip(" \0")
-    size = struct.calcsize(_BINARY[vr] % 1)
-    count = len(raw) // size
-    if count == 1 and vr == b"US":
+    if len(raw) == 2 and code == "H":
         return str(raw[0] | raw[1] << 8)
-    return "\\".join(map(str, struct.unpack_from(_BINARY[vr] % count, raw)))
+    count = len(raw) // struct.calcsize(code)
+    return "\\".join(map(str, struct.unpack_from(f"<{count}{code}", raw)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +42,6 @@ class Group:
     part: str = ""
     notes: tuple[str, ...] = ()
     refusal: str = ""
-    positions: tuple[tuple[float, float, float], ...] = field(default=(), repr=False)
 
 
 def group_slices(slices: Iterable[SliceHeader]) -> tuple[Group, ...]:
@@ -53,31 +52,42 @@ def group_slices(slices: Iterable[SliceHeader]) -> tuple[Group, ...]:
     return tuple(group for members in by_series.values() for group in _split_series(members))
 
 
+def drop_copies(slices: Iterable[SliceHeader]) -> tuple[list[SliceHeader], dict[str, str]]:
+    """Keep one of the files that hold the same instance; names the kept one of each dropped."""
+    first: dict[tuple[object, ...], str] = {}
+    kept: list[SliceHeader] = []
+    dropped: dict[str, str] = {}
+    for item in slices:
+        layout = item.layout
+        key = (
+            item.sop_instance_uid or item.path,
+            layout.rows,
+            layout.columns,
+            layout.samples,
+            layout.bits_allocated,
+            item.n_frames,
+        )
+        path = first.setdefault(key, item.path)
+        if path == item.path:
+            kept.append(item)
+        else:
+            dropped[item.path] = path
+    return kept, dropped
+
+
 def _split_series(members: list[SliceHeader]) -> list[Group]:
-    unique, notes = _drop_copies(members)
-    clusters = _by_layout(unique)
-    groups: list[Group] = []
-    for cluster in clusters:
-        for group in _split_cluster(cluster):
-            said = list(notes)
-            if len(clusters) > 1:
-                said.append(
-                    f"The series mixes {len(clusters)} kinds of slices (orientation, size or pixel "
-                    f"type); each was read as a series of its own."
-                )
-            groups.append(replace(group, notes=(*said, *group.notes)))
-    return groups
-
-
-def _drop_copies(members: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    """Keep one of the files that hold the same instance."""
-    seen: dict[tuple[str, int], SliceHeader] = {}
-    for item in members:
-        seen.setdefault((item.sop_instance_uid or item.path, item.frame), item)
-    n_copies = len(members) - len(seen)
-    if not n_copies:
-        return members, ()
-    return list(seen.values()), (f"{n_copies} copies of the same instances were left out.",)
+    clusters = _by_layout(members)
+    notes: tuple[str, ...] = ()
+    if len(clusters) > 1:
+        notes = (
+            f"The series mixes {len(clusters)} kinds of slices (orientation, size or pixel type); "
+            "each was read as a series of its own.",
+        )
+    return [
+        replace(group, notes=notes + group.notes)
+        for cluster in clusters
+        for group in _split_cluster(cluster)
+    ]
 
 
 def _by_layout(members: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
@@ -261,8 +271,7 @@ def _split_unnamed(slices: list[SliceHeader], depths: list[list[int]], part: str
     if counts == {1}:
         return [Group(slices=tuple(item for (item,) in kept), part=part, notes=notes)]
     if len(kept) == 1:
-        note = f"{len(kept[0])} images of one position: read as a sequence in time."
-        return [Group(slices=tuple(kept[0]), is_time=True, part=part, notes=(*notes, note))]
+        return _one_position(kept[0], part, notes)
     if len(counts) > 1:
         reason = (
             f"some positions occur {max(counts)} times and others {min(counts)} times, and the "
@@ -281,4 +290,16 @@ def _split_unnamed(slices: list[SliceHeader], depths: list[list[int]], part: str
             notes=(*notes, note),
         )
         for k in range(times)
+    ]
+
+
+def _one_position(slices: list[SliceHeader], part: str, notes: tuple[str, ...]) -> list[Group]:
+    """Images of a single position: a sequence where times tell them apart, else pictures."""
+    if len({item.order[:2] for item in slices}) == len(slices):
+        note = f"{len(slices)} images of one position: they were read as a sequence in time."
+        return [Group(slices=tuple(slices), is_time=True, part=part, notes=(*notes, note))]
+    words = [f"image {item.instance_number or number}" for number, item in enumerate(slices, 1)]
+    return [
+        Group(slices=(item,), part=f"{part}, {word}" if part else word, notes=notes)
+        for item, word in zip(slices, words, strict=True)
     ]

@@ -235,10 +235,8 @@ def text_of(value: Any) -> str:
     r"""Return an attribute's value as DICOM would write it, values joined by ``\``."""
     if value is None:
         return ""
-    if (
-        isinstance(value, (list, tuple))
-        or (hasattr(value, "__iter__")
-        and not isinstance(value, (str, bytes)))
+    if isinstance(value, (list, tuple)) or (
+        hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
     ):
         try:
             return "\\".join(str(item) for item in value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.api import ReadSeries, series_id
+from annotator.api import ReadSeries, combined_series_id, slice_digest
 from annotator.domain.errors import UnreadableError
 from annotator.domain.study import Series
 from annotator_builtins.dicom_facts import display, source
@@ -21,27 +23,34 @@ from annotator_builtins.dicom_pixels import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from annotator.api import Progress
     from annotator_builtins.dicom_stack import Stack
 
-PROGRESS_STEP = 16
+BATCH = 8
+"""Slices that one thread reads between two calls of progress."""
+THREADS = min(4, os.cpu_count() or 1)
 
 
 def first_slice(stack: Stack) -> NDArray[Any]:
     """Return the voxels of slice 0 without reading the others."""
-    return _told(lambda: finish_slice(stack, 0, read_slice(stack.slices[0])), stack)
+    with _words_for_failures(stack):
+        return finish_slice(stack, 0, read_slice(stack.slices[0]))
 
 
 def load_stack(stack: Stack, progress: Progress) -> ReadSeries:
     """Read all slices of a stack; raises UnreadableError, or CancelledError through progress."""
-    voxels = _told(lambda: _voxels(stack, progress), stack)
+    progress(0.0, f"Reading {len(stack.slices)} slices")
+    with _words_for_failures(stack):
+        voxels, identity = _voxels(stack, progress)
     header = read_dataset(stack.slices[0].path)
     shown = display(stack, header)
     return ReadSeries(
         series=Series(
-            series_id=series_id(stack.geometry, voxels),
+            series_id=identity,
             kind=stack.kind,
             modality=stack.layout.modality,
             description=shown.description,
@@ -59,10 +68,11 @@ def load_stack(stack: Stack, progress: Progress) -> ReadSeries:
     )
 
 
-def _told(read: Any, stack: Stack) -> Any:
-    """Call ``read`` and turn what a disk or memory may do into words."""
+@contextmanager
+def _words_for_failures(stack: Stack) -> Iterator[None]:
+    """Say in words what a disk or memory did."""
     try:
-        return read()
+        yield
     except OSError as error:
         where = error.filename or stack.slices[0].path
         raise UnreadableError(f"{where}: cannot be read: {error.strerror or error}") from error
@@ -71,43 +81,46 @@ def _told(read: Any, stack: Stack) -> Any:
         raise UnreadableError(f"too little memory for {size:,} bytes of voxels") from error
 
 
-def _voxels(stack: Stack, progress: Progress) -> NDArray[Any]:
-    if all(item.pixel_offset >= 0 for item in stack.slices):
-        return _native_voxels(stack, progress)
-    out: NDArray[Any] | None = None
-    for number, frame in enumerate(decode_frames(stack.slices)):
-        _tell(progress, number, len(stack.slices))
-        done = finish_slice(stack, number, frame)
-        if out is None:
-            out = np.empty((len(stack.slices), *done.shape), done.dtype)
-        if done.shape != out.shape[1:] or done.dtype != out.dtype:
-            raise UnreadableError(
-                f"{stack.slices[number].path}: slice {number + 1} holds {done.dtype} {done.shape}, "
-                f"not {out.dtype} {out.shape[1:]} as the first"
-            )
-        out[number] = done
-    if out is None:
-        raise UnreadableError("the series has no slices")
-    return out
+def _voxels(stack: Stack, progress: Progress) -> tuple[NDArray[Any], str]:
+    """Read and hash all slices; native ones several at once, for disk and hash need no GIL."""
+    slices, n = stack.slices, len(stack.slices)
+    first = first_slice(stack)
+    out: NDArray[Any] = np.empty((n, *first.shape), first.dtype)
+    digests: list[bytes] = []
+    is_native = all(item.pixel_offset >= 0 for item in slices)
+    is_plain = is_native and not stack.is_converted and not stack.shifts_vox
+
+    def read(batch: range) -> list[bytes]:
+        for number in batch:
+            if is_plain:
+                read_native(slices[number], out[number])
+            else:
+                frame = finish_slice(stack, number, read_slice(slices[number]))
+                out[number] = _same_kind(stack, number, frame, out)
+        return [slice_digest(out[number]) for number in batch]
+
+    def decode(frames: Iterator[NDArray[Any]]) -> Iterator[list[bytes]]:
+        for number, frame in enumerate(frames):
+            out[number] = _same_kind(stack, number, finish_slice(stack, number, frame), out)
+            yield [slice_digest(out[number])]
+
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        batches = [range(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
+        done = pool.map(read, batches) if is_native else decode(decode_frames(slices))
+        try:
+            for part in done:
+                digests += part
+                progress(len(digests) / n, f"Reading slices: {len(digests)} of {n}")
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return out, combined_series_id(stack.geometry, out.dtype, out.shape, digests)
 
 
-def _native_voxels(stack: Stack, progress: Progress) -> NDArray[Any]:
-    layout = stack.layout
-    n = len(stack.slices)
-    dtype = native_dtype(layout)
-    if not stack.is_converted and not stack.shifts_vox:
-        out = np.empty((n, layout.rows, layout.columns), dtype)
-        for number, item in enumerate(stack.slices):
-            _tell(progress, number, n)
-            read_native(item, out[number])
-        return out
-    out = np.empty(stack.geometry.shape, np.float32 if stack.is_converted else dtype)
-    for number, item in enumerate(stack.slices):
-        _tell(progress, number, n)
-        out[number] = finish_slice(stack, number, read_slice(item))
-    return out
-
-
-def _tell(progress: Progress, number: int, total: int) -> None:
-    if number % PROGRESS_STEP == 0:
-        progress(number / total, f"Reading slices: {number} of {total}")
+def _same_kind(stack: Stack, number: int, frame: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    if frame.shape != out.shape[1:] or frame.dtype != out.dtype:
+        raise UnreadableError(
+            f"{stack.slices[number].path}: slice {number + 1} holds {frame.dtype} {frame.shape}, "
+            f"not {out.dtype} {out.shape[1:]} as the first"
+        )
+    return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.api import FoundSeries, ScanResult, Skipped
 from annotator.domain.errors import UnreadableError
 from annotator_builtins.dicom_fast import HeaderWalker
-from annotator_builtins.dicom_groups import Group, group_slices
+from annotator_builtins.dicom_groups import Group, drop_copies, group_slices
 from annotator_builtins.dicom_headers import SliceHeader, read_dataset, read_headers
 from annotator_builtins.dicom_load import first_slice, load_stack
 from annotator_builtins.dicom_stack import Stack, build_stacks
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 OTHER_SUFFIXES = frozenset(
-    [".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".raw", ".zraw", ".img", ".hdr", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".txt", ".csv", ".json", ".xml", ".html", ".htm", ".pdf", ".zip", ".md", ".py", ".npy", ".npz", ".swc", ".ini", ".exe", ".dll", ".inf", ".log", ".yaml", ".yml", ".js", ".css", ".ico", ".svg"]
+    """
+    .nii .gz .nrrd .nhdr .mha .mhd .raw .zraw .img .hdr .png .jpg .jpeg .tif .tiff .bmp .gif .txt
+    .csv .json .xml .html .htm .pdf .zip .md .py .npy .npz .swc .ini .exe .dll .inf .log .yaml .yml
+    .js .css .ico .svg
+    """.split()  # noqa: SIM905  (a list of thirty literals is harder to read)
 )
 PROGRESS_STEP = 16
 
@@ -52,8 +57,13 @@ class DicomReader:
                     skipped.append(Skipped(path=path, reason=_why_not(path)))
             except (UnreadableError, OSError) as error:
                 skipped.append(Skipped(path=path, reason=_reason(path, error)))
+        kept, copies = drop_copies(slices)
+        skipped.extend(
+            Skipped(path=path, reason=f"holds the same instance as {original}")
+            for path, original in copies.items()
+        )
         found: list[FoundSeries] = []
-        for group in group_slices(slices):
+        for group in group_slices(kept):
             stacks = _stacks(group)
             if isinstance(stacks, str):
                 names = dict.fromkeys(item.path for item in group.slices)
@@ -110,10 +120,8 @@ def _found(stack: Stack) -> FoundSeries:
 def _title(stack: Stack) -> str:
     """Patient, series and part; whatever of them the header gives."""
     header: Any = {}
-    try:
+    with contextlib.suppress(UnreadableError):
         header = read_dataset(stack.slices[0].path)
-    except UnreadableError:
-        pass
     number = str(header.get("SeriesNumber", "") or "")
     described = str(header.get("SeriesDescription", "") or "")
     series = described or f"{stack.layout.modality} {number}".strip()
