@@ -34,7 +34,7 @@ def add(connection: Connection, mask: MaskRuns) -> tuple[int, Placed]:
 def put_slabs(connection: Connection, mask: MaskRuns) -> Placed:
     """Keep the slabs of a mask; return where they lie."""
     ordered = sorted(mask.slabs.items())
-    stored = slabs.put(connection, (runs for _, runs in ordered))
+    stored = slabs.put(connection, (runs for _, runs in ordered), mask.grid.shape[2])
     return {index: slab for (index, _), slab in zip(ordered, stored, strict=True)}
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zstandard
@@ -18,11 +19,18 @@ from annotator.store.tables import slabs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
 _LEVEL = 3
 _KEYS_A_QUERY = 500
 _RUN_BYTES = 6
+_HEADER = struct.Struct("<BI")
+_LAGS = (2, 4)
+"""Runs in a row of one or two objects."""
+_CENTRE = 0x8080
+"""Added to a distance from the row above, so that small ones differ in their low byte only."""
+_MODULUS = 1 << 32
 
 _local = threading.local()
 """Compressors must not be shared between threads."""
@@ -43,36 +51,58 @@ def slab_key(runs: SlabRuns) -> bytes:
     return hashed.digest()
 
 
-def pack(runs: SlabRuns) -> bytes:
-    """Return the runs compressed: lengths as uint32 and labels as uint16, under zstd."""
-    lengths = np.diff(runs.ends, prepend=np.uint32(0))
-    return _compressor().compress(_little(lengths, "<u4") + _little(runs.labels, "<u2"))
+def pack(runs: SlabRuns, columns: int) -> bytes:
+    """Return the runs compressed, in the smallest of three codings.
+
+    An end is kept as its distance from an earlier one: from the one before (a length), or, where a
+    row of ``columns`` voxels looks like the row above, from the one that lies ``lag`` runs back,
+    less a row. The distances go byte by byte (all low bytes first), then the labels as uint16,
+    under zstd; before them stand the lag (uint8) and what to add to each distance (uint32).
+    """
+    compress = _compressor().compress
+    ends = runs.ends.astype("<u4", copy=False)
+    labels = _little(runs.labels, "<u2")
+    lengths = np.diff(ends, prepend=np.uint32(0))
+    packed = [_HEADER.pack(1, 0) + compress(_planes(lengths) + labels)]
+    shift = (columns - _CENTRE) % _MODULUS
+    for lag in _LAGS:
+        distances = ends - np.uint32(shift)
+        distances[lag:] -= ends[:-lag]
+        packed.append(_HEADER.pack(lag, shift) + compress(_planes(distances) + labels))
+    return min(packed, key=len)
 
 
 def unpack(blob: bytes) -> SlabRuns:
     """Return the runs that `pack` compressed; IntegrityError where the bytes are something else."""
     try:
-        content = _decompressor().decompress(blob)
-    except zstandard.ZstdError as error:
+        lag, shift = _HEADER.unpack_from(blob)
+        content = _decompressor().decompress(memoryview(blob)[_HEADER.size :])
+    except (zstandard.ZstdError, struct.error) as error:
         raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
     n_runs, rest = divmod(len(content), _RUN_BYTES)
-    if rest or not n_runs:
+    if rest or not n_runs or not lag:
         raise IntegrityError(f"a slab holds {len(content)} bytes, which is no number of runs")
-    lengths = np.frombuffer(content, "<u4", n_runs)
-    return SlabRuns(
-        lengths.cumsum(dtype=np.uint32), np.frombuffer(content, "<u2", n_runs, 4 * n_runs)
-    )
+    planes = np.frombuffer(content, np.uint8, 4 * n_runs).reshape(4, n_runs)
+    ends = np.ascontiguousarray(planes.T).view("<u4").reshape(-1)
+    if shift:
+        ends += np.uint32(shift)
+    for first in range(lag):
+        np.cumsum(ends[first::lag], dtype=np.uint32, out=ends[first::lag])
+    return SlabRuns(ends, np.frombuffer(content, "<u2", n_runs, 4 * n_runs))
 
 
-def put(connection: Connection, runs: Iterable[SlabRuns]) -> tuple[StoredSlab, ...]:
-    """Keep slabs, each content once, and return where they lie, in the order given."""
+def put(connection: Connection, runs: Iterable[SlabRuns], columns: int) -> tuple[StoredSlab, ...]:
+    """Keep slabs, each content once, and return where they lie, in the order given.
+
+    ``columns`` is the length of a row of the grid, for the sake of compression.
+    """
     ordered = [(slab_key(entry), entry) for entry in runs]
     known = find(connection, (key for key, _ in ordered))
     missing = {key: entry for key, entry in ordered if key not in known}
     if missing:
         added = connection.execute(
             insert(slabs).returning(slabs.c.slab_id, slabs.c.key),
-            [{"key": key, "blob": pack(entry)} for key, entry in missing.items()],
+            [{"key": key, "blob": pack(entry, columns)} for key, entry in missing.items()],
         )
         known.update((bytes(key), slab_id) for slab_id, key in added)
     return tuple(StoredSlab(known[key], key) for key, _ in ordered)
@@ -102,7 +132,11 @@ def get(connection: Connection, slab_ids: Iterable[int]) -> Mapping[int, SlabRun
     return found
 
 
-def _little(values: np.ndarray, dtype: str) -> bytes:
+def _planes(distances: NDArray[np.uint32]) -> bytes:
+    return distances.view(np.uint8).reshape(-1, 4).T.tobytes()
+
+
+def _little(values: NDArray[np.unsignedinteger[Any]], dtype: str) -> bytes:
     return values.astype(dtype, copy=False).tobytes()
 
 

@@ -51,7 +51,9 @@ def record(
         _check(draft.grid, index, runs)
     for index in content.keys() - filled.keys():
         _check_index(draft.grid, index)
-    stored = slabs.put(change.connection, (runs for runs in filled.values() if runs))
+    stored = slabs.put(
+        change.connection, (runs for runs in filled.values() if runs), draft.grid.shape[2]
+    )
     after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(content)
     after.update(zip(filled, stored, strict=True))
     return _append(
