@@ -8,6 +8,11 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
+# Before Qt: PySide6 6.12 reads the source of each module that is imported after it, and pydantic's
+# modules, which load each other on demand, do not survive that.
+import pydantic.fields
+import pydantic.main  # noqa: F401
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
