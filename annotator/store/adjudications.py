@@ -14,6 +14,8 @@ from annotator.store.facts import digest, from_json, list_from_json, list_to_jso
 from annotator.store.tables import adjudications
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection, Row
 
     from annotator.analysis.runs import MaskRuns, SlabGrid
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from annotator.store.masks import Placed
 
 
-def identity(row: dict[str, Any], grid: SlabGrid, mask: Placed, origin: Placed) -> str:
+def identity(row: Mapping[str, Any], grid: SlabGrid, mask: Placed, origin: Placed) -> str:
     """Return the id of an adjudication: SHA-256 over what was decided, by whom, from what."""
     return digest(
         [

@@ -73,16 +73,24 @@ def add_verdict(change: Change, verdict: Verdict, findings_key: str) -> None:
     """Append a verdict; it holds until it is undone or another one is given."""
     case = cases.read(change.connection, verdict.case_id)
     text = to_json(verdict)
-    change.connection.execute(
-        insert(verdicts).values(
+    verdict_id: int = change.connection.execute(
+        insert(verdicts)
+        .values(
             case_id=case.case_id,
             findings_key=findings_key,
             region=verdict.region,
             verdict=text,
             is_undone=False,
         )
+        .returning(verdicts.c.verdict_id)
+    ).scalar_one()
+    change.log(
+        "add verdict",
+        verdict_id=verdict_id,
+        case_id=case.case_id,
+        findings_key=findings_key,
+        verdict=text,
     )
-    change.log("add verdict", findings_key=findings_key, verdict=text)
 
 
 def undo_verdict(change: Change, case_id: str) -> Verdict | None:

@@ -23,7 +23,7 @@ from annotator.store.facts import (
 from annotator.store.tables import fusions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Row
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def identity(
-    row: dict[str, Any], grid: SlabGrid, labels: Placed, patterns: Placed, probability: bytes
+    row: Mapping[str, Any], grid: SlabGrid, labels: Placed, patterns: Placed, probability: bytes
 ) -> str:
     """Return the id of a fusion: SHA-256 over the recipe and everything that came of it."""
     return digest(

@@ -34,16 +34,17 @@ class ProjectInfo:
 
 def create(change: Change, *, project_id: str, title: str, schema: LabelSchema, seed: int) -> None:
     """Write the one row of a new project."""
+    text = to_json(schema)
     change.connection.execute(
         insert(project).values(
             project_id=project_id,
             title=title,
-            schema=to_json(schema),
+            schema=text,
             seed=seed,
             created_at=change.now,
         )
     )
-    change.log("create project", project_id=project_id, title=title, schema=schema.name, seed=seed)
+    change.log("create project", project_id=project_id, title=title, schema=text, seed=seed)
 
 
 def read(connection: Connection) -> ProjectInfo:

@@ -13,7 +13,7 @@ from annotator.store.facts import digest, from_json, to_json
 from annotator.store.tables import annotation_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from annotator.store.masks import Placed
 
 
-def identity(row: dict[str, Any], grid: SlabGrid, content: Placed) -> str:
+def identity(row: Mapping[str, Any], grid: SlabGrid, content: Placed) -> str:
     """Return the id of an annotation: SHA-256 over what was said, by whom, of what."""
     return digest(
         [

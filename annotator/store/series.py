@@ -16,7 +16,7 @@ from annotator.domain.errors import (
     UnknownNameError,
 )
 from annotator.domain.study import Series
-from annotator.store.facts import from_json, to_json
+from annotator.store.facts import digest, from_json, to_json
 from annotator.store.failures import explain_os_error
 from annotator.store.tables import series as table
 
@@ -43,6 +43,7 @@ def add(change: Change, series: Series) -> None:
         modality=series.modality,
         shape=list(series.geometry.shape),
         n_files=len(series.paths),
+        facts_sha256=digest(facts),
     )
 
 
