@@ -1,0 +1,136 @@
+"""The masks of a case on their way out: each reading, each fusion, the adjudication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.analysis.runs import decode
+from annotator.api import MaskForExport
+from annotator.domain.errors import IntegrityError, UnknownNameError
+from annotator.file_names import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from annotator.domain.review import Fusion
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+
+def items_of_case(
+    store: Store, registry: Registry, case: Case, stem: str
+) -> Iterator[tuple[str, MaskForExport]]:
+    """Yield (file stem, mask) of the latest readings, the latest fusion of each method, the verdict.
+
+    Stems are ``<stem>_reading-<rater>``, ``<stem>_fused-<method>`` and ``<stem>_adjudicated``. One
+    mask is in memory at a time.
+    """
+    taken: set[str] = set()
+    for name, item in _items(store, registry, case):
+        unique, times = f"{stem}_{name}", 1
+        while unique.casefold() in taken:
+            times += 1
+            unique = f"{stem}_{name}-{times}"
+        taken.add(unique.casefold())
+        yield unique, item
+
+
+def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, MaskForExport]]:
+    series = store.series(case.series_ids[0])
+    schema = store.project().schema
+    raters = {rater.rater_id: rater for rater in store.raters()}
+    for annotation in store.annotations(case.case_id):
+        rater = raters[annotation.rater_id]
+        yield (
+            f"reading-{slug(rater.name)}",
+            MaskForExport(
+                case=case,
+                series=series,
+                schema=schema,
+                role="reading",
+                creator=rater.name,
+                is_automatic=rater.is_model,
+                content_id=annotation.annotation_id,
+                mask=decode(store.annotation_mask(annotation.annotation_id)),
+                annotation=annotation,
+            ),
+        )
+    for fusion in latest_fusions(store, case.case_id):
+        yield f"fused-{slug(fusion.recipe.method)}", fused_item(store, registry, case, fusion)
+    adjudication = store.adjudication(case.case_id)
+    if adjudication is not None:
+        mask, _ = store.adjudication_mask(adjudication.adjudication_id)
+        yield (
+            "adjudicated",
+            MaskForExport(
+                case=case,
+                series=series,
+                schema=schema,
+                role="adjudicated",
+                creator=raters[adjudication.reviewer_id].name,
+                is_automatic=False,
+                content_id=adjudication.adjudication_id,
+                mask=decode(mask),
+            ),
+        )
+
+
+def latest_fusions(store: Store, case_id: str) -> tuple[Fusion, ...]:
+    """Return the newest fusion of each method on a case, by method."""
+    newest = {fusion.recipe.method: fusion for fusion in store.fusions(case_id)}
+    return tuple(newest[method] for method in sorted(newest))
+
+
+def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> MaskForExport:
+    """Return a fusion on its way out, with the probability of each label."""
+    schema = store.project().schema
+    return MaskForExport(
+        case=case,
+        series=store.series(case.series_ids[0]),
+        schema=schema,
+        role="fused",
+        creator=_method_title(registry, fusion.recipe.method),
+        is_automatic=True,
+        content_id=fusion.fusion_id,
+        mask=decode(store.fusion_labels(fusion.fusion_id)),
+        probability=probability_maps(store, fusion, schema),
+    )
+
+
+def probability_maps(
+    store: Store, fusion: Fusion, schema: LabelSchema
+) -> dict[int, NDArray[np.float32]]:
+    """Return the probability of each label, ``(z, y, x)`` float32, 0 to 1."""
+    patterns, table = store.fusion_probability(fusion.fusion_id)
+    labels = _labels_of(fusion, schema, table.shape[1])
+    index = decode(patterns)
+    return {
+        value: np.asarray(table[:, column], np.float32)[index]
+        for column, value in enumerate(labels)
+        if value
+    }
+
+
+def _labels_of(fusion: Fusion, schema: LabelSchema, n_columns: int) -> tuple[int, ...]:
+    """Return the label of each column; the schema may have grown since the fusion was made."""
+    own = {entry.label for entry in fusion.performance}
+    for known in ({0, *schema.values}, {0, *own}):
+        if len(known) == n_columns:
+            return tuple(sorted(known))
+    raise IntegrityError(
+        f"fusion {fusion.fusion_id[:12]}… holds {n_columns} labels; the schema has "
+        f"{len(schema.values) + 1} with background: fuse the case again"
+    )
+
+
+def _method_title(registry: Registry, name: str) -> str:
+    try:
+        return registry.fusion_method(name).title
+    except UnknownNameError:  # its plugin may have gone since
+        return name

@@ -1,0 +1,240 @@
+"""What a project knows, as tables: readings, agreement, findings, verdicts, performance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.jobs.comparing import agreement_table, diagnosis_table
+from annotator.jobs.export_items import latest_fusions
+from annotator.jobs.table_files import Table, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.api import Progress
+    from annotator.domain.reading import Diagnosis, Rater
+    from annotator.domain.review import Finding, Verdict
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
+    from annotator.store import Store
+
+Row = dict[str, Value]
+
+
+def tables_of(store: Store, case_ids: Sequence[str] | None, progress: Progress) -> dict[str, Table]:
+    """Return every table by name, over the chosen cases or all."""
+    cases = store.cases() if case_ids is None else tuple(store.case(given) for given in case_ids)
+    names = {rater.rater_id: rater for rater in store.raters()}
+    schema = store.project().schema
+    progress(0.0, "collecting readings")
+    readings = _readings(store, cases, names, schema)
+    progress(0.2, "comparing readings")
+    agreement = agreement_table(store, cases, progress)
+    progress(0.8, "collecting findings and verdicts")
+    return {
+        "readings": readings,
+        "agreement": agreement,
+        "diagnoses": diagnosis_table(store, cases),
+        "findings": _findings(store, cases, names, schema),
+        "verdicts": _verdicts(store, cases, names),
+        "adjudications": _adjudications(store, cases, names, schema),
+        "performance": _performance(store, cases, names, schema),
+    }
+
+
+def label_volumes_mm3(mask: MaskRuns, values: Iterable[int], voxel_mm3: float) -> dict[int, float]:
+    """Return the volume of each label in mm³, from the runs."""
+    counts = np.zeros(1 << 16, np.int64)
+    for slab in mask.slabs.values():
+        np.add.at(counts, slab.labels, np.diff(slab.ends.astype(np.int64), prepend=0))
+    return {value: float(counts[value] * voxel_mm3) for value in values}
+
+
+def _readings(
+    store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
+) -> Table:
+    rows: list[Row] = []
+    for case in cases:
+        geometry = store.series(case.series_ids[0]).geometry
+        for annotation in store.annotations(case.case_id):
+            rater = names[annotation.rater_id]
+            mask = store.annotation_mask(annotation.annotation_id)
+            volumes = label_volumes_mm3(mask, schema.values, geometry.voxel_mm3)
+            row: Row = {
+                "case_id": case.case_id,
+                "case": case.title,
+                "rater_id": rater.rater_id,
+                "rater": rater.name,
+                "is_model": rater.is_model,
+                "annotation_id": annotation.annotation_id,
+                "revision": annotation.revision,
+                "parent_id": annotation.parent_id,
+                "started_from_id": annotation.started_from_id,
+                "created_at": annotation.created_at,
+            }
+            row |= _diagnosis(annotation.diagnosis, schema)
+            row |= {f"volume_mm3.{value}": volume for value, volume in volumes.items()}
+            rows.append(row)
+    columns = (
+        "case_id",
+        "case",
+        "rater_id",
+        "rater",
+        "is_model",
+        "annotation_id",
+        "revision",
+        "parent_id",
+        "started_from_id",
+        "created_at",
+        *_diagnosis_columns(schema),
+        *(f"volume_mm3.{value}" for value in schema.values),
+    )
+    return Table(columns=columns, rows=tuple(rows))
+
+
+def _diagnosis_columns(schema: LabelSchema) -> tuple[str, ...]:
+    return (*(f"diagnosis.{entry.key}" for entry in schema.fields), "confidence", "comment")
+
+
+def _diagnosis(diagnosis: Diagnosis, schema: LabelSchema) -> Row:
+    row: Row = {f"diagnosis.{entry.key}": diagnosis.answer(entry.key) for entry in schema.fields}
+    return row | {"confidence": diagnosis.confidence, "comment": diagnosis.comment}
+
+
+_FINDING_COLUMNS = (
+    "case_id", "case", "region", "label", "label_name", "kind", "score", "size_mm3", "box", "centre",
+    "raters_for", "raters_against", "mean_entropy", "max_distance_mm", "why",
+)  # fmt: skip
+
+
+def _findings(
+    store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
+) -> Table:
+    rows: list[Row] = []
+    for case in cases:
+        found = store.findings(case.case_id)
+        for finding in found[1] if found else ():
+            rows.append({"case": case.title} | finding_row(finding, names, schema))
+    return Table(columns=_FINDING_COLUMNS, rows=tuple(rows))
+
+
+def finding_row(finding: Finding, names: Mapping[str, Rater], schema: LabelSchema) -> Row:
+    """Return a finding as a row: raters by name, box as ``z0 y0 x0 z1 y1 x1``."""
+    label = schema.label(finding.label)
+    return {
+        "case_id": finding.case_id,
+        "region": finding.region,
+        "label": finding.label,
+        "label_name": label.name if label else None,
+        "kind": finding.kind,
+        "score": finding.score,
+        "size_mm3": finding.size_mm3,
+        "box": [*finding.box[0], *finding.box[1]],
+        "centre": [*finding.centre],
+        "raters_for": [names[entry].name for entry in finding.raters_for],
+        "raters_against": [names[entry].name for entry in finding.raters_against],
+        "mean_entropy": finding.mean_entropy,
+        "max_distance_mm": finding.max_distance_mm,
+        "why": finding.why,
+    }
+
+
+_VERDICT_COLUMNS = (
+    "case_id", "case", "region", "choice", "rater", "reason", "comment", "adjudication_id",
+)  # fmt: skip
+
+
+def _verdicts(store: Store, cases: Sequence[Case], names: Mapping[str, Rater]) -> Table:
+    """Return the verdicts of signed-off cases, and those that hold so far in the others."""
+    rows: list[Row] = []
+    for case in cases:
+        adjudication = store.adjudication(case.case_id)
+        found = store.findings(case.case_id)
+        verdicts: tuple[Verdict, ...] = ()
+        if adjudication is not None:
+            verdicts = adjudication.verdicts
+        elif found is not None:
+            verdicts = store.verdicts(case.case_id, found[0])
+        for verdict in verdicts:
+            rows.append(
+                {
+                    "case_id": case.case_id,
+                    "case": case.title,
+                    "region": verdict.region,
+                    "choice": verdict.choice,
+                    "rater": names[verdict.rater_id].name if verdict.rater_id else None,
+                    "reason": verdict.reason,
+                    "comment": verdict.comment,
+                    "adjudication_id": adjudication.adjudication_id if adjudication else None,
+                }
+            )
+    return Table(columns=_VERDICT_COLUMNS, rows=tuple(rows))
+
+
+def _adjudications(
+    store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
+) -> Table:
+    rows: list[Row] = []
+    for case in cases:
+        adjudication = store.adjudication(case.case_id)
+        if adjudication is None:
+            continue
+        mask, _ = store.adjudication_mask(adjudication.adjudication_id)
+        voxel_mm3 = store.series(case.series_ids[0]).geometry.voxel_mm3
+        row: Row = {
+            "case_id": case.case_id,
+            "case": case.title,
+            "adjudication_id": adjudication.adjudication_id,
+            "reviewer": names[adjudication.reviewer_id].name,
+            "fusion_id": adjudication.fusion_id,
+            "created_at": adjudication.created_at,
+        }
+        row |= _diagnosis(adjudication.diagnosis, schema)
+        volumes = label_volumes_mm3(mask, schema.values, voxel_mm3)
+        rows.append(row | {f"volume_mm3.{value}": volumes[value] for value in schema.values})
+    columns = (
+        "case_id",
+        "case",
+        "adjudication_id",
+        "reviewer",
+        "fusion_id",
+        "created_at",
+        *_diagnosis_columns(schema),
+        *(f"volume_mm3.{value}" for value in schema.values),
+    )
+    return Table(columns=columns, rows=tuple(rows))
+
+
+_PERFORMANCE_COLUMNS = (
+    "case_id", "case", "method", "fusion_id", "rater", "label", "label_name", "sensitivity",
+    "specificity", "volume_mm3",
+)  # fmt: skip
+
+
+def _performance(
+    store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
+) -> Table:
+    """Return what the newest fusion of each method thinks of each rater."""
+    rows: list[Row] = []
+    for case in cases:
+        for fusion in latest_fusions(store, case.case_id):
+            for entry in fusion.performance:
+                label = schema.label(entry.label)
+                rows.append(
+                    {
+                        "case_id": case.case_id,
+                        "case": case.title,
+                        "method": fusion.recipe.method,
+                        "fusion_id": fusion.fusion_id,
+                        "rater": names[entry.rater_id].name,
+                        "label": entry.label,
+                        "label_name": label.name if label else None,
+                        "sensitivity": entry.sensitivity,
+                        "specificity": entry.specificity,
+                        "volume_mm3": entry.volume_mm3,
+                    }
+                )
+    return Table(columns=_PERFORMANCE_COLUMNS, rows=tuple(rows))
