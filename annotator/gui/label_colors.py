@@ -1,0 +1,56 @@
+"""In which colour, and how strongly, each label of a schema is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtGui import QColor
+
+if TYPE_CHECKING:
+    from annotator.domain.schema import LabelSchema
+
+Color = tuple[float, float, float, float]
+"""Red, green, blue, alpha, 0 to 1."""
+
+
+class LabelColors:
+    """Mutable: opacity of the mask, opacity of each label (a part of it), and what is hidden."""
+
+    def __init__(self) -> None:
+        self.opacity = 0.5
+        self._schema: LabelSchema | None = None
+        self._parts: dict[int, float] = {}
+        self._hidden: set[int] = set()
+
+    def use(self, schema: LabelSchema) -> None:
+        """Show the labels of another schema, all of them fully."""
+        self._schema = schema
+        self._parts.clear()
+        self._hidden.clear()
+
+    def set_part(self, value: int, opacity: float) -> None:
+        """Show a label at a part of the mask's opacity, 0 to 1."""
+        self._parts[value] = opacity
+
+    def set_visible(self, value: int, visible: bool) -> None:
+        """Show or hide a label."""
+        if visible:
+            self._hidden.discard(value)
+        else:
+            self._hidden.add(value)
+
+    def pen(self, value: int) -> str:
+        """Return the colour of a label, ``#rrggbb``; white for one that is not in the schema."""
+        label = self._schema.label(value) if self._schema is not None else None
+        return label.color if label is not None else "#ffffff"
+
+    def table(self) -> dict[int, Color]:
+        """Return the colour of each label that is shown."""
+        labels = self._schema.labels if self._schema is not None else ()
+        colors: dict[int, Color] = {}
+        for label in labels:
+            if label.value not in self._hidden:
+                color = QColor(label.color)
+                alpha = self.opacity * self._parts.get(label.value, 1.0)
+                colors[label.value] = (color.redF(), color.greenF(), color.blueF(), alpha)
+        return colors

@@ -1,0 +1,332 @@
+"""The views of one canvas: which are shown, where they look, when they are redrawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QPointF, QRect, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QWidget
+
+from annotator.domain.errors import UnknownNameError
+from annotator.drawing.edit import join_boxes
+from annotator.gui.slice_view import SliceView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
+
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Mask
+    from annotator.gui.canvas import Scene
+    from annotator.gui.label_colors import Color
+    from annotator.gui.marks import Marks
+    from annotator.gui.planes import Plane
+
+LAYOUTS = ("three", "single")
+_LATE_MS = 30
+"""How long the views that are not worked in may lag behind."""
+_GAP_PX = 2
+
+
+class LinkedViews(QWidget):
+    """One to three views of a volume that share position, window, colours and marks.
+
+    A view is made when it is first shown. What happens in the view that is worked in is shown at
+    once, in the others within ``_LATE_MS``.
+    """
+
+    pressed = Signal(int, object)
+    """Axis that the view looks along, and the array position ``(z, y, x)``."""
+    dragged = Signal(object)
+    released = Signal()
+    linked = Signal(object)
+    hovered = Signal(object)
+    windowed = Signal(QPointF)
+    right_clicked = Signal()
+    double_clicked = Signal(int, object)
+    position_changed = Signal(object)
+
+    def __init__(self, make_scene: Callable[[], Scene], marks: Marks, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._make_scene = make_scene
+        self._marks = marks
+        self._slots: list[SliceView] = []
+        self._planes: tuple[Plane, ...] = ()
+        self._voxels: NDArray[Any] | None = None
+        self._mask: Mask | None = None
+        self._heat: NDArray[np.float32] | None = None
+        self._limits = (0.0, 1.0)
+        self._colors: Mapping[int, Color] = {}
+        self._active = 0
+        self._late_slots: set[int] = set()
+        self._late_box: Box | None = None
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(_LATE_MS)
+        self._late.timeout.connect(self.catch_up)
+        self.layout_name = "three"
+
+    @property
+    def views(self) -> tuple[SliceView, ...]:
+        """The views on the screen, the first one first."""
+        return tuple(self._slots[slot] for slot in self._shown())
+
+    def show_volume(self, voxels: NDArray[Any], mask: Mask, planes: Sequence[Plane]) -> None:
+        """Show another volume ``(z, y, x[, channel])`` with the live mask, at its middle."""
+        self._voxels, self._mask, self._heat = voxels, mask, None
+        self._planes = tuple(planes)
+        self._late_slots.clear()
+        self._late_box = None
+        self._active = 0
+        z, y, x = (size // 2 for size in mask.shape)
+        self._marks.position = (0 if planes[0].name == "video" else z, y, x)
+        for slot, view in enumerate(self._slots[: len(planes)]):
+            self._open(slot, view)
+        self._arrange()
+
+    def clear(self) -> None:
+        """Let the volume go."""
+        self._planes = ()
+        self._voxels = self._mask = self._heat = None
+        self._arrange()
+
+    def close_scenes(self) -> None:
+        """Give all drawing surfaces back."""
+        self._late.stop()
+        for view in self._slots:
+            view.scene.close()
+        self._slots.clear()
+        self._planes = ()
+
+    def set_layout(self, name: str) -> None:
+        """Show ``three`` views, or the ``single`` one that was worked in last."""
+        if name not in LAYOUTS:
+            raise UnknownNameError("layout", name, LAYOUTS)
+        self.layout_name = name
+        self._arrange()
+
+    def enlarge(self, axis: int) -> None:
+        """Show only the view along an axis, or all again where it is the only one."""
+        self._active = self._slot_of(axis)
+        self.set_layout("single" if self.layout_name == "three" else "three")
+
+    def set_position(self, zyx: Sequence[int]) -> None:
+        """Show the slices through a voxel; one outside is moved to the nearest inside."""
+        if self._mask is None:
+            return
+        z, y, x = (
+            min(max(int(at), 0), size - 1) for at, size in zip(zyx, self._mask.shape, strict=True)
+        )
+        if (z, y, x) == self._marks.position:
+            return
+        self._marks.position = (z, y, x)
+        for slot in self._shown():
+            view = self._slots[slot]
+            if view.index == (z, y, x)[view.plane.axis]:
+                self._late_slots.add(slot)
+            elif slot == self._active:
+                view.set_index((z, y, x)[view.plane.axis])
+            else:
+                self._late_slots.add(slot)
+        if self._late_slots and not self._late.isActive():
+            self._late.start()
+        self.position_changed.emit(self._marks.position)
+
+    def step(self, steps: int) -> None:
+        """Go on by slices in the view that was worked in last."""
+        if self._planes:
+            axis = self._planes[min(self._active, len(self._planes) - 1)].axis
+            position = list(self._marks.position)
+            position[axis] += steps
+            self.set_position(position)
+
+    def bring_into_view(self) -> None:
+        """Pan each view so that the position is visible."""
+        for view in self.views:
+            view.bring_into_view(self._marks.position)
+
+    def show_touched(self, box: Box) -> None:
+        """Show what a tool has just written: here now, in the other views soon."""
+        for slot in self._shown():
+            if slot == self._active:
+                self._slots[slot].refresh_mask(box)
+            elif self._slots[slot].plane.meets(box, self._slots[slot].index):
+                self._late_box = join_boxes(self._late_box, box)
+        if self._late_box is not None and not self._late.isActive():
+            self._late.start()
+
+    def refresh_mask(self) -> None:
+        """Show what the whole mask holds now."""
+        for view in self.views:
+            view.refresh_mask()
+
+    def catch_up(self) -> None:
+        """Show what was put off."""
+        slots, box = self._late_slots, self._late_box
+        self._late_slots, self._late_box = set(), None
+        for slot in self._shown():
+            view = self._slots[slot]
+            index = self._marks.position[view.plane.axis]
+            if slot in slots and view.index != index:
+                view.set_index(index)
+            elif box is not None and slot != self._active:
+                view.refresh_mask(box)
+            if slot in slots:
+                view.overlay.update()
+
+    def set_heat(self, heat: NDArray[np.float32] | None) -> None:
+        """Show a heat map over the image; None takes it away."""
+        self._heat = heat
+        for view in self.views:
+            view.set_heat(heat)
+
+    def set_limits(self, limits: tuple[float, float]) -> None:
+        """Show stored values between these from black to white."""
+        self._limits = limits
+        for view in self.views:
+            view.scene.set_limits(limits)
+
+    def set_colors(self, colors: Mapping[int, Color]) -> None:
+        """Show labels in these colours."""
+        self._colors = colors
+        for view in self.views:
+            view.scene.set_colors(colors)
+
+    def repaint_marks(self) -> None:
+        """Paint the marks again."""
+        for view in self.views:
+            view.overlay.update()
+
+    def fit(self) -> None:
+        """Show whole slices."""
+        for view in self.views:
+            view.fit()
+
+    def zoom_by(self, factor: float) -> None:
+        """Zoom the view that was worked in last about its middle."""
+        for slot in self._shown():
+            if slot == self._active:
+                self._slots[slot].zoom_by(factor)
+
+    def hold_to_pan(self, on: bool) -> None:
+        """Make the left button pan while ``on``."""
+        for view in self.views:
+            view.overlay.is_panning_with_left = on
+            view.overlay.setCursor(
+                Qt.CursorShape.OpenHandCursor if on else Qt.CursorShape.CrossCursor
+            )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Arrange the views anew."""
+        self._arrange()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the gaps between the views."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#000000" if not self._planes else "#20252d"))
+        painter.end()
+
+    def _shown(self) -> list[int]:
+        if not self._planes:
+            return []
+        if self.layout_name == "single" or len(self._planes) == 1:
+            return [min(self._active, len(self._planes) - 1)]
+        return list(range(len(self._planes)))
+
+    def _slot_of(self, axis: int) -> int:
+        return next(n for n, plane in enumerate(self._planes) if plane.axis == axis)
+
+    def _arrange(self) -> None:
+        shown = self._make_missing()
+        areas = _areas(self.width(), self.height(), len(shown))
+        for slot, view in enumerate(self._slots):
+            if slot not in shown:
+                view.hide()
+        for slot, area in zip(shown, areas, strict=False):
+            view = self._slots[slot]
+            view.setGeometry(area)
+            view.overlay.shows_banner = slot == shown[0]
+            if view.isHidden():
+                self._wake(view)
+        self.update()
+
+    def _make_missing(self) -> list[int]:
+        """Make the views that are to be shown for the first time."""
+        shown = self._shown()
+        while shown and len(self._slots) <= max(shown):
+            slot = len(self._slots)
+            view = SliceView(self._make_scene(), self._planes[slot], self._marks, self)
+            view.hide()
+            self._slots.append(view)
+            self._connect(slot, view)
+            self._open(slot, view)
+        return shown
+
+    def _open(self, slot: int, view: SliceView) -> None:
+        if self._voxels is not None and self._mask is not None:
+            view.show_volume(self._voxels, self._mask, self._planes[slot])
+            if not view.isHidden():
+                self._wake(view)
+
+    def _wake(self, view: SliceView) -> None:
+        """Bring a view that was not shown, or has a new volume, up to date."""
+        view.scene.set_limits(self._limits)
+        view.scene.set_colors(self._colors)
+        view.set_heat(self._heat)
+        view.set_index(self._marks.position[view.plane.axis])
+        view.show()
+
+    def _connect(self, slot: int, view: SliceView) -> None:
+        def work_here() -> None:
+            self._active = slot
+
+        def press(point: object) -> None:
+            work_here()
+            self.pressed.emit(view.plane.axis, point)
+
+        def double_click(point: object) -> None:
+            work_here()
+            self.double_clicked.emit(view.plane.axis, point)
+
+        def link(point: object) -> None:
+            work_here()
+            self.linked.emit(point)
+
+        def step(steps: int) -> None:
+            work_here()
+            self.step(steps)
+
+        view.pressed.connect(press)
+        view.dragged.connect(self.dragged)
+        view.linked.connect(link)
+        view.hovered.connect(self.hovered)
+        view.double_clicked.connect(double_click)
+        view.overlay.released.connect(self.released)
+        view.overlay.stepped.connect(step)
+        view.overlay.windowed.connect(self.windowed)
+        view.overlay.right_clicked.connect(self.right_clicked)
+
+
+def _areas(width: int, height: int, n_views: int) -> list[QRect]:
+    """Return where the views lie: the first one large, beside or above the two others."""
+    if n_views == 1:
+        return [QRect(0, 0, width, height)]
+    if width >= height:
+        left, top = int(width * 0.58), height // 2
+        column = left + _GAP_PX
+        return [
+            QRect(0, 0, left, height),
+            QRect(column, 0, width - column, top),
+            QRect(column, top + _GAP_PX, width - column, height - top - _GAP_PX),
+        ]
+    left, top = width // 2, int(height * 0.58)
+    row = top + _GAP_PX
+    return [
+        QRect(0, 0, width, top),
+        QRect(0, row, left, height - row),
+        QRect(left + _GAP_PX, row, width - left - _GAP_PX, height - row),
+    ]

@@ -1,0 +1,55 @@
+"""What is drawn over the image, shared by the views of one canvas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from annotator.gui.contours import ContourBook
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Box
+    from annotator.drawing.polygon import Polygon
+
+PLANE_COLORS = {
+    "axial": "#ff6b6b",
+    "coronal": "#59d98c",
+    "sagittal": "#ffd24d",
+    "picture": "#c8d0da",
+    "video": "#c8d0da",
+}
+"""One colour a direction: the frame of a view and the line at which the others cut it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Marks:
+    """Mutable: the canvas writes it, the overlays read it when they paint.
+
+    Attributes
+    ----------
+    position : tuple of int
+        Voxel ``(z, y, x)`` where the crosshair is.
+    brush_mm : float or None
+        Diameter of the outline at the cursor; None where the tool has no size.
+    color : str
+        Colour of what is being drawn, ``#rrggbb``.
+    highlight : Box, mask or None
+        Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
+    flash : Box or None
+        What undo or redo has just changed.
+    """
+
+    position: tuple[int, int, int] = (0, 0, 0)
+    has_crosshair: bool = False
+    is_calibrated: bool = True
+    window_text: str = ""
+    brush_mm: float | None = None
+    color: str = "#ffffff"
+    polygon: Polygon | None = None
+    contours: ContourBook = field(default_factory=ContourBook)
+    highlight: Box | NDArray[np.bool_] | None = None
+    flash: Box | None = None
+    banner: str = ""

@@ -1,0 +1,179 @@
+"""The transparent sheet over a slice: takes all mouse events and paints the marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QWidget
+
+from annotator.gui import overlay_paint as paint
+from annotator.gui.marks import PLANE_COLORS
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QEnterEvent, QMouseEvent, QPaintEvent, QWheelEvent
+
+    from annotator.gui.marks import Marks
+    from annotator.gui.planes import Plane
+    from annotator.gui.view_camera import ViewCamera
+
+_ZOOM_STEP = 1.2
+_NOTCH = 120
+"""Wheel units of one notch."""
+_CLICK_PX = 4
+"""A button that moved less than this was clicked, not dragged."""
+
+
+class Overlay(QWidget):
+    """Turns mouse events into what they mean; positions are in pixels of the view.
+
+    Left: the tool in hand, or the crosshair with Shift. Wheel: slices, with Ctrl: zoom. Middle
+    button, or left with space held: pan. Right: window and level.
+    """
+
+    pressed = Signal(QPointF)
+    dragged = Signal(QPointF)
+    released = Signal()
+    linked = Signal(QPointF)
+    hovered = Signal(object)
+    stepped = Signal(int)
+    zoomed = Signal(float, QPointF)
+    panned = Signal(QPointF)
+    windowed = Signal(QPointF)
+    right_clicked = Signal()
+    double_clicked = Signal(QPointF)
+
+    def __init__(self, plane: Plane, marks: Marks, camera: ViewCamera, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.plane = plane
+        self.index = 0
+        self.camera = camera
+        self.is_panning_with_left = False
+        self.shows_banner = False
+        self._marks = marks
+        self._cursor: QPointF | None = None
+        self._last: QPointF | None = None
+        self._gesture = ""
+        self._right_travel = 0.0
+        self._wheel = 0
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setAccessibleName(f"{plane.name.capitalize()} view")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a gesture; a second button during one is ignored."""
+        if self._gesture:
+            return
+        place, button = event.position(), event.button()
+        self._last = place
+        self._right_travel = 0.0
+        if button == Qt.MouseButton.RightButton:
+            self._gesture = "window"
+        elif button == Qt.MouseButton.MiddleButton or (
+            button == Qt.MouseButton.LeftButton and self.is_panning_with_left
+        ):
+            self._gesture = "pan"
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif button == Qt.MouseButton.LeftButton:
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self._gesture = "link"
+                self.linked.emit(place)
+            else:
+                self._gesture = "tool"
+                self.pressed.emit(place)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with the gesture; without one, tell where the cursor is."""
+        place = event.position()
+        moved = place - (self._last or place)
+        self._cursor = place
+        if self._gesture == "tool":
+            self.dragged.emit(place)
+        elif self._gesture == "pan":
+            self.panned.emit(moved)
+        elif self._gesture == "window":
+            self._right_travel += abs(moved.x()) + abs(moved.y())
+            if self._right_travel >= _CLICK_PX:
+                self.windowed.emit(moved)
+        elif self._gesture == "link" or (
+            not event.buttons() and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        ):
+            self.linked.emit(place)
+        self._last = place
+        self.hovered.emit(place)
+        if self._marks.brush_mm is not None or self._marks.polygon is not None:
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the gesture that this button began."""
+        ends = {
+            Qt.MouseButton.LeftButton: ("tool", "link", "pan"),
+            Qt.MouseButton.MiddleButton: ("pan",),
+            Qt.MouseButton.RightButton: ("window",),
+        }.get(event.button(), ())
+        if self._gesture not in ends:
+            return
+        gesture, self._gesture = self._gesture, ""
+        if gesture == "tool":
+            self.released.emit()
+        elif gesture == "window" and self._right_travel < _CLICK_PX:
+            self.right_clicked.emit()
+        elif gesture == "pan":
+            self.setCursor(Qt.CursorShape.CrossCursor)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Tell a double click of the left button; other buttons count as pressed again."""
+        if event.button() == Qt.MouseButton.LeftButton and not self.is_panning_with_left:
+            self._gesture = "tool"
+            self.double_clicked.emit(event.position())
+        else:
+            self.mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step through slices, or zoom with Ctrl; half notches of touch pads are summed up."""
+        delta = event.angleDelta().y()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoomed.emit(_ZOOM_STEP ** (delta / _NOTCH), event.position())
+        else:
+            self._wheel += delta
+            steps = int(self._wheel / _NOTCH)
+            if steps:
+                self._wheel -= steps * _NOTCH
+                self.stepped.emit(steps)
+        event.accept()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show the brush at the cursor."""
+        self._cursor = event.position()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Hide the brush."""
+        self._cursor = None
+        self.hovered.emit(None)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the marks of this slice."""
+        marks, plane, index, camera = self._marks, self.plane, self.index, self.camera
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint.paint_contours(painter, marks, plane, index, camera)
+        paint.paint_highlight(painter, marks, plane, index, camera)
+        if marks.flash is not None:
+            paint.paint_box(painter, marks.flash, plane, index, camera, QColor("#ffd24d"))
+        if marks.has_crosshair:
+            paint.paint_crosshair(painter, marks, plane, camera)
+        paint.paint_polygon(painter, marks, plane, camera, self._cursor)
+        if self._cursor is not None and self._gesture in ("", "tool"):
+            paint.paint_brush(painter, marks, camera, self._cursor)
+        paint.paint_texts(painter, marks, plane, index, camera)
+        if marks.banner and self.shows_banner:
+            paint.paint_banner(painter, marks.banner, camera)
+        frame = QColor(PLANE_COLORS[plane.name])
+        frame.setAlpha(110)
+        painter.fillRect(0, 0, self.width(), 2, frame)
+        painter.end()

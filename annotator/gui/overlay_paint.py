@@ -1,0 +1,247 @@
+"""Painting of what lies over a slice: lines, letters, scale and text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QTransform
+
+from annotator.analysis.outline import outlines
+from annotator.gui.contours import DASHES
+from annotator.gui.marks import PLANE_COLORS
+
+if TYPE_CHECKING:
+    from annotator.domain.reading import Box
+    from annotator.gui.marks import Marks
+    from annotator.gui.planes import Plane
+    from annotator.gui.view_camera import ViewCamera
+
+PAD = 10
+TEXT = QColor("#eef2f6")
+SHADE = QColor(0, 0, 0, 170)
+_GAP = 14
+"""Half of the opening of the crosshair, so that it never hides what it points at."""
+_NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def paint_contours(
+    painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
+) -> None:
+    """Paint the raters' lines, then their letters, so that no line crosses a letter."""
+    tags: list[tuple[QPointF, str, QColor]] = []
+    for number, contour in enumerate(marks.contours.contours):
+        if not contour.is_visible:
+            continue
+        trace = marks.contours.trace(number, plane, index)
+        path = _to_view(camera).map(trace.path)
+        color = QColor(contour.color)
+        painter.strokePath(path, _pen(QColor(0, 0, 0, 150), 3.6))
+        pen = _pen(color, 2.0)
+        pattern = DASHES.get(contour.dash, ())
+        if pattern:
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            pen.setDashPattern(list(pattern))
+        painter.strokePath(path, pen)
+        if trace.tag is not None:
+            tags.append((QPointF(*camera.to_screen(*trace.tag)), contour.letter, color))
+    for place, letter, color in tags:
+        _tag(painter, place, letter, color)
+
+
+def paint_crosshair(painter: QPainter, marks: Marks, plane: Plane, camera: ViewCamera) -> None:
+    """Paint where the other planes cut this one, each in the colour of its plane."""
+    x, y = camera.to_screen(*plane.to_screen(marks.position))
+    width, height = camera.size
+    across, down = _cutting_colors(plane)
+    painter.setPen(_pen(across, 1.0))
+    painter.drawLine(QPointF(0, y), QPointF(x - _GAP, y))
+    painter.drawLine(QPointF(x + _GAP, y), QPointF(width, y))
+    painter.setPen(_pen(down, 1.0))
+    painter.drawLine(QPointF(x, 0), QPointF(x, y - _GAP))
+    painter.drawLine(QPointF(x, y + _GAP), QPointF(x, height))
+
+
+def paint_box(
+    painter: QPainter, box: Box, plane: Plane, index: int, camera: ViewCamera, color: QColor
+) -> None:
+    """Paint the frame of a voxel box where it reaches into the slice."""
+    if not plane.meets(box, index):
+        return
+    rows, columns = plane.window(box)
+    left, top = camera.to_screen(rows.start - 0.5, columns.start - 0.5)
+    right, bottom = camera.to_screen(rows.stop - 0.5, columns.stop - 0.5)
+    frame = QRectF(left, top, right - left, bottom - top).adjusted(-4, -4, 4, 4)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (_pen(SHADE, 4.0), _pen(color, 2.0)):
+        painter.setPen(pen)
+        painter.drawRoundedRect(frame, 4, 4)
+
+
+def paint_highlight(
+    painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
+) -> None:
+    """Paint what the reviewer should look at: a frame, or the outline of a region."""
+    color = QColor("#ffffff")
+    if isinstance(marks.highlight, tuple):
+        paint_box(painter, marks.highlight, plane, index, camera, color)
+    elif marks.highlight is not None:
+        path = QPainterPath()
+        for outline in outlines(plane.cut(marks.highlight.view(np.uint8), index)):
+            path.addPolygon([QPointF(column, row) for row, column in outline.points])
+        path = _to_view(camera).map(path)
+        painter.strokePath(path, _pen(SHADE, 4.5))
+        painter.strokePath(path, _pen(color, 2.5))
+
+
+def paint_polygon(
+    painter: QPainter, marks: Marks, plane: Plane, camera: ViewCamera, cursor: QPointF | None
+) -> None:
+    """Paint the outline in progress, its corners, and the lines that would close it."""
+    polygon = marks.polygon
+    if polygon is None or polygon.plane != plane.axis or not polygon.vertices:
+        return
+    corners = [QPointF(*camera.to_screen(*plane.to_screen(v))) for v in polygon.vertices]
+    color = QColor(marks.color)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (_pen(SHADE, 4.0), _pen(color, 2.0)):
+        painter.setPen(pen)
+        painter.drawPolyline(corners)
+    closing = _pen(color, 1.5)
+    closing.setDashPattern([4, 4])
+    painter.setPen(closing)
+    painter.drawPolyline([corners[-1], *([cursor] if cursor else []), corners[0]])
+    painter.setPen(_pen(SHADE, 1.0))
+    painter.setBrush(color)
+    for corner in corners:
+        painter.drawEllipse(corner, 3.5, 3.5)
+
+
+def paint_brush(painter: QPainter, marks: Marks, camera: ViewCamera, cursor: QPointF) -> None:
+    """Paint the outline of the brush in its true size."""
+    if marks.brush_mm is None:
+        return
+    radius = marks.brush_mm / 2 * camera.zoom
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (_pen(SHADE, 3.0), _pen(QColor(marks.color), 1.5)):
+        painter.setPen(pen)
+        painter.drawEllipse(cursor, radius, radius)
+
+
+def paint_texts(
+    painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
+) -> None:
+    """Paint the name of the plane, the slice, the window, the edges' letters and the scale."""
+    font = QFont(painter.font())
+    font.setPixelSize(13)
+    painter.setFont(font)
+    width, height = camera.size
+    color = QColor(PLANE_COLORS[plane.name])
+    top = PAD
+    if plane.name not in ("picture", "video"):
+        _text(painter, QPointF(PAD, top), plane.name.capitalize(), color, bold=True)
+        top += 18
+    if plane.n_slices > 1:
+        what = "Frame" if plane.name == "video" else "Slice"
+        _text(painter, QPointF(PAD, top), f"{what} {index + 1} / {plane.n_slices}", TEXT)
+    if marks.window_text and width > 300:
+        _text(painter, QPointF(PAD, height - PAD - 16), marks.window_text, TEXT)
+    left, right, above, below = plane.letters
+    middle = QPointF(width / 2, height / 2)
+    _text(painter, QPointF(PAD, middle.y() - 8), left, TEXT, bold=True)
+    _text(painter, QPointF(width - PAD - 11, middle.y() - 8), right, TEXT, bold=True)
+    _text(painter, QPointF(middle.x() - 5, PAD), above, TEXT, bold=True)
+    _text(painter, QPointF(middle.x() - 5, height - PAD - 16), below, TEXT, bold=True)
+    _scale_bar(painter, marks, camera)
+
+
+def paint_banner(painter: QPainter, text: str, camera: ViewCamera) -> None:
+    """Paint a message in the middle of the lower edge."""
+    font = QFont(painter.font())
+    font.setPixelSize(13)
+    painter.setFont(font)
+    width, height = camera.size
+    wide = min(QFontMetricsF(font).horizontalAdvance(text) + 24.0, width - 2.0 * PAD)
+    flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+    needed = QFontMetricsF(font).boundingRect(QRectF(0, 0, wide - 24, height), flags, text)
+    tall = needed.height() + 14
+    frame = QRectF((width - wide) / 2, height - tall - 36, wide, tall)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(20, 24, 30, 225))
+    painter.drawRoundedRect(frame, 6, 6)
+    painter.setPen(TEXT)
+    painter.drawText(frame.adjusted(12, 6, -12, -6), flags, text)
+
+
+def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
+    width, height = camera.size
+    wanted = min(120.0, width / 5) / camera.zoom
+    fitting = [length for length in _NICE if length <= wanted]
+    if not fitting:
+        return
+    length = fitting[-1]
+    unit = "px" if not marks.is_calibrated else "cm" if length >= 10 else "mm"
+    shown = length / 10 if unit == "cm" else length
+    bar = length * camera.zoom
+    left, y = width - PAD - bar, height - PAD - 2.0
+    for pen in (_pen(SHADE, 5.0), _pen(TEXT, 2.0)):
+        painter.setPen(pen)
+        painter.drawLine(QPointF(left, y), QPointF(left + bar, y))
+        painter.drawLine(QPointF(left, y - 5), QPointF(left, y))
+        painter.drawLine(QPointF(left + bar, y - 5), QPointF(left + bar, y))
+    text = f"{shown:g} {unit}"
+    advance = QFontMetricsF(painter.font()).horizontalAdvance(text)
+    _text(painter, QPointF(left + (bar - advance) / 2, y - 23), text, TEXT)
+
+
+def _tag(painter: QPainter, place: QPointF, letter: str, color: QColor) -> None:
+    frame = QRectF(place.x() - 8, place.y() - 8, 16, 16)
+    painter.setPen(_pen(SHADE, 1.5))
+    painter.setBrush(color)
+    painter.drawRoundedRect(frame, 4, 4)
+    font = QFont(painter.font())
+    font.setPixelSize(11)
+    font.setBold(True)
+    painter.setFont(font)
+    painter.setPen(QColor("#000000") if color.lightness() > 110 else QColor("#ffffff"))
+    painter.drawText(frame, int(Qt.AlignmentFlag.AlignCenter), letter)
+
+
+def _text(
+    painter: QPainter, corner: QPointF, text: str, color: QColor, *, bold: bool = False
+) -> None:
+    """Paint light text with a dark rim, readable on any image; ``corner`` is its top left."""
+    font = QFont(painter.font())
+    font.setBold(bold)
+    path = QPainterPath()
+    path.addText(corner.x(), corner.y() + QFontMetricsF(font).ascent(), font, text)
+    painter.strokePath(path, _pen(SHADE, 3.0))
+    painter.fillPath(path, color)
+
+
+def _pen(color: QColor, width: float) -> QPen:
+    pen = QPen(color, width)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    return pen
+
+
+def _cutting_colors(plane: Plane) -> tuple[QColor, QColor]:
+    """Return the colours of the planes that cut this one along its rows, and along its columns."""
+    across, down = {
+        "axial": ("coronal", "sagittal"),
+        "coronal": ("axial", "sagittal"),
+        "sagittal": ("axial", "coronal"),
+    }.get(plane.name, (plane.name, plane.name))
+    colors = QColor(PLANE_COLORS[across]), QColor(PLANE_COLORS[down])
+    for color in colors:
+        color.setAlpha(200)
+    return colors
+
+
+def _to_view(camera: ViewCamera) -> QTransform:
+    """Return the map from (column, row) pixels of the slice to the screen."""
+    x0, y0 = camera.to_screen(0, 0)
+    return QTransform(
+        camera.spacing_mm[1] * camera.zoom, 0, 0, camera.spacing_mm[0] * camera.zoom, x0, y0
+    )

@@ -1,0 +1,147 @@
+"""One view: a scene with the pixels of a slice, and the overlay above it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QPointF, QTimer, Signal
+from qtpy.QtWidgets import QWidget
+
+from annotator.gui.overlay import Overlay
+from annotator.gui.view_camera import fitted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from qtpy.QtGui import QResizeEvent
+
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Mask, Point
+    from annotator.gui.canvas import Scene
+    from annotator.gui.marks import Marks
+    from annotator.gui.planes import Plane
+    from annotator.gui.view_camera import ViewCamera
+
+
+class SliceView(QWidget):
+    """Shows one slice of a volume ``(z, y, x[, channel])`` with its mask, along one plane.
+
+    Mouse positions leave it as continuous array positions ``(z, y, x)``.
+    """
+
+    pressed = Signal(object)
+    dragged = Signal(object)
+    linked = Signal(object)
+    hovered = Signal(object)
+    double_clicked = Signal(object)
+
+    def __init__(self, scene: Scene, plane: Plane, marks: Marks, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.plane = plane
+        self.index = 0
+        self.scene = scene
+        self._voxels: NDArray[Any] | None = None
+        self._mask: Mask | None = None
+        self._heat: NDArray[np.float32] | None = None
+        self._camera = fitted(plane, (1, 1))
+        self._is_fitted = True
+        scene.widget.setParent(self)
+        self.overlay = Overlay(plane, marks, self._camera, self)
+        self.overlay.pressed.connect(lambda at: self.pressed.emit(self._point(at)))
+        self.overlay.dragged.connect(lambda at: self.dragged.emit(self._point(at)))
+        self.overlay.linked.connect(lambda at: self.linked.emit(self._point(at)))
+        self.overlay.double_clicked.connect(lambda at: self.double_clicked.emit(self._point(at)))
+        self.overlay.hovered.connect(
+            lambda at: self.hovered.emit(None if at is None else self._point(at))
+        )
+        self.overlay.zoomed.connect(self.zoom_by)
+        self.overlay.panned.connect(self._pan)
+
+    @property
+    def camera(self) -> ViewCamera:
+        """What part of the slice is shown."""
+        return self._camera
+
+    def show_volume(self, voxels: NDArray[Any], mask: Mask, plane: Plane) -> None:
+        """Show another volume; ``mask`` is the live array."""
+        self.plane = self.overlay.plane = plane
+        self._voxels, self._mask, self._heat = voxels, mask, None
+        self.index = self.overlay.index = 0
+        self.scene.open(
+            plane.cut(voxels, 0),
+            plane.cut(mask, 0),
+            spacing_mm=plane.spacing_mm,
+            is_rgb=voxels.ndim == mask.ndim + 1,
+        )
+        self.fit()
+
+    def set_index(self, index: int) -> None:
+        """Show another slice."""
+        if self._voxels is None or self._mask is None:
+            return
+        self.index = self.overlay.index = index
+        self.scene.put_image(self.plane.cut(self._voxels, index))
+        self.scene.put_mask(self.plane.cut(self._mask, index))
+        if self._heat is not None:
+            self.scene.put_heat(self.plane.cut(self._heat, index))
+        self.overlay.update()
+
+    def set_heat(self, heat: NDArray[np.float32] | None) -> None:
+        """Show a heat map ``(z, y, x)`` over the image; None takes it away."""
+        self._heat = heat
+        self.scene.put_heat(None if heat is None else self.plane.cut(heat, self.index))
+
+    def refresh_mask(self, box: Box | None = None) -> None:
+        """Show what was written to the mask, in ``box`` or anywhere."""
+        if self._mask is None or (box is not None and not self.plane.meets(box, self.index)):
+            return
+        window = (slice(None), slice(None)) if box is None else self.plane.window(box)
+        self.scene.put_mask(self.plane.cut(self._mask, self.index), window)
+
+    def fit(self) -> None:
+        """Show the whole slice."""
+        self._is_fitted = True
+        self._look(fitted(self.plane, (self.width(), self.height())))
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom about a place of the view, or its middle."""
+        place = at or QPointF(self.width() / 2, self.height() / 2)
+        self._is_fitted = False
+        self._look(self._camera.zoomed(factor, place.x(), place.y()))
+
+    def bring_into_view(self, point: Point) -> None:
+        """Pan so that an array position is visible, where it is not."""
+        self._look(self._camera.showing(*self.plane.to_screen(point)))
+
+    def to_screen(self, point: Point) -> QPointF:
+        """Return the place in the view of an array position."""
+        return QPointF(*self._camera.to_screen(*self.plane.to_screen(point)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep what is in the middle there, and a fitted slice fitted."""
+        size = (self.width(), self.height())
+        self.scene.widget.setGeometry(0, 0, *size)
+        self.overlay.setGeometry(0, 0, *size)
+        self.overlay.raise_()
+        if self._is_fitted:
+            self._look(fitted(self.plane, size))
+        else:
+            self._look(self._camera.resized(size))
+        # The drawing surface learns its new size only when its own events have run.
+        QTimer.singleShot(0, self, self._look_again)
+
+    def _point(self, place: QPointF) -> Point:
+        row, column = self._camera.to_slice(place.x(), place.y())
+        return self.plane.to_index(row, column, self.index)
+
+    def _pan(self, moved: QPointF) -> None:
+        self._is_fitted = False
+        self._look(self._camera.moved(moved.x(), moved.y()))
+
+    def _look(self, camera: ViewCamera) -> None:
+        self._camera = self.overlay.camera = camera
+        self.scene.look(camera.centre_mm, camera.zoom)
+        self.overlay.update()
+
+    def _look_again(self) -> None:
+        self._look(self._camera)

@@ -1,0 +1,87 @@
+"""What part of a slice a view shows, and how large; no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from annotator.gui.planes import Plane
+
+MARGIN = 0.96
+"""Part of the view that a fitted slice takes."""
+MAX_ZOOM_VOXEL = 96.0
+"""Screen pixels a voxel may grow to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewCamera:
+    """Maps a slice to a view.
+
+    ``centre_mm`` is the place (row, column), in mm from the centre of the first voxel, in the
+    middle of the view; ``zoom`` is screen pixels a mm; ``size`` the view's (width, height);
+    ``spacing_mm`` that of the slice (row, column).
+    """
+
+    centre_mm: tuple[float, float]
+    zoom: float
+    size: tuple[int, int]
+    spacing_mm: tuple[float, float]
+
+    def to_screen(self, row: float, column: float) -> tuple[float, float]:
+        """Return the screen place ``(x, y)`` of a place on the slice ``(row, column)``."""
+        return (
+            self.size[0] / 2 + (column * self.spacing_mm[1] - self.centre_mm[1]) * self.zoom,
+            self.size[1] / 2 + (row * self.spacing_mm[0] - self.centre_mm[0]) * self.zoom,
+        )
+
+    def to_slice(self, x: float, y: float) -> tuple[float, float]:
+        """Return the place on the slice ``(row, column)`` of a screen place."""
+        return (
+            (self.centre_mm[0] + (y - self.size[1] / 2) / self.zoom) / self.spacing_mm[0],
+            (self.centre_mm[1] + (x - self.size[0] / 2) / self.zoom) / self.spacing_mm[1],
+        )
+
+    def moved(self, dx: float, dy: float) -> ViewCamera:
+        """Return the camera after dragging the slice by screen pixels."""
+        row, column = self.centre_mm
+        return replace(self, centre_mm=(row - dy / self.zoom, column - dx / self.zoom))
+
+    def zoomed(self, factor: float, x: float, y: float) -> ViewCamera:
+        """Return the camera after zooming about a screen place, which stays where it is."""
+        finest = min(self.spacing_mm)
+        zoom = min(max(self.zoom * factor, 0.02 / finest), MAX_ZOOM_VOXEL / finest)
+        shift = 1 / self.zoom - 1 / zoom
+        row, column = self.centre_mm
+        return replace(
+            self,
+            zoom=zoom,
+            centre_mm=(
+                row + (y - self.size[1] / 2) * shift,
+                column + (x - self.size[0] / 2) * shift,
+            ),
+        )
+
+    def resized(self, size: tuple[int, int]) -> ViewCamera:
+        """Return the camera of a view of another size, with the same place in the middle."""
+        return replace(self, size=size)
+
+    def showing(self, row: float, column: float) -> ViewCamera:
+        """Return a camera that has a place in view: the same, or one centred on the place."""
+        x, y = self.to_screen(row, column)
+        if 0 <= x < self.size[0] and 0 <= y < self.size[1]:
+            return self
+        return replace(self, centre_mm=(row * self.spacing_mm[0], column * self.spacing_mm[1]))
+
+
+def fitted(plane: Plane, size: tuple[int, int]) -> ViewCamera:
+    """Return the camera that shows a whole slice."""
+    height = plane.shape[0] * plane.spacing_mm[0]
+    width = plane.shape[1] * plane.spacing_mm[1]
+    zoom = MARGIN * min(max(size[0], 1) / width, max(size[1], 1) / height)
+    return ViewCamera(
+        centre_mm=((height - plane.spacing_mm[0]) / 2, (width - plane.spacing_mm[1]) / 2),
+        zoom=zoom,
+        size=size,
+        spacing_mm=plane.spacing_mm,
+    )

@@ -1,0 +1,41 @@
+"""Outlines of drawn regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.draw import polygon2mask
+
+from annotator.analysis.outline import outlines
+
+pytestmark = pytest.mark.unit
+
+
+def test_nothing_drawn_has_no_outline() -> None:
+    assert outlines(np.zeros((5, 6), np.uint8)) == ()
+
+
+def test_each_part_and_label_has_a_closed_line_half_a_pixel_outside() -> None:
+    section = np.zeros((12, 20), np.uint16)
+    section[0:3, 0:4] = 300  # at the edge of the slice
+    section[6:9, 10:15] = 2
+    section[10, 18] = 2
+    found = outlines(section)
+    assert sorted(outline.label for outline in found) == [2, 2, 300]
+    for outline in found:
+        assert np.array_equal(outline.points[0], outline.points[-1])
+    edge = next(outline for outline in found if outline.label == 300)
+    assert edge.points.min(axis=0).tolist() == [-0.5, -0.5]
+    assert edge.points.max(axis=0).tolist() == [2.5, 3.5]
+
+
+def test_filling_the_lines_gives_the_region_back() -> None:
+    rng = np.random.default_rng(3)
+    section = np.zeros((30, 30), np.uint8)
+    section[4:25, 5:22] = 1
+    section[10:14, 8:12] = 0  # a hole has a line of its own
+    section[rng.integers(0, 30, 5), 27] = 1
+    filled = np.zeros(section.shape, bool)
+    for outline in outlines(section):
+        filled ^= polygon2mask(section.shape, outline.points)  # type: ignore[no-untyped-call]
+    assert np.array_equal(filled, section == 1)
