@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the newest Python of ours that works: make-venv.sh DIR
+# ANNOTATOR_PYTHON names the Python to use instead.
 set -euo pipefail
 
 venv=${1:?usage: make-venv.sh DIR}
@@ -14,7 +15,7 @@ if [ -x "$venv/bin/python" ] && works "$venv/bin/python"; then
     exit 0
 fi
 
-for python in python3.13 python3.12 python3.11 python3; do
+for python in ${ANNOTATOR_PYTHON:-} python3.13 python3.12 python3.11 python3; do
     if command -v "$python" >/dev/null 2>&1 && works "$python"; then
         echo "Making $venv with $("$python" -V)"
         "$python" -m venv --clear "$venv"
