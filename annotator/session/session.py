@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from annotator.api import no_progress
+from annotator.domain.errors import AnnotatorError, CancelledError
+from annotator.domain.reading import Diagnosis
+from annotator.jobs.finding import find_readings
+from annotator.jobs.fusing import fuse_readings, rerun_fusion
 from annotator.jobs.importing import import_paths
+from annotator.jobs.local import LocalWorker
+from annotator.jobs.readings import Readings
 from annotator.registry import Registry
 from annotator.session.access import OwnWork
+from annotator.session.adding import add_reading
 from annotator.session.assignment import plan_assignments
 from annotator.session.rater_room import RaterRoom
+from annotator.session.report import report_raters
+from annotator.session.review_room import ReviewRoom
 from annotator.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from numpy.typing import NDArray
+
     from annotator.api import Progress
-    from annotator.domain.reading import Rater
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.job import Job
+    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
     from annotator.jobs.importing import ImportReport
+    from annotator.session.report import RaterReport
     from annotator.store import ProjectInfo
 
 ACTOR = "system"
+NO_ANSWERS = Diagnosis()
 
 
 class Session:
@@ -36,6 +53,7 @@ class Session:
     def __init__(self, store: Store, registry: Registry | None = None) -> None:
         self.store = store
         self.registry = registry or Registry.load()
+        self.jobs = LocalWorker(store)
 
     @classmethod
     def open(cls, location: str | Path, *, read_only: bool = False) -> Session:
@@ -48,7 +66,8 @@ class Session:
         return cls(Store.create(location, title=title, schema=schema))
 
     def close(self) -> None:
-        """Let the project go."""
+        """Cancel the jobs that were started here and let the project go."""
+        self.jobs.close()
         self.store.close()
 
     def __enter__(self) -> Session:
@@ -106,3 +125,95 @@ class Session:
     ) -> ImportReport:
         """Import files and directories here and now; ``jobs`` does the same in another process."""
         return import_paths(self.store, self.registry, paths, progress, actor=ACTOR)
+
+    def review_room(self, rater_id: str) -> ReviewRoom:
+        """Enter the reviewer's room; raises AccessDeniedError where that rater may not."""
+        return ReviewRoom(self.store, self.registry, self.store.rater(rater_id))
+
+    def add_reading(
+        self,
+        case_id: str,
+        rater: str,
+        mask: NDArray[Any],
+        geometry: Geometry,
+        diagnosis: Diagnosis = NO_ANSWERS,
+        *,
+        resample: bool = False,
+        extend: bool = False,
+    ) -> Annotation:
+        """Add a mask ``(z, y, x)`` that was drawn elsewhere, with its own grid, as a reading.
+
+        Another grid is refused in words unless ``resample``; values that the schema lacks are
+        refused by name unless ``extend`` adds them.
+        """
+        return add_reading(
+            self.store,
+            case_id,
+            rater,
+            mask,
+            geometry,
+            diagnosis,
+            resample=resample,
+            extend=extend,
+            actor=ACTOR,
+        )
+
+    def predict(
+        self,
+        model_name: str,
+        case_ids: Sequence[str] | None = None,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Let a model read cases, or every case, in another process; waits for it.
+
+        Returns ``{"annotations": [{"case", "annotation"}], "skipped": [{"case", "reason"}]}``;
+        raises AnnotatorError with the reason where the job failed.
+        """
+        self.registry.model(model_name)
+        given: dict[str, object] = {"model": model_name, "parameters": dict(parameters or {})}
+        if case_ids is not None:
+            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
+        return self.finish(self.jobs.submit("predict", given), progress=progress)
+
+    def finish(self, job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
+        """Wait for a job that was submitted here and return its result.
+
+        Raises AnnotatorError where it failed, CancelledError where it was cancelled.
+        """
+        ended = self.jobs.wait(job.job_id, progress=progress)
+        if ended.state == "cancelled":
+            raise CancelledError(ended.error)
+        if ended.state == "failed":
+            raise AnnotatorError(ended.error)
+        result: dict[str, Any] = json.loads(ended.result)
+        return result
+
+    def fuse(
+        self,
+        case_id: str,
+        method: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        include_models: bool = False,
+    ) -> Fusion:
+        """Fuse the latest readings of a case; unchanged readings give the fusion that exists."""
+        readings = Readings.load(self.store, case_id, include_models=include_models)
+        return fuse_readings(self.store, self.registry, readings, method, parameters, actor=ACTOR)
+
+    def rerun(self, fusion_id: str) -> Fusion:
+        """Fuse again by a stored recipe; raises IntegrityError where it comes out differently."""
+        return rerun_fusion(self.store, self.registry, fusion_id, actor=ACTOR)
+
+    def find(
+        self, case_id: str, *, include_models: bool = False
+    ) -> tuple[CaseScore, tuple[Finding, ...]]:
+        """Find the disputes in a case and keep them; worst first."""
+        readings = Readings.load(self.store, case_id, include_models=include_models)
+        score, findings, _ = find_readings(self.store, readings, actor=ACTOR)
+        return score, findings
+
+    def report(self, *, progress: Progress = no_progress) -> RaterReport:
+        """Compare every rater with the consensus, over all cases."""
+        return report_raters(self.store, self.cases(), progress)

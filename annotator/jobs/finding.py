@@ -1,0 +1,51 @@
+"""Where the readings of a case disagree, kept under the key of exactly these readings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.analysis.disagreement import find_regions
+from annotator.domain.review import CaseScore
+
+if TYPE_CHECKING:
+    from annotator.analysis.runs import MaskRuns
+    from annotator.domain.review import Finding
+    from annotator.jobs.readings import Readings
+    from annotator.store import Store
+
+
+def find_readings(
+    store: Store, readings: Readings, *, actor: str
+) -> tuple[CaseScore, tuple[Finding, ...], MaskRuns]:
+    """Find the disputed regions in the readings of a case, worst first; keep them where new.
+
+    The last part of the result holds per voxel the number of its region, or 0.
+    """
+    readings.require_two()
+    case_id = readings.case.case_id
+    findings, regions = find_regions(
+        readings.votes,
+        readings.series.geometry,
+        rater_ids=readings.rater_ids,
+        case_id=case_id,
+        schema=readings.schema,
+    )
+    score = _score(readings, findings)
+    known = store.findings(case_id)
+    if (known is None or known[0] != readings.findings_key) and not store.is_read_only:
+        store.put_findings(case_id, readings.findings_key, score, findings, actor=actor)
+    return score, findings, regions
+
+
+def _score(readings: Readings, findings: tuple[Finding, ...]) -> CaseScore:
+    presence = sum(finding.kind == "presence" for finding in findings)
+    return CaseScore(
+        case_id=readings.case.case_id,
+        score=sum(finding.score for finding in findings),
+        n_presence=presence,
+        n_boundary=len(findings) - presence,
+        disputed_mm3=sum(finding.size_mm3 for finding in findings),
+        mean_dice=None,
+        diagnosis_disputed=False,
+        why=findings[0].why if findings else "",
+    )

@@ -1,0 +1,155 @@
+"""What each kind of job does: parameters in, a result that can be written as JSON out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.domain.errors import AnnotatorError, CancelledError
+from annotator.jobs.finding import find_readings
+from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.importing import import_paths
+from annotator.jobs.predicting import predict_case
+from annotator.jobs.readings import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from annotator.api import Progress
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+    Parameters = Mapping[str, Any]
+    Result = dict[str, object]
+    Handler = Callable[[Store, Registry, Parameters, Progress], Result]
+
+ACTOR = "system"
+
+
+def import_studies(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Import the files and directories in ``paths``."""
+    report = import_paths(store, registry, parameters["paths"], progress, actor=ACTOR)
+    return {
+        "cases": [
+            {
+                "id": case.case_id,
+                "title": case.title,
+                "is_new": case.case_id in report.new_case_ids,
+            }
+            for case in report.cases
+        ],
+        "skipped": [{"path": entry.path, "reason": entry.reason} for entry in report.skipped],
+    }
+
+
+def predict(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Let ``model`` read ``cases``, or every case; a case that does not fit is skipped."""
+    made: list[dict[str, str]] = []
+
+    def one(case_id: str, report: Progress) -> None:
+        annotation = predict_case(
+            store,
+            registry,
+            parameters["model"],
+            case_id,
+            parameters.get("parameters", {}),
+            report,
+            actor=ACTOR,
+        )
+        made.append({"case": case_id, "annotation": annotation.annotation_id})
+
+    registry.model(parameters["model"])
+    skipped = _each_case(store, parameters, progress, "reading", one)
+    return {"annotations": made, "skipped": skipped}
+
+
+def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Fuse ``cases``, or every case, by ``method``; a case without two readings is skipped."""
+    made: list[dict[str, str]] = []
+
+    def one(case_id: str, _: Progress) -> None:
+        readings = _readings(store, case_id, parameters)
+        given = parameters.get("parameters", {})
+        method = parameters["method"]
+        fusion = fuse_readings(store, registry, readings, method, given, actor=ACTOR)
+        made.append({"case": case_id, "fusion": fusion.fusion_id})
+
+    registry.fusion_method(parameters["method"])
+    skipped = _each_case(store, parameters, progress, "fusing", one)
+    return {"fusions": made, "skipped": skipped}
+
+
+def findings(store: Store, _: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Find the disputes in ``cases``, or in every case."""
+    found: list[dict[str, object]] = []
+
+    def one(case_id: str, _: Progress) -> None:
+        score, regions, _map = find_readings(
+            store, _readings(store, case_id, parameters), actor=ACTOR
+        )
+        found.append({"case": case_id, "score": score.score, "regions": len(regions)})
+
+    skipped = _each_case(store, parameters, progress, "comparing", one)
+    return {"findings": found, "skipped": skipped}
+
+
+def export(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Write ``cases``, or every case, to ``directory`` in ``format``."""
+    from annotator.jobs.exporting import export_project
+
+    report = export_project(
+        store,
+        registry,
+        Path(parameters["directory"]),
+        parameters["format"],
+        parameters.get("cases"),
+        progress,
+    )
+    return {
+        "directory": str(report.directory),
+        "files": [asdict(entry) for entry in report.files],
+        "skipped": [asdict(entry) for entry in report.skipped],
+    }
+
+
+HANDLERS: dict[str, Handler] = {
+    "import": import_studies,
+    "predict": predict,
+    "fuse": fuse,
+    "findings": findings,
+    "export": export,
+}
+
+
+def _readings(store: Store, case_id: str, parameters: Parameters) -> Readings:
+    include_models = bool(parameters.get("include_models", False))
+    return Readings.load(store, case_id, include_models=include_models)
+
+
+def _each_case(
+    store: Store,
+    parameters: Parameters,
+    progress: Progress,
+    verb: str,
+    one: Callable[[str, Progress], None],
+) -> list[dict[str, str]]:
+    """Do one thing to each case; return the cases that it does not fit, each with the reason."""
+    chosen = parameters.get("cases")
+    cases = store.cases() if chosen is None else [store.case(entry) for entry in chosen]
+    skipped: list[dict[str, str]] = []
+    for number, case in enumerate(cases):
+
+        def report(fraction: float, message: str, *, number: int = number) -> None:
+            progress((number + fraction) / len(cases), message)
+
+        report(0.0, f"{verb} {case.title}")
+        try:
+            one(case.case_id, report)
+        except AnnotatorError as error:
+            if isinstance(error, CancelledError) or len(cases) == 1:
+                raise
+            skipped.append({"case": case.case_id, "reason": str(error)})
+    return skipped

@@ -1,0 +1,171 @@
+"""Jobs on this machine, each in a process of its own: a crash there takes no drawing with it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from typing import IO, TYPE_CHECKING
+
+from annotator.domain.errors import AnnotatorError
+from annotator.jobs.run import CANCELLED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from annotator.domain.job import Job, JobState
+    from annotator.store import Store
+
+POLL_S = 0.1
+CANCEL_GRACE_S = 1.0
+"""How long a worker may take to stop by itself before its process is ended."""
+_FINISHED = ("done", "failed", "cancelled")
+
+
+class LocalWorker:
+    """Runs the jobs that are handed to it, one after the other. May be called from any thread.
+
+    A worker process that dies, of whatever, leaves its job failed, in words.
+    """
+
+    def __init__(self, store: Store, *, actor: str = "system") -> None:
+        self._store = store
+        self._actor = actor
+        self._queue: deque[int] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closing = False
+
+    def submit(self, kind: str, parameters: Mapping[str, object]) -> Job:
+        """Queue a job and see to it that it is done; returns at once with its row."""
+        if self._store.is_read_only:
+            raise AnnotatorError("the project is open for reading only; nothing can be done in it")
+        job = self._store.add_job(kind, parameters, actor=self._actor)
+        with self._changed:
+            self._queue.append(job.job_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="job-runner", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return job
+
+    def job(self, job_id: int) -> Job:
+        """Return a job's row: state, progress, message, result."""
+        return self._store.job(job_id)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return every job of the project."""
+        return self._store.jobs()
+
+    def cancel(self, job_id: int) -> None:
+        """Ask a job to stop; it has stopped within about a second."""
+        self._store.request_cancel(job_id, actor=self._actor)
+
+    def wait(
+        self,
+        job_id: int,
+        *,
+        progress: Callable[[float, str], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> Job:
+        """Wait until a job has ended and return its row; raises AnnotatorError after the timeout.
+
+        ``progress`` may raise, for example CancelledError or KeyboardInterrupt: the job is then
+        cancelled and the exception goes on.
+        """
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while (job := self._store.job(job_id)).state not in _FINISHED:
+            try:
+                if progress is not None:
+                    progress(job.progress, job.message)
+                time.sleep(POLL_S)
+            except BaseException:
+                self.cancel(job_id)
+                raise
+            if deadline_s is not None and time.monotonic() > deadline_s:
+                raise AnnotatorError(f"job {job_id} has not ended within {timeout_s:g} s")
+        return job
+
+    def close(self) -> None:
+        """Cancel what is under way or queued here, and stop."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._is_closing)
+                if not self._queue:
+                    return
+                job_id = self._queue.popleft()
+            try:
+                self._run(job_id)
+            except Exception as error:  # the runner must live on for the next job
+                self._fail(job_id, f"the worker could not be run: {error}")
+
+    def _run(self, job_id: int) -> None:
+        if self._is_closing:
+            self.cancel(job_id)
+        if self._store.job(job_id).state in _FINISHED:
+            return
+        command = [sys.executable, "-m", "annotator.jobs.worker", "-", "--job", str(job_id)]
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+            )
+            with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
+                if process.stdin is not None:
+                    process.stdin.write(f"{self._store.location}\n".encode())
+            was_ended = self._watch(process, job_id)
+            if self._store.job(job_id).state in _FINISHED:
+                return
+            if was_ended:
+                self._end(job_id, "cancelled", CANCELLED)
+            else:
+                self._fail(job_id, _epitaph(process.returncode, _last_line(errors)))
+
+    def _watch(self, process: subprocess.Popen[bytes], job_id: int) -> bool:
+        """Wait for the process to end; return whether it had to be ended after a cancel."""
+        asked_s: float | None = None
+        while process.poll() is None:
+            time.sleep(POLL_S)
+            if self._is_closing and asked_s is None:
+                self.cancel(job_id)
+            if asked_s is None and self._store.job(job_id).cancel_requested:
+                asked_s = time.monotonic()
+            if asked_s is not None and time.monotonic() - asked_s > CANCEL_GRACE_S:
+                process.kill()
+                process.wait()
+                return True
+        return False
+
+    def _fail(self, job_id: int, error: str) -> None:
+        with contextlib.suppress(Exception):
+            self._end(job_id, "failed", error)
+
+    def _end(self, job_id: int, state: JobState, error: str) -> None:
+        self._store.finish_job(job_id, state=state, result={}, error=error)
+
+
+def _epitaph(code: int, last_words: str) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            how = f"was killed by {signal.Signals(-code).name}"
+            if -code == signal.SIGKILL:
+                how += ", perhaps for want of memory"
+            return f"the worker process {how} before the job was done"
+    return f"the worker process ended with code {code} before the job was done: {last_words}"
+
+
+def _last_line(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    lines = stream.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,107 @@
+"""A model reads a case; its prediction is an annotation like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.analysis.runs import encode
+from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.reading import Diagnosis
+from annotator.jobs.fusing import check_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.api import Model, Progress
+    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.schema import LabelSchema
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+
+def predict_case(
+    store: Store,
+    registry: Registry,
+    model_name: str,
+    case_id: str,
+    parameters: Mapping[str, object],
+    progress: Progress,
+    *,
+    actor: str,
+) -> Annotation:
+    """Let a model read a case; the same prediction again gives the annotation that exists.
+
+    Raises AnnotatorError where the model does not fit the case or gives a wrong mask.
+    """
+    model = registry.model(model_name)
+    case = store.case(case_id)
+    series = store.series(case.series_ids[0])
+    schema = store.project().schema
+    reason = model.refuses(series, schema)
+    if reason is not None:
+        raise AnnotatorError(f"{model.card.title} does not fit {case.title!r}: {reason}")
+    checked = check_parameters(model.name, model.parameters, parameters)
+    voxels = store.voxels(series.series_id)
+    mask = model.predict(voxels, series, schema, checked, progress)
+    _check(model, mask, series.geometry.shape, schema)
+    rater = model_rater(store, model, actor=actor)
+    return add_if_new(store, case.case_id, rater.rater_id, encode(mask), Diagnosis(), actor=actor)
+
+
+def model_rater(store: Store, model: Model, *, actor: str) -> Rater:
+    """Return the rater that stands for a model in this version; adds it where it is new."""
+    name = f"{model.card.title} {model.version}"
+    try:
+        rater = store.rater(name)
+    except UnknownNameError:
+        return store.add_rater(name, is_model=True, may_review=False, actor=actor)
+    if not rater.is_model:
+        raise AnnotatorError(f"a person is named {name!r}, like the model; rename the person")
+    return rater
+
+
+def add_if_new(
+    store: Store,
+    case_id: str,
+    rater_id: str,
+    mask: MaskRuns,
+    diagnosis: Diagnosis,
+    *,
+    actor: str,
+) -> Annotation:
+    """Add a reading, or return the rater's latest one where it says the same."""
+    for known in store.annotations(case_id, latest=True):
+        if known.rater_id == rater_id and known.diagnosis == diagnosis:
+            same = store.annotation_mask(known.annotation_id)
+            if same.grid == mask.grid and _equal(same, mask):
+                return known
+    return store.add_annotation(case_id, rater_id, mask, diagnosis, actor=actor)
+
+
+def _equal(left: MaskRuns, right: MaskRuns) -> bool:
+    return left.slabs.keys() == right.slabs.keys() and all(
+        left.slabs[slab].equals(right.slabs[slab]) for slab in left.slabs
+    )
+
+
+def _check(
+    model: Model,
+    mask: NDArray[np.unsignedinteger],
+    shape: tuple[int, int, int],
+    schema: LabelSchema,
+) -> None:
+    title = model.card.title
+    if mask.shape != shape:
+        raise AnnotatorError(f"{title} gave a mask of shape {mask.shape}; the series has {shape}")
+    if not np.issubdtype(mask.dtype, np.unsignedinteger):
+        raise AnnotatorError(f"{title} gave a mask of {mask.dtype}; unsigned integers are needed")
+    unknown = sorted(set(np.unique(mask).tolist()) - {0, *schema.values})
+    if unknown:
+        raise AnnotatorError(
+            f"{title} gave the label values {unknown}; the schema has {list(schema.values)}"
+        )

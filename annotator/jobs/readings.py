@@ -1,0 +1,127 @@
+"""The readings of a case that count, ready to be fused, compared and searched for disputes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.analysis.votes import VoteRuns, merge_votes
+from annotator.domain.errors import AnnotatorError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case, Series
+    from annotator.store import Store
+
+FINDINGS_VERSION = "1"
+
+
+class Readings:
+    """Latest readings of one case, ordered by annotation id; masks are loaded when asked for.
+
+    May be read from any thread.
+    """
+
+    def __init__(self, store: Store, case: Case, annotations: Sequence[Annotation]) -> None:
+        self._store = store
+        self.case = case
+        self.annotations = tuple(sorted(annotations, key=lambda entry: entry.annotation_id))
+
+    @classmethod
+    def load(cls, store: Store, case_id: str, *, include_models: bool = False) -> Readings:
+        """Return the latest reading of each person, and of each model where that is asked for."""
+        case = store.case(case_id)
+        return cls(store, case, counted(store, case.case_id, include_models=include_models))
+
+    @property
+    def annotation_ids(self) -> tuple[str, ...]:
+        """Ids of the annotations, ascending."""
+        return tuple(entry.annotation_id for entry in self.annotations)
+
+    @property
+    def rater_ids(self) -> tuple[str, ...]:
+        """Raters in the order of the annotations: the columns of the vote patterns."""
+        return tuple(entry.rater_id for entry in self.annotations)
+
+    @cached_property
+    def schema(self) -> LabelSchema:
+        """The project's schema."""
+        return self._store.project().schema
+
+    @cached_property
+    def series(self) -> Series:
+        """The series whose grid the masks lie on."""
+        return self._store.series(self.case.series_ids[0])
+
+    @cached_property
+    def raters(self) -> dict[str, Rater]:
+        """Raters of the project by id."""
+        return {rater.rater_id: rater for rater in self._store.raters()}
+
+    @cached_property
+    def masks(self) -> tuple[MaskRuns, ...]:
+        """Masks in the order of the annotations."""
+        return self._store.annotation_masks(self.annotation_ids)
+
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """Labels that occur in any mask, ascending, 0 first; at least one besides 0.
+
+        They depend on the readings alone: a label that the schema gains later changes no fusion.
+        """
+        found = {
+            int(value)
+            for mask in self.masks
+            for runs in mask.slabs.values()
+            for value in np.unique(runs.labels)
+        }
+        return tuple(sorted({0} | ((found - {0}) or {1})))
+
+    @cached_property
+    def votes(self) -> VoteRuns:
+        """The vote patterns of all masks."""
+        return merge_votes(self.masks, labels=self.labels)
+
+    def mask_of(self, rater_id: str) -> MaskRuns:
+        """Return the mask of one rater; raises UnknownNameError where they did not read this."""
+        if rater_id not in self.rater_ids:
+            raise UnknownNameError("reading by rater", rater_id, self.rater_ids)
+        return self.masks[self.rater_ids.index(rater_id)]
+
+    @property
+    def findings_key(self) -> str:
+        """The key of everything that is found in exactly these readings."""
+        return findings_key(self.annotation_ids)
+
+    def require_two(self) -> None:
+        """Raise AnnotatorError where there is nothing to compare."""
+        n_readings = len(self.annotations)
+        if n_readings < 2:
+            has = "one reading" if n_readings == 1 else "no reading"
+            raise AnnotatorError(
+                f"case {self.case.title!r} has {has}; two or more must have been submitted"
+            )
+
+
+def counted(store: Store, case_id: str, *, include_models: bool) -> tuple[Annotation, ...]:
+    """Return the latest annotations of a case that count in a fusion."""
+    models = set()
+    if not include_models:
+        models = {rater.rater_id for rater in store.raters() if rater.is_model}
+    return tuple(
+        entry for entry in store.annotations(case_id, latest=True) if entry.rater_id not in models
+    )
+
+
+def findings_key(annotation_ids: Sequence[str]) -> str:
+    """Return the key of the findings in a set of annotations: SHA-256 over their ids."""
+    content = json.dumps([FINDINGS_VERSION, *sorted(annotation_ids)])
+    return hashlib.sha256(content.encode()).hexdigest()

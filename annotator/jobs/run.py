@@ -1,0 +1,94 @@
+"""The one function that every engine calls: claim a job, do it, write down what came of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from annotator.domain.errors import AnnotatorError, CancelledError, UnknownNameError
+from annotator.jobs.handlers import HANDLERS
+from annotator.registry import Registry
+from annotator.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from annotator.domain.job import Job, JobState
+    from annotator.jobs.handlers import Handler
+
+REPORT_EVERY_S = 0.25
+"""How often progress is written, and with it how soon a cancel is noticed."""
+CANCELLED = "cancelled on request"
+
+
+def run_job(location: str | Path, job_id: int, registry: Registry | None = None) -> Job:
+    """Do one queued job of a project and return its row as it ended.
+
+    A job that somebody else has claimed is left alone. Never raises for what goes wrong inside
+    the job: that is written into its row in words.
+    """
+    with Store.open(location) as store:
+        job = store.claim_job(job_id)
+        if job is not None:
+            _work(store, registry or Registry.load(), job)
+        return store.job(job_id)
+
+
+def work_off(location: str | Path, *, stop: Callable[[], bool] = lambda: False) -> int:
+    """Do queued jobs until there are none or ``stop()`` says so; return how many were done."""
+    registry = Registry.load()
+    n_done = 0
+    with Store.open(location) as store:
+        while not stop():
+            job = store.next_queued_job()
+            if job is None:
+                break
+            claimed = store.claim_job(job.job_id)
+            if claimed is not None:
+                _work(store, registry, claimed)
+                n_done += 1
+    return n_done
+
+
+def _work(store: Store, registry: Registry, job: Job) -> None:
+    state: JobState = "done"
+    result: dict[str, object] = {}
+    error = ""
+    try:
+        result = _handler(job.kind)(
+            store, registry, json.loads(job.parameters), _Reporter(store, job.job_id)
+        )
+    except CancelledError:
+        state, error = "cancelled", CANCELLED
+    except AnnotatorError as problem:
+        state, error = "failed", str(problem)
+    except MemoryError:
+        state, error = "failed", f"the {job.kind} job needs more memory than there is"
+    except Exception as problem:  # a plugin may raise anything; the row must say so
+        state, error = "failed", f"the {job.kind} job failed: {type(problem).__name__}: {problem}"
+    store.finish_job(job.job_id, state=state, result=result, error=error)
+
+
+def _handler(kind: str) -> Handler:
+    if kind not in HANDLERS:
+        raise UnknownNameError("kind of job", kind, HANDLERS)
+    return HANDLERS[kind]
+
+
+class _Reporter:
+    """Writes progress now and then; raises CancelledError once a cancel was asked for."""
+
+    def __init__(self, store: Store, job_id: int) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._last_s = -REPORT_EVERY_S
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < REPORT_EVERY_S:
+            return
+        self._last_s = now_s
+        if self._store.report_progress(self._job_id, min(1.0, max(0.0, fraction)), message):
+            raise CancelledError(CANCELLED)

@@ -1,0 +1,116 @@
+"""The adjudicated mask, put together from what was undisputed and a verdict for every region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from annotator.analysis.disagreement import is_disputed
+from annotator.analysis.runs import decode_slab
+from annotator.analysis.votes import to_dense
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.analysis.votes import VoteRuns
+    from annotator.domain.reading import Box
+    from annotator.domain.review import Finding, Verdict
+
+    Mask = NDArray[np.unsignedinteger]
+
+
+def compose(
+    votes: VoteRuns,
+    fused: Mask,
+    region_map: NDArray[np.uint16],
+    findings: Sequence[Finding],
+    verdicts: Mapping[int, Verdict],
+    masks: Mapping[str, MaskRuns],
+    redraw: Callable[[], Mask],
+) -> tuple[Mask, NDArray[np.uint16]]:
+    """Return the composed mask and, per voxel, the region that decided it; both ``(z, y, x)``.
+
+    Where all readings agree, their label stands. Inside a region its verdict decides: ``rater``
+    takes that rater's labels, ``fusion`` the fused ones, ``none`` the fused ones with the region's
+    label turned to background, ``redraw`` the reviewer's drawing with what they left empty as
+    background. A drawing that reaches out of a redrawn region counts there too, as far as the
+    stroke hangs together and no other region is entered; it cannot erase out there. Undecided
+    regions, and disputes too small to be a region, show the fused labels. The origin is 0
+    wherever no verdict has decided. ``redraw`` is called only where a verdict needs it.
+    """
+    mask = fused.copy()
+    agreed = to_dense(votes, votes.patterns[:, 0], mask.dtype)
+    np.copyto(mask, agreed, where=to_dense(votes, ~is_disputed(votes), np.bool_))
+    origin = np.zeros(mask.shape, np.uint16)
+    for finding in findings:
+        verdict = verdicts.get(finding.region)
+        if verdict is None:
+            continue
+        slices = _slices(finding.box)
+        inside = region_map[slices] == finding.region
+        if verdict.choice == "rater":
+            chosen = decode_box(masks[verdict.rater_id or ""], finding.box, mask.dtype)
+        elif verdict.choice == "redraw":
+            chosen = redraw()[slices]
+        else:
+            chosen = fused[slices]
+        if verdict.choice == "none":
+            chosen = np.where(chosen == finding.label, mask.dtype.type(0), chosen)
+        np.copyto(mask[slices], chosen, where=inside)
+        origin[slices][inside] = finding.region
+    redrawn = [
+        finding
+        for finding in findings
+        if finding.region in verdicts and verdicts[finding.region].choice == "redraw"
+    ]
+    if redrawn:
+        _spill(mask, origin, redraw(), region_map, redrawn)
+    return mask, origin
+
+
+def decode_box(
+    runs: MaskRuns, box: Box, dtype: np.dtype[np.unsignedinteger]
+) -> NDArray[np.unsignedinteger]:
+    """Return the voxels of a mask inside a half-open box; only its slabs are decoded."""
+    (z0, y0, x0), (z1, y1, x1) = box
+    found = np.zeros((z1 - z0, y1 - y0, x1 - x0), dtype)
+    for slab in runs.grid.touched(box):
+        content = runs.slabs.get(slab)
+        if content is None:
+            continue
+        z, first, last = runs.grid.rows(slab)
+        rows = decode_slab(content, dtype).reshape(last - first, -1)
+        top, bottom = max(first, y0), min(last, y1)
+        found[z - z0, top - y0 : bottom - y0] = rows[top - first : bottom - first, x0:x1]
+    return found
+
+
+def _spill(
+    mask: Mask,
+    origin: NDArray[np.uint16],
+    redraw: Mask,
+    region_map: NDArray[np.uint16],
+    redrawn: Sequence[Finding],
+) -> None:
+    """Take over what the reviewer drew out of the redrawn regions, worst region first."""
+    boxes = ndimage.find_objects((redraw != 0).view(np.uint8))
+    if not boxes:
+        return
+    slices = boxes[0]
+    drawn, regions, origins = redraw[slices], region_map[slices], origin[slices]
+    pieces, _ = ndimage.label(drawn != 0)
+    for finding in redrawn:
+        own = np.unique(pieces[(regions == finding.region) & (pieces != 0)])
+        reaches = np.isin(pieces, own) & (regions == 0) & (origins == 0) & (pieces != 0)
+        np.copyto(mask[slices], drawn, where=reaches)
+        origins[reaches] = finding.region
+
+
+def _slices(box: Box) -> tuple[slice, slice, slice]:
+    (z0, y0, x0), (z1, y1, x1) = box
+    return slice(z0, z1), slice(y0, y1), slice(x0, x1)

@@ -1,0 +1,299 @@
+"""A case on the reviewer's screen: readings, fusion, disputes, verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.analysis.disagreement import is_disputed, normalised_entropy
+from annotator.analysis.runs import decode, encode, mask_dtype
+from annotator.analysis.votes import profile, to_dense
+from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.review import Verdict
+from annotator.jobs.finding import find_readings
+from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.readings import Readings
+from annotator.session.access import DraftAccess
+from annotator.session.composing import compose
+from annotator.session.diagnosis import require_diagnosis
+from annotator.session.draft import DraftSession
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Annotation, Diagnosis, Rater
+    from annotator.domain.review import Adjudication, CaseScore, Choice, Finding, Fusion
+    from annotator.domain.study import Case, Series
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+REASONS: tuple[tuple[str, str], ...] = (
+    ("boundary-unclear", "The boundary is unclear in the image"),
+    ("missed", "Overlooked by some"),
+    ("over-drawn", "Drawn too large"),
+    ("under-drawn", "Drawn too small"),
+    ("artefact", "Artefact, not anatomy"),
+    ("wrong-label", "Right place, wrong label"),
+    ("other", "Other (see comment)"),
+)
+"""Why a verdict was given, as (code, title)."""
+
+COLORS = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#f0e442",
+    "#0072b2",
+    "#d55e00",
+    "#cc79a7",
+    "#999999",
+)
+"""Okabe and Ito's palette, told apart with every kind of colour vision; grey stands for black."""
+DASHES = (
+    "solid",
+    "dash",
+    "dot",
+    "dashdot",
+    "dashdotdot",
+    "longdash",
+    "shortdash",
+    "longdashdot",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One reading and how it is told apart: letter, colour ``#rrggbb`` and line pattern."""
+
+    letter: str
+    rater_id: str
+    name: str
+    color: str
+    dash: str
+    annotation: Annotation
+
+
+class ReviewCase:
+    """All readings of one case, with what was fused and found in them.
+
+    Belongs to one thread, the window's; opening it may be done on a worker thread.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        reviewer: Rater,
+        case_id: str,
+        *,
+        method: str,
+        include_models: bool,
+    ) -> None:
+        self._store = store
+        self._reviewer = reviewer
+        self._include_models = include_models
+        self._readings = Readings.load(store, case_id, include_models=include_models)
+        actor = reviewer.rater_id
+        self.case: Case = self._readings.case
+        self.series: Series = self._readings.series
+        self.schema = self._readings.schema
+        self.voxels: NDArray[Any] = store.voxels(self.series.series_id)
+        self.fusion: Fusion = fuse_readings(store, registry, self._readings, method, actor=actor)
+        self.score: CaseScore
+        self.findings: tuple[Finding, ...]
+        self.score, self.findings, self._regions = find_readings(store, self._readings, actor=actor)
+        self.readings: tuple[Reading, ...] = tell_apart(self._readings)
+        self._dtype = mask_dtype(max(*self.schema.values, *self._readings.labels))
+        self._redraw: DraftSession | None = None
+
+    @property
+    def findings_key(self) -> str:
+        """The key of the readings under which verdicts are kept."""
+        return self._readings.findings_key
+
+    @cached_property
+    def fused(self) -> NDArray[np.unsignedinteger]:
+        """The fused labels, ``(z, y, x)``."""
+        return decode(self._store.fusion_labels(self.fusion.fusion_id), self._dtype)
+
+    @cached_property
+    def entropy(self) -> NDArray[np.float32]:
+        """How much the readings disagree on each voxel, ``(z, y, x)`` from 0 to 1."""
+        votes = self._readings.votes
+        return to_dense(votes, normalised_entropy(votes), np.float32)
+
+    @cached_property
+    def region_map(self) -> NDArray[np.uint16]:
+        """The number of the disputed region that each voxel lies in, ``(z, y, x)``, or 0."""
+        return decode(self._regions, np.dtype(np.uint16)).astype(np.uint16, copy=False)
+
+    def probability(self, label: int) -> NDArray[np.float32]:
+        """Return the fused probability of a label, ``(z, y, x)`` from 0 to 1."""
+        if self.schema.label(label) is None and label != 0:
+            raise UnknownNameError(
+                "label", str(label), [str(value) for value in self.schema.values]
+            )
+        votes = self._readings.votes
+        if label not in votes.labels:
+            return np.zeros(votes.grid.shape, np.float32)
+        # The fusion was made of these readings in this order, so the pattern numbers are the same.
+        _, table = self._store.fusion_probability(self.fusion.fusion_id)
+        return to_dense(votes, table[:, votes.labels.index(label)], np.float32)
+
+    def reading_mask(self, rater_id: str) -> NDArray[np.unsignedinteger]:
+        """Return a rater's mask, ``(z, y, x)``; decoded anew at each call."""
+        return decode(self._readings.mask_of(rater_id), self._dtype)
+
+    def profile(self, axis: int) -> NDArray[np.int64]:
+        """Return how many voxels of each slice along an axis of ``(z, y, x)`` are disputed."""
+        votes = self._readings.votes
+        return profile(votes, is_disputed(votes), axis)
+
+    def diagnoses(self) -> tuple[tuple[str, Diagnosis], ...]:
+        """Return what each reading says of the whole case, by letter."""
+        return tuple((entry.letter, entry.annotation.diagnosis) for entry in self.readings)
+
+    @property
+    def verdicts(self) -> dict[int, Verdict]:
+        """The verdicts that hold, by region."""
+        held = self._store.verdicts(self.case.case_id, self.findings_key)
+        return {verdict.region: verdict for verdict in held}
+
+    @property
+    def adjudication(self) -> Adjudication | None:
+        """The case's last sign-off, whatever readings it was made of."""
+        return self._store.adjudication(self.case.case_id)
+
+    def open_regions(self) -> tuple[int, ...]:
+        """Return the regions without a verdict, worst first."""
+        decided = self.verdicts
+        return tuple(entry.region for entry in self.findings if entry.region not in decided)
+
+    def decide(
+        self,
+        region: int,
+        choice: Choice,
+        *,
+        rater_id: str | None = None,
+        reason: str,
+        comment: str = "",
+    ) -> None:
+        """Say what holds in a region; a second verdict on it replaces the first."""
+        if region not in {entry.region for entry in self.findings}:
+            regions = [str(entry.region) for entry in self.findings]
+            raise UnknownNameError("disputed region", str(region), regions)
+        if reason not in dict(REASONS):
+            raise UnknownNameError("reason", reason, [code for code, _ in REASONS])
+        if choice == "rater":
+            self._readings.mask_of(rater_id or "")
+        self._require_current()
+        verdict = Verdict(
+            case_id=self.case.case_id,
+            region=region,
+            choice=choice,
+            rater_id=rater_id if choice == "rater" else None,
+            reason=reason,
+            comment=comment,
+        )
+        self._store.add_verdict(verdict, self.findings_key, actor=self._reviewer.rater_id)
+
+    def undo(self) -> int | None:
+        """Take the last verdict back; return its region, or None where there is none."""
+        taken = self._store.undo_verdict(self.case.case_id, actor=self._reviewer.rater_id)
+        return None if taken is None else taken.region
+
+    @property
+    def redraw(self) -> DraftSession:
+        """The reviewer's own drawing on this case; opened when it is first asked for."""
+        if self._redraw is None:
+            reviewer_id = self._reviewer.rater_id
+            draft = self._store.open_draft(
+                self.case.case_id, reviewer_id, purpose="redraw", actor=reviewer_id
+            )
+            access = DraftAccess(self._store, draft.draft_id, reviewer_id)
+            self._redraw = DraftSession(access, self._dtype)
+        return self._redraw
+
+    def composed(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint16]]:
+        """Return the mask that the verdicts make, and the region that decided each voxel.
+
+        Both are ``(z, y, x)``; see `compose` for what each verdict does.
+        """
+        return compose(
+            self._readings.votes,
+            self.fused,
+            self.region_map,
+            self.findings,
+            self.verdicts,
+            {rater_id: self._readings.mask_of(rater_id) for rater_id in self._readings.rater_ids},
+            lambda: self.redraw.mask,
+        )
+
+    def sign_off(self, diagnosis: Diagnosis) -> Adjudication:
+        """Make the composed mask and a diagnosis final; or raise AnnotatorError."""
+        still_open = self.open_regions()
+        if still_open:
+            listed = ", ".join(str(region) for region in still_open[:10])
+            raise AnnotatorError(
+                f"{len(still_open)} of {len(self.findings)} regions have no verdict yet: {listed}"
+                + (" …" if len(still_open) > 10 else "")
+            )
+        require_diagnosis(self.schema, diagnosis)
+        self._require_current()
+        if self._redraw is not None:
+            self._redraw.flush()
+        mask, origin = self.composed()
+        return self._store.sign_off(
+            self.case.case_id,
+            reviewer_id=self._reviewer.rater_id,
+            fusion_id=self.fusion.fusion_id,
+            findings_key=self.findings_key,
+            diagnosis=diagnosis,
+            mask=encode(mask),
+            origin=encode(origin),
+            actor=self._reviewer.rater_id,
+        )
+
+    def close(self) -> None:
+        """Write what is left of the redrawing and let the case go."""
+        if self._redraw is not None:
+            self._redraw.close()
+            self._redraw = None
+
+    def _require_current(self) -> None:
+        now = Readings.load(self._store, self.case.case_id, include_models=self._include_models)
+        if now.findings_key != self.findings_key:
+            n_new = len(set(now.annotation_ids) - set(self._readings.annotation_ids))
+            raise AnnotatorError(
+                f"{n_new} readings of {self.case.title!r} came in since it was opened; "
+                "open the case again and review it with them"
+            )
+
+
+def tell_apart(readings: Readings) -> tuple[Reading, ...]:
+    """Give each reading its letter, colour and line pattern, people first, as they joined."""
+    order = list(readings.raters)
+    own = sorted(
+        readings.annotations,
+        key=lambda entry: (readings.raters[entry.rater_id].is_model, order.index(entry.rater_id)),
+    )
+    return tuple(
+        Reading(
+            letter=_letter(place),
+            rater_id=entry.rater_id,
+            name=readings.raters[entry.rater_id].name,
+            color=COLORS[place % len(COLORS)],
+            dash=DASHES[(place + place // len(COLORS)) % len(DASHES)],
+            annotation=entry,
+        )
+        for place, entry in enumerate(own)
+    )
+
+
+def _letter(place: int) -> str:
+    """Return A to Z, then AA, AB and so on."""
+    high, low = divmod(place, 26)
+    return (_letter(high - 1) if high else "") + chr(ord("A") + low)

@@ -1,0 +1,155 @@
+"""The reviewer's room: hard cases first, and what each rater is good at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from annotator.domain.errors import AccessDeniedError
+from annotator.jobs.readings import findings_key
+from annotator.session.access import require_reviewer, withheld_cases
+from annotator.session.report import report_raters
+from annotator.session.review_case import REASONS, Reading, ReviewCase
+
+if TYPE_CHECKING:
+    from annotator.api import Progress
+    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.review import CaseScore
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
+    from annotator.registry import Registry
+    from annotator.session.report import RaterReport
+    from annotator.store import Store
+
+__all__ = ["REASONS", "QueueEntry", "Reading", "ReviewCase", "ReviewRoom"]
+
+QueueState = Literal["waiting", "open", "signed off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntry:
+    """One row of the reviewer's queue.
+
+    ``score`` is None until the present readings have been compared; ``note`` says what a reviewer
+    should know first, for example that readings came in after the sign-off.
+    """
+
+    case_id: str
+    title: str
+    score: CaseScore | None
+    state: QueueState
+    n_regions: int
+    n_decided: int
+    n_readings: int
+    note: str = ""
+
+
+class ReviewRoom:
+    """What a reviewer can do. The methods may be called from any thread."""
+
+    def __init__(self, store: Store, registry: Registry, rater: Rater) -> None:
+        self._store = store
+        self._registry = registry
+        self.reviewer = require_reviewer(rater)
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Labels and questions of the project."""
+        return self._store.project().schema
+
+    def queue(self) -> tuple[QueueEntry, ...]:
+        """Return the cases with two or more readings: to be decided first, hardest first."""
+        withheld = withheld_cases(self._store, self.reviewer.rater_id)
+        by_case = self._annotations()
+        scores = {score.case_id: score for score in self._store.case_scores()}
+        entries = [
+            self._entry(case, by_case[case.case_id], scores.get(case.case_id))
+            for case in self._store.cases()
+            if case.case_id not in withheld and len(by_case.get(case.case_id, ())) >= 2
+        ]
+        return tuple(sorted(entries, key=_rank))
+
+    def withheld(self) -> tuple[tuple[str, str], ...]:
+        """Return (case id, reason) of the cases that the queue leaves out for blinding."""
+        withheld = withheld_cases(self._store, self.reviewer.rater_id)
+        by_case = self._annotations()
+        return tuple(
+            (case.case_id, _blinded(self.reviewer, case))
+            for case in self._store.cases()
+            if case.case_id in withheld and len(by_case.get(case.case_id, ())) >= 2
+        )
+
+    def open_case(
+        self, case_id: str, *, method: str = "staple", include_models: bool = False
+    ) -> ReviewCase:
+        """Open a case; fuses and compares its readings where that was not done for them yet.
+
+        Models' predictions count as readings only where ``include_models`` says so.
+        """
+        case = self._store.case(case_id)
+        if case.case_id in withheld_cases(self._store, self.reviewer.rater_id):
+            raise AccessDeniedError(_blinded(self.reviewer, case))
+        return ReviewCase(
+            self._store,
+            self._registry,
+            self.reviewer,
+            case.case_id,
+            method=method,
+            include_models=include_models,
+        )
+
+    def report(self, progress: Progress | None = None) -> RaterReport:
+        """Compare every rater with the consensus, over the cases that the reviewer may see."""
+        withheld = withheld_cases(self._store, self.reviewer.rater_id)
+        cases = [case for case in self._store.cases() if case.case_id not in withheld]
+        return report_raters(self._store, cases, progress)
+
+    def _annotations(self) -> dict[str, list[Annotation]]:
+        """Return the latest readings by people, by case."""
+        models = {rater.rater_id for rater in self._store.raters() if rater.is_model}
+        by_case: dict[str, list[Annotation]] = {}
+        for entry in self._store.annotations(latest=True):
+            if entry.rater_id not in models:
+                by_case.setdefault(entry.case_id, []).append(entry)
+        return by_case
+
+    def _entry(
+        self, case: Case, annotations: list[Annotation], score: CaseScore | None
+    ) -> QueueEntry:
+        key = findings_key([entry.annotation_id for entry in annotations])
+        stored = self._store.findings(case.case_id)
+        is_current = stored is not None and stored[0] == key
+        n_regions = len(stored[1]) if stored is not None and is_current else 0
+        n_decided = len(self._store.verdicts(case.case_id, key)) if is_current else 0
+        state: QueueState = "open" if n_decided else "waiting"
+        note = "" if is_current else "not compared yet"
+        adjudication = self._store.adjudication(case.case_id)
+        if adjudication is not None:
+            inputs = set(self._store.fusion(adjudication.fusion_id).recipe.inputs)
+            n_new = len({entry.annotation_id for entry in annotations} - inputs)
+            if n_new:
+                note = f"{n_new} readings came in after the sign-off; review it again"
+            else:
+                state = "signed off"
+        return QueueEntry(
+            case_id=case.case_id,
+            title=case.title,
+            score=score if is_current else None,
+            state=state,
+            n_regions=n_regions,
+            n_decided=n_decided,
+            n_readings=len(annotations),
+            note=note,
+        )
+
+
+def _rank(entry: QueueEntry) -> tuple[bool, bool, float, str]:
+    score = entry.score
+    return entry.state == "signed off", score is None, -score.score if score else 0.0, entry.title
+
+
+def _blinded(reviewer: Rater, case: Case) -> str:
+    return (
+        f"{reviewer.name} has not submitted an own reading of {case.title!r} yet, "
+        "and may not see the others' before"
+    )

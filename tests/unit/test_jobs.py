@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from annotator.api import (
+    FoundSeries,
+    Plugin,
+    ReadSeries,
+    ScanResult,
+    Skipped,
+    no_progress,
+    series_id,
+)
+from annotator.domain.errors import AnnotatorError, CancelledError, UnreadableError
+from annotator.domain.geometry import Geometry
+from annotator.domain.study import Series
+from annotator.jobs import worker
+from annotator.jobs.importing import NOT_AN_IMAGE, import_paths
+from annotator.jobs.local import LocalWorker
+from annotator.jobs.run import run_job, work_off
+from annotator.registry import Registry
+from tests.unit.project_builder import make_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from annotator.api import Progress
+    from annotator.domain.job import Job
+    from annotator.session.session import Session
+
+pytestmark = pytest.mark.unit
+
+
+class TextReader:
+    """Reads ``.num`` files: one slice with the number in the file as its value."""
+
+    name = "numbers"
+
+    def scan(self, paths: Sequence[Path], progress: Progress) -> ScanResult:
+        found, skipped = [], []
+        for path in paths:
+            if path.suffix != ".num":
+                continue
+            if not path.stat().st_size:
+                skipped.append(Skipped(path=str(path), reason="the file is empty"))
+                continue
+            found.append(self._found(path))
+        return ScanResult(found=tuple(found), skipped=tuple(skipped))
+
+    def _found(self, path: Path) -> FoundSeries:
+        def read(progress: Progress) -> ReadSeries:
+            text = path.read_text()
+            if not text.isdigit():
+                raise UnreadableError(f"{text!r} is not a number")
+            if text == "666":
+                raise RuntimeError("a bug")
+            voxels = np.full((1, 4, 4), int(text), np.int16)
+            geometry = Geometry(shape=(1, 4, 4))
+            return ReadSeries(
+                series=Series(
+                    series_id=series_id(geometry, voxels),
+                    kind="picture",
+                    modality="OT",
+                    description="",
+                    geometry=geometry,
+                    dtype="int16",
+                ),
+                voxels=voxels,
+            )
+
+        return FoundSeries(
+            title=path.stem,
+            paths=(str(path),),
+            read=read,
+            first_slice=lambda: np.zeros((4, 4), np.int16),
+        )
+
+
+class BrokenReader:
+    name = "broken"
+
+    def scan(self, paths: Sequence[Path], progress: Progress) -> ScanResult:
+        raise ZeroDivisionError("oops")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    with make_session(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    registry.register(Plugin(name="test", readers=(TextReader,)))
+    return registry
+
+
+def _files(directory: Path, **contents: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in contents.items():
+        (directory / name.replace("__", ".")).write_text(text)
+    return directory
+
+
+def _submit(session: Session, kind: str, **parameters: object) -> int:
+    return session.store.add_job(kind, parameters, actor="system").job_id
+
+
+def test_a_mixed_directory_is_imported_and_says_what_it_left_out(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(
+        tmp_path / "mixed",
+        a__num="1",
+        b__num="x",
+        c__num="",
+        d__num="666",
+        e__txt="hello",
+        f__num="2",
+    )
+    _files(source / "deep", g__num="3")
+    _files(source / ".hidden", h__num="4")
+    report = import_paths(session.store, registry, [source], no_progress, actor="system")
+    assert [case.title for case in report.cases] == ["a", "f", "g"]
+    reasons = {Path(entry.path).name: entry.reason for entry in report.skipped}
+    assert reasons == {
+        "b.num": "'x' is not a number",
+        "c.num": "the file is empty",
+        "d.num": "RuntimeError: a bug",
+        "e.txt": NOT_AN_IMAGE,
+    }
+    assert session.store.verify() == ()
+
+
+def test_importing_again_makes_no_second_case(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(tmp_path / "s", a__num="1")
+    first = import_paths(session.store, registry, [source], no_progress, actor="system")
+    again = import_paths(session.store, registry, [source / "a.num"], no_progress, actor="system")
+    assert again.cases == first.cases
+    assert (len(first.new_case_ids), len(again.new_case_ids)) == (1, 0)
+
+
+def test_a_path_that_is_not_there_is_named(session: Session, registry: Registry) -> None:
+    with pytest.raises(AnnotatorError, match=r"no file or directory '/nowhere/x\.dcm'"):
+        import_paths(session.store, registry, ["/nowhere/x.dcm"], no_progress, actor="system")
+    with pytest.raises(AnnotatorError, match="nothing to import"):
+        import_paths(session.store, registry, [], no_progress, actor="system")
+
+
+def test_a_reader_that_breaks_does_not_stop_the_others(session: Session, tmp_path: Path) -> None:
+    registry = Registry()
+    registry.register(Plugin(name="test", readers=(BrokenReader, TextReader)))
+    source = _files(tmp_path / "s", a__num="1", b__txt="")
+    report = import_paths(session.store, registry, [source], no_progress, actor="system")
+    assert [case.title for case in report.cases] == ["a"]
+    (skipped,) = report.skipped
+    assert "the reader 'broken' failed: ZeroDivisionError: oops" in skipped.reason
+
+
+def test_a_project_that_cannot_be_written_stops_the_import_in_words(
+    session: Session, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session.store, "add_series", full)
+    source = _files(tmp_path / "s", a__num="1")
+    with pytest.raises(AnnotatorError, match=r"cannot keep a in the project .*no space left"):
+        import_paths(session.store, registry, [source], no_progress, actor="system")
+
+
+def test_a_job_writes_its_result_into_its_row(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(tmp_path / "s", a__num="1", b__num="x")
+    job_id = _submit(session, "import", paths=[str(source)])
+    job = run_job(session.store.location, job_id, registry)
+    result = json.loads(job.result)
+    assert (job.state, job.progress, job.error) == ("done", 1.0, "")
+    assert [(case["title"], case["is_new"]) for case in result["cases"]] == [("a", True)]
+    assert result["skipped"][0]["reason"] == "'x' is not a number"
+    assert run_job(session.store.location, job_id, registry) == job
+
+
+def test_a_job_that_fails_says_why(session: Session, registry: Registry) -> None:
+    def ended(job_id: int) -> tuple[str, str]:
+        job = run_job(session.store.location, job_id, registry)
+        return job.state, job.error
+
+    missing = _submit(session, "import", paths=["/nowhere"])
+    assert ended(missing) == ("failed", "there is no file or directory '/nowhere'")
+    state, error = ended(_submit(session, "improt"))
+    assert state == "failed"
+    assert "did you mean 'import'" in error
+    state, error = ended(_submit(session, "import"))
+    assert (state, "KeyError" in error) == ("failed", True)
+
+
+def test_a_long_import_stops_when_asked(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(tmp_path / "s", **{f"n{number}__num": str(number) for number in range(5000)})
+    job_id = _submit(session, "import", paths=[str(source)])
+    ended: list[Job] = []
+    thread = threading.Thread(
+        target=lambda: ended.append(run_job(session.store.location, job_id, registry))
+    )
+    thread.start()
+    while not session.cases():
+        time.sleep(0.01)
+    asked_s = time.monotonic()
+    session.store.request_cancel(job_id, actor="system")
+    thread.join()
+    assert (ended[0].state, ended[0].error) == ("cancelled", "cancelled on request")
+    assert time.monotonic() - asked_s < 60
+    assert 0 < len(session.cases()) < 5000
+    assert session.store.verify() == ()
+
+
+def test_the_queue_is_worked_off_in_order(session: Session) -> None:
+    first = _submit(session, "import", paths=["/nowhere/1"])
+    second = _submit(session, "import", paths=["/nowhere/2"])
+    assert work_off(session.store.location) == 2
+    assert [session.store.job(job_id).state for job_id in (first, second)] == ["failed"] * 2
+    assert worker.main([session.store.location]) == 0
+    assert worker.main([session.store.location, "--job", str(first)]) == 1
+
+
+def test_the_worker_tells_of_a_project_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert worker.main([str(tmp_path / "none")]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def jobs(session: Session) -> Iterator[LocalWorker]:
+    jobs = LocalWorker(session.store)
+    yield jobs
+    jobs.close()
+
+
+def test_a_job_runs_in_another_process(jobs: LocalWorker) -> None:
+    job = jobs.submit("import", {"paths": ["/nowhere"]})
+    seen: list[float] = []
+    ended = jobs.wait(job.job_id, progress=lambda fraction, _: seen.append(fraction))
+    assert (ended.state, ended.error) == ("failed", "there is no file or directory '/nowhere'")
+    assert seen
+
+
+_SLEEPER = "import sys, time; sys.stdin.readline(); time.sleep(600)"
+
+
+def _stand_in(monkeypatch: pytest.MonkeyPatch, program: str, session: Session) -> list[int]:
+    """Let the runner start another program, which claims the job first as a worker would."""
+    started: list[int] = []
+    popen = subprocess.Popen
+
+    def start(command: list[str], **options: int) -> object:
+        session.store.claim_job(int(command[-1]))
+        process = popen([command[0], "-c", program], **options)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr("annotator.jobs.local.subprocess.Popen", start)
+    return started
+
+
+def test_a_killed_worker_leaves_its_job_failed_in_words(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = _stand_in(monkeypatch, _SLEEPER, session)
+    job = jobs.submit("import", {"paths": ["/nowhere"]})
+    while not started:
+        time.sleep(0.01)
+    os.kill(started[0], signal.SIGKILL)
+    ended = jobs.wait(job.job_id, timeout_s=60)
+    assert ended.state == "failed"
+    assert "the worker process was killed by SIGKILL" in ended.error
+
+
+def test_a_crashed_worker_leaves_its_last_words(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(monkeypatch, "raise SystemExit('no CUDA device')", session)
+    ended = jobs.wait(jobs.submit("predict", {"model": "x"}).job_id, timeout_s=60)
+    assert ended.state == "failed"
+    assert ended.error.endswith("ended with code 1 before the job was done: no CUDA device")
+
+
+def test_a_worker_that_does_not_listen_is_ended(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = _stand_in(monkeypatch, _SLEEPER, session)
+    job = jobs.submit("import", {"paths": ["/nowhere"]})
+    while not started:
+        time.sleep(0.01)
+    jobs.cancel(job.job_id)
+    assert jobs.wait(job.job_id, timeout_s=60).state == "cancelled"
+
+
+def test_giving_up_the_wait_cancels_the_job(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(monkeypatch, _SLEEPER, session)
+    job = jobs.submit("import", {"paths": ["/nowhere"]})
+
+    def give_up(fraction: float, message: str) -> None:
+        raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        jobs.wait(job.job_id, progress=give_up)
+    assert jobs.wait(job.job_id, timeout_s=60).state == "cancelled"
+
+
+def test_closing_cancels_what_waits(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(monkeypatch, _SLEEPER, session)
+    ids = [jobs.submit("import", {"paths": ["/nowhere"]}).job_id for _ in range(2)]
+    jobs.close()
+    assert [jobs.job(job_id).state for job_id in ids] == ["cancelled", "cancelled"]
