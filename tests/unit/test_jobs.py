@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -269,7 +269,7 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch, program: str, session: Session) -
     started: list[int] = []
     popen = subprocess.Popen
 
-    def start(command: list[str], **options: int) -> object:
+    def start(command: list[str], **options: Any) -> object:  # noqa: ANN401
         session.store.claim_job(int(command[-1]))
         process = popen([command[0], "-c", program], **options)
         started.append(process.pid)
