@@ -30,7 +30,7 @@ class _Task(QRunnable):
         failure: Exception | None = None
         try:
             result = self._work()
-        except Exception as error:  # noqa: BLE001 - handed to the window, which tells it in words
+        except Exception as error:
             failure = error
         self._bell.rang.emit(self._key, self._generation, result, failure)
 

@@ -107,9 +107,7 @@ class IconSwitch(QToolButton):
     def _dress(self) -> None:
         name = self._on if self.isChecked() else self._off
         tokens = tokens_of(self.palette())
-        self.setIcon(
-            icon(name, normal=tokens.muted, active=tokens.text, disabled=tokens.disabled)
-        )
+        self.setIcon(icon(name, normal=tokens.muted, active=tokens.text, disabled=tokens.disabled))
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, tone: str = "") -> QLabel:

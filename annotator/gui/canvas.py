@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from annotator.domain.errors import GeometryMismatchError
-from annotator.drawing.eraser import Eraser
 from annotator.gui.contours import ContourBook, RaterContour
-from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
+from annotator.gui.gestures import Gestures
 from annotator.gui.label_colors import LabelColors
 from annotator.gui.linked_views import LinkedViews
-from annotator.gui.marks import Marks
+from annotator.gui.marks import HEAT_COLORS, Marks
 from annotator.gui.planes import planes_of
 from annotator.gui.window_level import WindowLevel, first_window
 
@@ -36,8 +35,12 @@ with warnings.catch_warnings():
     from napari.qt import QtViewer
     from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+    # The first layer makes napari read its units, which takes a second: better at the import,
+    # which may happen beside the window, than when the first case shows.
+    Image(np.zeros((2, 2)))
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from qtpy.QtCore import QPointF
@@ -46,21 +49,12 @@ if TYPE_CHECKING:
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series
-    from annotator.drawing.edit import Edit, Mask, Point
+    from annotator.drawing.edit import Mask
     from annotator.gui.label_colors import Color
     from annotator.gui.slice_view import SliceView
 
 __all__ = ["Canvas", "RaterContour", "Scene"]
 
-_HEAT_COLORS = [
-    (0.0, 0.0, 0.0, 0.0),
-    (0.25, 0.1, 0.6, 0.45),
-    (0.85, 0.15, 0.4, 0.65),
-    (1.0, 0.6, 0.1, 0.75),
-    (1.0, 1.0, 0.6, 0.85),
-]
-_FLASH_MS = 900
-_BANNER_MS = 5000
 _OVER = "translucent_no_depth"
 """Blending of layers above the image; with depth, napari drops them now and then."""
 _QUIET = {"thumbnail": False, "highlight": False, "extent": False}
@@ -148,7 +142,7 @@ class Scene:
                 np.array(pixels),
                 scale=self._scale,
                 contrast_limits=(0.0, 1.0),
-                colormap=Colormap(_HEAT_COLORS, name="dispute"),
+                colormap=Colormap(HEAT_COLORS, name="dispute"),
                 interpolation2d="linear",
                 blending=_OVER,
             )
@@ -207,13 +201,9 @@ class Canvas(QWidget):
         self.setMinimumSize(240, 180)
         self._marks = Marks()
         self._views = LinkedViews(Scene, self._marks, self)
-        self._desk = DrawingDesk(self)
-        self._mask: Mask | None = None
         self._window: WindowLevel | None = None
         self._colors = LabelColors()
-        self._is_read_only = False
-        self._flash_end = self._timer(_FLASH_MS, self._end_flash)
-        self._banner_end = self._timer(_BANNER_MS, lambda: self._say(""))
+        self._gestures = Gestures(self._views, self._marks, self._colors, self)
         self._connect()
 
     @property
@@ -237,31 +227,26 @@ class Canvas(QWidget):
                 f"the mask has shape (z, y, x) {mask.shape}, the series {voxels.shape[:3]}; "
                 "a mask is drawn on the grid of its series"
             )
-        self._mask = mask
-        self._desk.use(mask, series.geometry.spacing_mm)
         self._colors.use(schema)
+        self._gestures.use(mask, series.geometry.spacing_mm)
         self._marks.contours = ContourBook()
         self._marks.highlight = self._marks.flash = self._marks.polygon = None
         self._marks.is_calibrated = series.geometry.is_calibrated
         planes = planes_of(series)
         self._marks.has_crosshair = len(planes) == 3
         self._views.show_volume(voxels, mask, planes)
-        self._window = None
+        self._window = first_window(voxels, series)
         self._marks.window_text = ""
-        if series.n_channels == 1:
-            first = first_window(voxels, series)
-            self._window = first
-            self.set_window(first.level, first.width)
+        if self._window is not None:
+            self.set_window(self._window.level, self._window.width)
         self._show_colors()
-        self._show_pen()
-        self._say("")
         self.position_changed.emit(self.position)
 
     def clear(self) -> None:
         """Let the case go."""
-        self._desk.use(None)
+        self._gestures.use(None)
         self._views.clear()
-        self._mask = self._window = None
+        self._window = None
         self._marks.contours = ContourBook()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -308,49 +293,37 @@ class Canvas(QWidget):
 
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name: see ``drawing_desk.TOOLS``."""
-        self._desk.set_tool(name)
-        self._show_pen()
+        self._gestures.set_tool(name)
 
     def set_label(self, value: int) -> None:
         """Draw with this label."""
-        self._desk.label = value
-        self._show_pen()
+        self._gestures.set_label(value)
 
     def set_brush_mm(self, diameter: float) -> None:
         """Set the diameter of brush and eraser, mm."""
-        self._desk.brush_mm = diameter
-        self._show_pen()
+        self._gestures.set_brush_mm(diameter)
 
     def set_brush_3d(self, on: bool) -> None:
         """Make brush, eraser and fill work in the volume and not in one slice."""
-        self._desk.brush_is_3d = on
+        self._gestures.set_brush_3d(on)
 
     def set_read_only(self, on: bool) -> None:
         """Refuse drawing; the left button then moves the crosshair."""
-        self._desk.cancel()
-        self._is_read_only = on
-        self._show_pen()
+        self._gestures.set_read_only(on)
 
     def confirm(self) -> None:
         """Close and fill the polygon in progress."""
-        self._desk.confirm()
-        self._show_pen()
+        self._gestures.confirm()
 
     def cancel(self) -> bool:
         """Drop the polygon, stroke or fill in progress; False where there was none."""
-        had = self._desk.cancel()
-        self._say("")
-        self._show_pen()
-        return had
+        return self._gestures.cancel()
 
     def refresh_mask(self, box: Box | None = None) -> None:
         """Show the mask again after undo, redo or a new start; frame ``box`` for a moment."""
-        self._desk.cancel()
+        self.cancel()
         self._views.refresh_mask()
-        self._marks.flash = box
-        if box is not None:
-            self._flash_end.start()
-        self._views.repaint_marks()
+        self._views.flash(box)
 
     # what is shown over the image
 
@@ -391,16 +364,7 @@ class Canvas(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Handle the keys that belong to a gesture; the others are the window's."""
-        if event.key() == Qt.Key.Key_Space:
-            if not event.isAutoRepeat():
-                self._views.hold_to_pan(True)
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.polygon:
-            self.confirm()
-        elif event.key() == Qt.Key.Key_Backspace and self._desk.step_back():
-            self._show_pen()
-        elif event.key() == Qt.Key.Key_Escape and self.cancel():
-            pass
-        else:
+        if not self._gestures.press_key(event.key(), is_repeat=event.isAutoRepeat()):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -416,106 +380,24 @@ class Canvas(QWidget):
         super().focusOutEvent(event)
 
     def _connect(self) -> None:
-        views, desk = self._views, self._desk
-        views.pressed.connect(self._press)
-        views.dragged.connect(self._drag)
-        views.released.connect(self._release)
-        views.linked.connect(self._link)
-        views.hovered.connect(self._hover)
+        gestures, views = self._gestures, self._views
+        gestures.edited.connect(self.edited)
+        gestures.label_picked.connect(self.label_picked)
+        gestures.cursor_moved.connect(self.cursor_moved)
+        gestures.told.connect(self.told)
+        gestures.enlarged.connect(self._enlarge)
+        gestures.pressed.connect(self.setFocus)
         views.windowed.connect(self._drag_window)
-        views.right_clicked.connect(self.confirm)
-        views.double_clicked.connect(self._double_click)
         views.position_changed.connect(self.position_changed)
-        desk.touched.connect(views.show_touched)
-        desk.edited.connect(self._end_edit)
-        desk.label_picked.connect(self.label_picked)
-        desk.told.connect(self._tell)
 
-    @property
-    def _is_looking(self) -> bool:
-        return self._is_read_only or self._desk.tool == CROSSHAIR
-
-    def _press(self, axis: int, point: Point) -> None:
-        self.setFocus()
-        if self._is_looking:
-            self._link(point)
-        else:
-            self._desk.press(axis, point)
-            if self._desk.is_filling:
-                self._say("Filling… Esc cancels.", lasting=True)
-            self._show_pen()
-
-    def _drag(self, point: Point) -> None:
-        if self._is_looking:
-            self._link(point)
-        else:
-            self._desk.drag(point)
-
-    def _release(self) -> None:
-        self._desk.release()
-
-    def _double_click(self, axis: int, point: Point) -> None:
-        if self._is_looking:
-            self._views.enlarge(axis)
-            self.layout_changed.emit(self._views.layout_name)
-        elif self._desk.polygon is not None:
-            self.confirm()
-        else:
-            self._press(axis, point)
-
-    def _link(self, point: Point) -> None:
-        self._views.set_position([round(value) for value in point])
-
-    def _hover(self, point: Point | None) -> None:
-        voxel = None if point is None else tuple(round(value) for value in point)
-        inside = (
-            voxel is not None
-            and self._mask is not None
-            and all(0 <= at < size for at, size in zip(voxel, self._mask.shape, strict=True))
-        )
-        self.cursor_moved.emit(voxel if inside else None)
+    def _enlarge(self, axis: int) -> None:
+        self._views.enlarge(axis)
+        self.layout_changed.emit(self._views.layout_name)
 
     def _drag_window(self, moved: QPointF) -> None:
         if self._window is not None:
             dragged = self._window.dragged(moved.x(), moved.y())
             self.set_window(dragged.level, dragged.width)
 
-    def _end_edit(self, tool: str, edit: Edit) -> None:
-        self._say("")
-        self._show_pen()
-        self.edited.emit(tool, edit)
-
-    def _show_pen(self) -> None:
-        """Let the overlays show tool, size and colour as they are now."""
-        desk, marks = self._desk, self._marks
-        can_draw = not self._is_read_only
-        marks.brush_mm = desk.brush_mm if desk.draws_with_brush and can_draw else None
-        marks.polygon = desk.polygon
-        marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
-        self._views.repaint_marks()
-
     def _show_colors(self) -> None:
         self._views.set_colors(self._colors.table())
-
-    def _tell(self, text: str) -> None:
-        self._say(text)
-        self.told.emit(text)
-
-    def _say(self, text: str, *, lasting: bool = False) -> None:
-        self._banner_end.stop()
-        if text and not lasting:
-            self._banner_end.start()
-        if text != self._marks.banner:
-            self._marks.banner = text
-            self._views.repaint_marks()
-
-    def _end_flash(self) -> None:
-        self._marks.flash = None
-        self._views.repaint_marks()
-
-    def _timer(self, interval_ms: int, run: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval_ms)
-        timer.timeout.connect(run)
-        return timer

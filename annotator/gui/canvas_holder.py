@@ -85,6 +85,10 @@ class CanvasHolder(QWidget):
         canvas.show_volume(voxels, series, mask, schema)
         return canvas
 
+    def watch_mask(self, mask: NDArray[Any]) -> None:
+        """Name labels under the pointer by another mask from now on."""
+        self._mask = mask
+
     def _canvas(self) -> Canvas:
         if self.canvas is None:
             from annotator.gui.canvas import Canvas

@@ -79,8 +79,9 @@ class DisputeStrip(QWidget):
             if self._highlight is not None:
                 first, last = self._highlight
                 painter.fillRect(
-                    QRectF(area.left() + first * step, area.top(), (last - first) * step,
-                           area.height()),
+                    QRectF(
+                        area.left() + first * step, area.top(), (last - first) * step, area.height()
+                    ),
                     QColor(tokens.selection),
                 )
             self._bars(painter, area, step)
@@ -89,8 +90,13 @@ class DisputeStrip(QWidget):
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
             painter.setBrush(QColor(tokens.text))
             painter.drawPolygon(
-                QPolygonF([QPointF(x - 4, area.bottom() + 5), QPointF(x + 4, area.bottom() + 5),
-                           QPointF(x, area.bottom())])
+                QPolygonF(
+                    [
+                        QPointF(x - 4, area.bottom() + 5),
+                        QPointF(x + 4, area.bottom() + 5),
+                        QPointF(x, area.bottom()),
+                    ]
+                )
             )
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -106,8 +112,9 @@ class DisputeStrip(QWidget):
             # the root keeps a slice with few disputed voxels visible beside one with many
             height = max(2.0, area.height() * float(np.sqrt(self._profile[place] / highest)))
             painter.fillRect(
-                QRectF(area.left() + place * step, area.bottom() - height, max(1.0, step * 0.9),
-                       height),
+                QRectF(
+                    area.left() + place * step, area.bottom() - height, max(1.0, step * 0.9), height
+                ),
                 color,
             )
 

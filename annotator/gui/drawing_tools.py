@@ -64,14 +64,27 @@ class DrawingTools(QObject):
         if hasattr(canvas, "set_label_opacity"):
             labels.label_opacity_changed.connect(canvas.set_label_opacity)
 
+    def look(self, canvas: Canvas, series: Series) -> None:
+        """Show a case that is not drawn on."""
+        self.end()
+        self._canvas = canvas
+        self.are_marks_hidden = False
+        self.layout = "three" if series.geometry.is_volume else "single"
+        canvas.set_layout(self.layout)
+
     def end(self) -> None:
-        """Stop drawing."""
+        """Let draft and canvas go."""
         self._canvas = self._drawing = self._labels = None
 
     @property
     def is_drawing(self) -> bool:
         """Whether there is something to draw on."""
         return self._drawing is not None
+
+    @property
+    def has_canvas(self) -> bool:
+        """Whether a case is on the canvas."""
+        return self._canvas is not None
 
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name."""
@@ -111,6 +124,10 @@ class DrawingTools(QObject):
         if self._canvas is not None:
             z, y, x = self._canvas.position
             self._canvas.set_position((max(0, z + steps), y, x))
+
+    def choose_window(self, place: int) -> None:
+        """Show the image with the preset at a place of the list, from 0."""
+        self._strip.choose_window(place)
 
     def cancel(self) -> None:
         """Give up what was begun: a polygon, a fill."""

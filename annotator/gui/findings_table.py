@@ -90,8 +90,7 @@ class FindingsTable(QTableWidget):
                 "whole" if finding.kind == "presence" else "edge",
                 size_words(finding.size_mm3),
                 "".join(sorted(letters.get(rater, "?") for rater in finding.raters_for)) or "–",
-                "".join(sorted(letters.get(rater, "?") for rater in finding.raters_against))
-                or "–",
+                "".join(sorted(letters.get(rater, "?") for rater in finding.raters_against)) or "–",
                 "–" if distance is None else f"{distance:.1f}",
                 verdict_words(verdicts.get(finding.region), letters),
             )
@@ -99,7 +98,9 @@ class FindingsTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(finding.why)
                 if column in (0, 3, 6):
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+                    )
                 if column == 1 and label:
                     item.setIcon(swatch(label.color, 12))
                 self.setItem(row, column, item)

@@ -11,6 +11,7 @@ from qtpy.QtSvg import QSvgRenderer
 from annotator.bundled import resource
 from annotator.domain.errors import UnknownNameError
 
+
 def icon_names() -> tuple[str, ...]:
     """Return the names of all icons."""
     return tuple(sorted(path.stem for path in resource("icons").glob("*.svg")))

@@ -67,9 +67,7 @@ class LabelPalette(QWidget):
         self.opacity = self._slider(
             "Opacity of all marks", "How strongly your marks cover the image.", round(100 * opacity)
         )
-        self.opacity.valueChanged.connect(
-            lambda percent: self.opacity_changed.emit(percent / 100)
-        )
+        self.opacity.valueChanged.connect(lambda percent: self.opacity_changed.emit(percent / 100))
         self.label_opacity = self._slider(
             "Opacity of the chosen label", "The same for the chosen label alone.", 100
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LAYOUTS = ("three", "single")
 _LATE_MS = 30
 """How long the views that are not worked in may lag behind."""
+_FLASH_MS = 900
 _GAP_PX = 2
 
 
@@ -68,6 +69,10 @@ class LinkedViews(QWidget):
         self._late.setSingleShot(True)
         self._late.setInterval(_LATE_MS)
         self._late.timeout.connect(self.catch_up)
+        self._flash_end = QTimer(self)
+        self._flash_end.setSingleShot(True)
+        self._flash_end.setInterval(_FLASH_MS)
+        self._flash_end.timeout.connect(lambda: self.flash(None))
         self.layout_name = "three"
 
     @property
@@ -97,6 +102,7 @@ class LinkedViews(QWidget):
     def close_scenes(self) -> None:
         """Give all drawing surfaces back."""
         self._late.stop()
+        self._flash_end.stop()
         for view in self._slots:
             view.scene.close()
         self._slots.clear()
@@ -195,6 +201,13 @@ class LinkedViews(QWidget):
         self._colors = colors
         for view in self.views:
             view.scene.set_colors(colors)
+
+    def flash(self, box: Box | None) -> None:
+        """Frame a voxel box for a moment."""
+        self._marks.flash = box
+        if box is not None:
+            self._flash_end.start()
+        self.repaint_marks()
 
     def repaint_marks(self) -> None:
         """Paint the marks again."""

@@ -23,6 +23,15 @@ PLANE_COLORS = {
 }
 """One colour a direction: the frame of a view and the line at which the others cut it."""
 
+HEAT_COLORS = (
+    (0.0, 0.0, 0.0, 0.0),
+    (0.25, 0.1, 0.6, 0.45),
+    (0.85, 0.15, 0.4, 0.65),
+    (1.0, 0.6, 0.1, 0.75),
+    (1.0, 1.0, 0.6, 0.85),
+)
+"""Of a heat map from 0 to 1, RGBA: nothing where nothing is, bright where it is hottest."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Marks:

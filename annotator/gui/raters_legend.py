@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QPaintEvent
 
-    from annotator.session.review_room import Reading
+    from annotator.session.review_case import Reading
 
 PEN_STYLES = {
     "solid": Qt.PenStyle.SolidLine,

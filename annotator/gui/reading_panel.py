@@ -137,14 +137,18 @@ class ReadingPanel(QWidget):
         self._confirm.hide()
         self.submit.show()
         self.form.show_missing(on=True)
-        self.complaints.setText("Not submitted yet:\n" + "\n".join(f"• {word}" for word in problems))
+        self.complaints.setText(
+            "Not submitted yet:\n" + "\n".join(f"• {word}" for word in problems)
+        )
         self.complaints.show()
         self.form.focus_first_missing()
 
     def ask(self, cautions: Sequence[str]) -> None:
         """Ask for an explicit yes."""
         self.complaints.hide()
-        self.cautions.setText("\n".join(sentence[:1].upper() + sentence[1:] for sentence in cautions))
+        self.cautions.setText(
+            "\n".join(sentence[:1].upper() + sentence[1:] for sentence in cautions)
+        )
         self._confirm.show()
         self.submit.hide()
         self.confirm.setFocus()

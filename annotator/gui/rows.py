@@ -128,8 +128,9 @@ class _RowDelegate(QStyledItemDelegate):
         title_width = width
         if row.chip and not below:
             chip_width = metrics.horizontalAdvance(row.chip) + 16
-            self._chip(painter, row, QRect(x + width - chip_width, y, chip_width, metrics.height()),
-                       tokens)
+            self._chip(
+                painter, row, QRect(x + width - chip_width, y, chip_width, metrics.height()), tokens
+            )
             title_width -= chip_width + 8
         bold = QFont(option.font)
         bold.setWeight(QFont.Weight.DemiBold)

@@ -12,7 +12,7 @@ from superqt import QFlowLayout
 from annotator.gui.buttons import ToolButton, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from qtpy.QtGui import QAction
 
@@ -43,7 +43,9 @@ class BrushSize(QWidget):
         self.slider.setRange(0, _STEPS)
         self.slider.setFixedWidth(96)
         self.slider.setAccessibleName("Brush size")
-        self.slider.setToolTip("Diameter of brush and eraser. Keys [ and ] make it smaller, larger.")
+        self.slider.setToolTip(
+            "Diameter of brush and eraser. Keys [ and ] make it smaller, larger."
+        )
         self._words = label("")
         self._words.setMinimumWidth(self.fontMetrics().horizontalAdvance("00.0 mm "))
         layout = QHBoxLayout(self)
@@ -83,7 +85,9 @@ class BrushSize(QWidget):
 
     def _write(self) -> None:
         value = self.value_mm()
-        self._words.setText(f"{value:.1f} {self._unit}" if value < 10 else f"{value:.0f} {self._unit}")
+        self._words.setText(
+            f"{value:.1f} {self._unit}" if value < 10 else f"{value:.0f} {self._unit}"
+        )
 
 
 class ToolStrip(QWidget):

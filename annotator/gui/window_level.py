@@ -52,8 +52,13 @@ class WindowLevel:
         return self.at(self.level - dy * step, self.width + dx * step)
 
 
-def first_window(voxels: NDArray[Any], series: Series) -> WindowLevel:
-    """Return the window to open a series with: the file's, a usual one, or most of its values."""
+def first_window(voxels: NDArray[Any], series: Series) -> WindowLevel | None:
+    """Return the window to open a series with: the file's, a usual one, or most of its values.
+
+    None for colour, which is shown as it is.
+    """
+    if series.n_channels > 1:
+        return None
     flat = voxels.reshape(-1)
     sample = flat[:: max(1, flat.size // _SAMPLES)].astype(np.float64)
     values = sample * series.slope + series.intercept

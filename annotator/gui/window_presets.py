@@ -31,9 +31,7 @@ def windows_for(series: Series, schema: LabelSchema) -> tuple[Window, ...]:
     wanted = [name.casefold() for name in schema.windows]
     ranked = sorted(
         CT_WINDOWS,
-        key=lambda window: (
-            wanted.index(window.name) if window.name in wanted else len(wanted)
-        ),
+        key=lambda window: wanted.index(window.name) if window.name in wanted else len(wanted),
     )
     from_file = tuple(
         window

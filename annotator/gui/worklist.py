@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
     from annotator.session.rater_room import WorklistEntry
 
-STATES = {"new": ("new", ""), "started": ("in progress", "caution"), "submitted": ("submitted", "good")}
+STATES = {
+    "new": ("new", ""),
+    "started": ("in progress", "caution"),
+    "submitted": ("submitted", "good"),
+}
 """State of an assignment → (word on the chip, tone)."""
 
 
@@ -52,7 +56,9 @@ class Worklist(QWidget):
         self.progress.setAccessibleName("Submitted cases")
         self.progress.setToolTip("How many of your cases are submitted.")
         self.done = label("", "muted")
-        self.cases = RowList("My cases", "Your cases, in your own order. Enter or a click opens one.")
+        self.cases = RowList(
+            "My cases", "Your cases, in your own order. Enter or a click opens one."
+        )
         self.cases.picked.connect(self.picked)
         self.next = Button(
             "Next case  (N)",

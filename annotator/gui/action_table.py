@@ -1,0 +1,22 @@
+"""The table of actions: whatever a person can ask of the window, with its keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.gui.app_actions import APP, PROJECT
+from annotator.gui.drawing_actions import CANVAS_ACTIONS, DRAWING_ACTIONS, RATER
+from annotator.gui.review_actions import REVIEW
+
+if TYPE_CHECKING:
+    from annotator.gui.actions import Action
+
+ACTIONS: tuple[Action, ...] = (
+    *PROJECT,
+    *APP,
+    *DRAWING_ACTIONS,
+    *CANVAS_ACTIONS,
+    *RATER,
+    *REVIEW,
+)
+"""Every action, in the order of the menus."""

@@ -1,0 +1,213 @@
+"""Actions on a canvas: tools, labels, views, undo; and those of the rater's room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.gui.actions import Action
+
+if TYPE_CHECKING:
+    from annotator.gui.drawing_tools import DrawingTools
+    from annotator.gui.window import MainWindow
+
+DRAWING = ("rater", "redraw")
+CANVAS = ("rater", "redraw", "review")
+
+
+def _tools(window: MainWindow) -> DrawingTools:
+    return window.tools()
+
+
+def _can_draw(window: MainWindow) -> bool:
+    return window.tools().is_drawing
+
+
+def _has_canvas(window: MainWindow) -> bool:
+    return window.tools().has_canvas
+
+
+def _tool(name: str, text: str, key: str, tooltip: str, icon: str = "") -> Action:
+    return Action(
+        key=f"tool.{name}",
+        text=text,
+        tooltip=tooltip,
+        shortcut=(key,),
+        rooms=DRAWING,
+        menu="Tools",
+        icon=icon or name,
+        run=lambda window: _tools(window).set_tool(name),
+        enabled=_can_draw,
+        checked=lambda window: _tools(window).tool == name,
+    )
+
+
+def _nth_label(place: int) -> Action:
+    return Action(
+        key=f"label.{place + 1}",
+        text=f"Draw label {place + 1}",
+        tooltip=f"Draw with the label in place {place + 1} of the palette.",
+        shortcut=(str(place + 1),),
+        rooms=DRAWING,
+        menu="Tools/Label",
+        run=lambda window: _tools(window).choose_nth_label(place),
+        enabled=_can_draw,
+    )
+
+
+def _nth_window(place: int) -> Action:
+    return Action(
+        key=f"window.{place + 1}",
+        text=f"Grey-level window {place + 1}",
+        tooltip=f"Show the image with window preset {place + 1} of the list.",
+        shortcut=(f"Ctrl+{place + 1}",),
+        rooms=CANVAS,
+        menu="View/Grey-level window",
+        run=lambda window: _tools(window).choose_window(place),
+        enabled=_has_canvas,
+    )
+
+
+CANVAS_ACTIONS: tuple[Action, ...] = (
+    Action(
+        key="view.layout",
+        text="Three views or one",
+        tooltip="Switch between three linked views and a single large one.",
+        shortcut=("V",),
+        rooms=CANVAS,
+        menu="View",
+        icon="layout-three",
+        run=lambda window: _tools(window).switch_layout(),
+        enabled=_has_canvas,
+    ),
+    Action(
+        key="view.hide",
+        text="Hide marks",
+        tooltip="Hide everything that is drawn, to see the image alone; again shows it.",
+        shortcut=("H",),
+        rooms=DRAWING,
+        menu="View",
+        icon="eye-off",
+        run=lambda window: _tools(window).hide_marks(not _tools(window).are_marks_hidden),
+        enabled=_has_canvas,
+        checked=lambda window: _tools(window).are_marks_hidden,
+    ),
+    Action(
+        key="slice.next",
+        text="Next slice",
+        tooltip="One slice on.",
+        shortcut=("Up", "PgUp"),
+        rooms=CANVAS,
+        menu="View",
+        run=lambda window: _tools(window).step_slice(+1),
+        enabled=_has_canvas,
+    ),
+    Action(
+        key="slice.previous",
+        text="Previous slice",
+        tooltip="One slice back.",
+        shortcut=("Down", "PgDown"),
+        rooms=CANVAS,
+        menu="View",
+        run=lambda window: _tools(window).step_slice(-1),
+        enabled=_has_canvas,
+    ),
+    *(_nth_window(place) for place in range(8)),
+)
+
+DRAWING_ACTIONS: tuple[Action, ...] = (
+    _tool("brush", "Brush", "B", "Draw: hold the left button and move."),
+    _tool("eraser", "Eraser", "E", "Take away what is drawn: hold the left button and move."),
+    _tool("polygon", "Polygon", "P", "Click corners; Enter or a double click closes and fills."),
+    _tool("fill", "Fill", "F", "Fill the closed area under the click; in 3D, the closed space."),
+    _tool("picker", "Pick label", "I", "Click a mark to draw on with its label.", "pick"),
+    _tool("crosshair", "Crosshair", "C", "Click to bring all views to that point."),
+    Action(
+        key="tool.sphere",
+        text="3D brush",
+        tooltip="Brush, eraser and fill work through slices (sphere), or in one slice (circle).",
+        shortcut=("S",),
+        rooms=DRAWING,
+        menu="Tools",
+        icon="sphere",
+        run=lambda window: _tools(window).set_3d(not _tools(window).is_3d),
+        enabled=_can_draw,
+        checked=lambda window: _tools(window).is_3d,
+    ),
+    Action(
+        key="brush.smaller",
+        text="Smaller brush",
+        tooltip="Make the brush smaller.",
+        shortcut=("[",),
+        rooms=DRAWING,
+        menu="Tools",
+        run=lambda window: _tools(window).step_brush(-4),
+        enabled=_can_draw,
+    ),
+    Action(
+        key="brush.larger",
+        text="Larger brush",
+        tooltip="Make the brush larger.",
+        shortcut=("]",),
+        rooms=DRAWING,
+        menu="Tools",
+        run=lambda window: _tools(window).step_brush(+4),
+        enabled=_can_draw,
+    ),
+    Action(
+        key="tool.cancel",
+        text="Cancel polygon or fill",
+        tooltip="Give up the polygon that was begun, or stop a fill.",
+        shortcut=("Esc",),
+        rooms=DRAWING,
+        menu="Tools",
+        run=lambda window: _tools(window).cancel(),
+        enabled=_can_draw,
+    ),
+    Action(
+        key="edit.undo",
+        text="Undo",
+        tooltip="Take the last stroke back and go where it was; works after a restart too.",
+        shortcut=("Z", "Ctrl+Z"),
+        rooms=DRAWING,
+        menu="Edit",
+        icon="undo",
+        run=lambda window: _tools(window).undo(),
+        enabled=_can_draw,
+    ),
+    Action(
+        key="edit.redo",
+        text="Redo",
+        tooltip="Do the stroke again that was taken back.",
+        shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
+        rooms=DRAWING,
+        menu="Edit",
+        icon="redo",
+        run=lambda window: _tools(window).redo(),
+        enabled=_can_draw,
+    ),
+    *(_nth_label(place) for place in range(9)),
+)
+
+RATER: tuple[Action, ...] = (
+    Action(
+        key="case.next",
+        text="Next case",
+        tooltip="Open the next case that you have not submitted.",
+        shortcut=("N",),
+        rooms=("rater",),
+        menu="Case",
+        icon="next",
+        run=lambda window: window.rater.next_case(),
+    ),
+    Action(
+        key="case.submit",
+        text="Submit reading",
+        tooltip="Make this reading final; what is missing is said in words.",
+        shortcut=("Ctrl+Return", "Ctrl+Enter"),
+        rooms=("rater",),
+        menu="Case",
+        icon="check",
+        run=lambda window: window.rater.submit(),
+        enabled=_can_draw,
+    ),
+)

@@ -1,0 +1,123 @@
+"""What each reading says of the whole case, side by side, and the reviewer's final diagnosis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.domain.reading import Diagnosis
+from annotator.gui.buttons import label
+from annotator.gui.diagnosis_form import CONFIDENCE_WORDS, DiagnosisForm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.domain.schema import DiagnosisField, LabelSchema
+
+
+def confidence_words(confidence: float | None) -> str:
+    """Say a confidence from 0 to 1 in words."""
+    if confidence is None:
+        return "–"
+    return CONFIDENCE_WORDS[1 + round(confidence * (len(CONFIDENCE_WORDS) - 2))].lower()
+
+
+def agreed_answers(
+    fields: Sequence[DiagnosisField], diagnoses: Sequence[tuple[str, Diagnosis]]
+) -> tuple[tuple[str, str], ...]:
+    """Return the (field key, answer) pairs on which every reading agrees."""
+    agreed: list[tuple[str, str]] = []
+    for field in fields:
+        answers = {diagnosis.answer(field.key) for _, diagnosis in diagnoses}
+        if len(answers) == 1 and (only := answers.pop()) is not None:
+            agreed.append((field.key, only))
+    return tuple(agreed)
+
+
+class FinalDiagnosis(QWidget):
+    """The comparison table above, the form for the final diagnosis below."""
+
+    def __init__(self, schema: LabelSchema, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._schema = schema
+        self.table = QTableWidget()
+        self.table.setAccessibleName("Diagnoses of the readings")
+        self.table.setToolTip("What each reading says; a row in which they differ is marked ≠.")
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.setWordWrap(True)
+        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.form = DiagnosisForm(schema)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(6)
+        layout.addWidget(label("What the readings say", "section"))
+        layout.addWidget(self.table)
+        layout.addSpacing(6)
+        layout.addWidget(label("Final diagnosis", "section"))
+        self._note = label("", "small", wrap=True)
+        layout.addWidget(self._note)
+        layout.addWidget(self.form)
+        layout.addStretch(1)
+
+    def set_diagnoses(
+        self, diagnoses: Sequence[tuple[str, Diagnosis]], final: Diagnosis | None
+    ) -> None:
+        """Compare these diagnoses; the form starts from ``final`` or from what all agree on."""
+        fields = self._schema.fields
+        rows = [*(field.title for field in fields), "Confidence", "Comment"]
+        self.table.setRowCount(len(rows))
+        self.table.setColumnCount(len(diagnoses))
+        self.table.setHorizontalHeaderLabels([letter for letter, _ in diagnoses])
+        for row, title in enumerate(rows):
+            cells = [self._cell(row, diagnosis) for _, diagnosis in diagnoses]
+            differs = row < len(fields) and len(set(cells)) > 1
+            header = QTableWidgetItem(f"≠ {title}" if differs else title)
+            header.setToolTip(f"{title}: the readings differ." if differs else title)
+            self.table.setVerticalHeaderItem(row, header)
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.table.setItem(row, column, item)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.verticalHeader().setMaximumWidth(130)
+        self.table.verticalHeader().setDefaultAlignment(
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        )
+        self.table.resizeRowsToContents()
+        height = self.table.horizontalHeader().sizeHint().height() + 4
+        height += sum(self.table.rowHeight(row) for row in range(len(rows)))
+        self.table.setFixedHeight(min(height, 260))
+        if final is None:
+            agreed = agreed_answers(fields, diagnoses)
+            self.form.show_diagnosis(Diagnosis(answers=agreed))
+            self._note.setText(
+                f"{len(agreed)} of {len(fields)} answers are filled in because all readings agree."
+                if agreed
+                else ""
+            )
+        else:
+            self.form.show_diagnosis(final)
+            self._note.setText("As it was signed off.")
+        self._note.setVisible(bool(self._note.text()))
+
+    def _cell(self, row: int, diagnosis: Diagnosis) -> str:
+        fields = self._schema.fields
+        if row < len(fields):
+            field = fields[row]
+            answer = diagnosis.answer(field.key)
+            return "–" if answer is None else dict(field.choices).get(answer, answer)
+        if row == len(fields):
+            return confidence_words(diagnosis.confidence)
+        return diagnosis.comment or "–"

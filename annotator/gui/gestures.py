@@ -1,0 +1,184 @@
+"""From presses in the views to the tool in hand, and from the tool to what is painted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
+from annotator.drawing.eraser import Eraser
+from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.drawing.edit import Edit, Mask, Point
+    from annotator.gui.label_colors import LabelColors
+    from annotator.gui.linked_views import LinkedViews
+    from annotator.gui.marks import Marks
+
+_BANNER_MS = 5000
+
+
+class Gestures(QObject):
+    """Ties the views of a canvas to the drawing desk; while reading only, to the crosshair."""
+
+    edited = Signal(str, object)
+    label_picked = Signal(int)
+    cursor_moved = Signal(object)
+    told = Signal(str)
+    pressed = Signal()
+    enlarged = Signal(int)
+    """Axis of a view that was double-clicked to fill the canvas, or to stop doing so."""
+
+    def __init__(
+        self, views: LinkedViews, marks: Marks, colors: LabelColors, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._views = views
+        self._marks = marks
+        self._colors = colors
+        self._desk = DrawingDesk(self)
+        self._shape: tuple[int, ...] = (0, 0, 0)
+        self._is_read_only = False
+        self._banner_end = QTimer(self)
+        self._banner_end.setSingleShot(True)
+        self._banner_end.setInterval(_BANNER_MS)
+        self._banner_end.timeout.connect(lambda: self._say(""))
+        self._connect()
+
+    def use(self, mask: Mask | None, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        """Draw on another live mask."""
+        self._desk.use(mask, spacing_mm)
+        self._shape = (0, 0, 0) if mask is None else mask.shape
+        self._say("")
+        self._show_pen()
+
+    def set_tool(self, name: str) -> None:
+        """Take a tool by its stable name."""
+        self._desk.set_tool(name)
+        self._show_pen()
+
+    def set_label(self, value: int) -> None:
+        """Draw with this label."""
+        self._desk.label = value
+        self._show_pen()
+
+    def set_brush_mm(self, diameter: float) -> None:
+        """Set the diameter of brush and eraser, mm."""
+        self._desk.brush_mm = diameter
+        self._show_pen()
+
+    def set_brush_3d(self, on: bool) -> None:
+        """Make brush, eraser and fill work in the volume and not in one slice."""
+        self._desk.brush_is_3d = on
+
+    def set_read_only(self, on: bool) -> None:
+        """Let the left button only move the crosshair."""
+        self._desk.cancel()
+        self._is_read_only = on
+        self._show_pen()
+
+    def confirm(self) -> None:
+        """Close and fill the polygon in progress."""
+        self._desk.confirm()
+        self._show_pen()
+
+    def cancel(self) -> bool:
+        """Drop what is in progress; False where nothing is."""
+        had = self._desk.cancel()
+        self._say("")
+        self._show_pen()
+        return had
+
+    def press_key(self, key: int, *, is_repeat: bool) -> bool:
+        """Handle a key that belongs to a gesture; False where it does not."""
+        if key == Qt.Key.Key_Space:
+            if not is_repeat:
+                self._views.hold_to_pan(True)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.polygon is not None:
+            self.confirm()
+        elif key == Qt.Key.Key_Backspace and self._desk.step_back():
+            self._show_pen()
+        else:
+            return key == Qt.Key.Key_Escape and self.cancel()
+        return True
+
+    def _connect(self) -> None:
+        views, desk = self._views, self._desk
+        views.pressed.connect(self._press)
+        views.dragged.connect(self._drag)
+        views.released.connect(desk.release)
+        views.linked.connect(self._link)
+        views.hovered.connect(self._hover)
+        views.right_clicked.connect(self.confirm)
+        views.double_clicked.connect(self._double_click)
+        desk.touched.connect(views.show_touched)
+        desk.edited.connect(self._end_edit)
+        desk.label_picked.connect(self.label_picked)
+        desk.told.connect(self._tell)
+
+    @property
+    def _is_looking(self) -> bool:
+        return self._is_read_only or self._desk.tool == CROSSHAIR
+
+    def _press(self, axis: int, point: Point) -> None:
+        self.pressed.emit()
+        if self._is_looking:
+            self._link(point)
+            return
+        self._desk.press(axis, point)
+        if self._desk.is_filling:
+            self._say("Filling… Esc cancels.", lasting=True)
+        self._show_pen()
+
+    def _drag(self, point: Point) -> None:
+        if self._is_looking:
+            self._link(point)
+        else:
+            self._desk.drag(point)
+
+    def _double_click(self, axis: int, point: Point) -> None:
+        if self._is_looking:
+            self.enlarged.emit(axis)
+        elif self._desk.polygon is not None:
+            self.confirm()
+        else:
+            self._press(axis, point)
+
+    def _link(self, point: Point) -> None:
+        self._views.set_position([round(value) for value in point])
+
+    def _hover(self, point: Point | None) -> None:
+        if point is None:
+            self.cursor_moved.emit(None)
+            return
+        z, y, x = (round(value) for value in point)
+        inside = all(0 <= at < size for at, size in zip((z, y, x), self._shape, strict=True))
+        self.cursor_moved.emit((z, y, x) if inside else None)
+
+    def _end_edit(self, tool: str, edit: Edit) -> None:
+        self._say("")
+        self._show_pen()
+        self.edited.emit(tool, edit)
+
+    def _show_pen(self) -> None:
+        """Let the overlays show tool, size and colour as they are now."""
+        desk, marks = self._desk, self._marks
+        has_size = desk.draws_with_brush and not self._is_read_only
+        marks.brush_mm = desk.brush_mm if has_size else None
+        marks.polygon = desk.polygon
+        marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
+        self._views.repaint_marks()
+
+    def _tell(self, text: str) -> None:
+        self._say(text)
+        self.told.emit(text)
+
+    def _say(self, text: str, *, lasting: bool = False) -> None:
+        self._banner_end.stop()
+        if text and not lasting:
+            self._banner_end.start()
+        if text != self._marks.banner:
+            self._marks.banner = text
+            self._views.repaint_marks()

@@ -1,0 +1,246 @@
+"""Three steps that make a project ready: images, people, who reads what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from annotator.gui.buttons import Button, label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.domain.reading import Rater
+    from annotator.domain.study import Case
+    from annotator.session.session import Session
+
+MAX_TITLES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFacts:
+    """What the room of a project shows; asked for on a worker thread."""
+
+    cases: tuple[Case, ...]
+    people: tuple[Rater, ...]
+    n_assignments: int
+    is_read_only: bool
+
+    @classmethod
+    def of(cls, session: Session) -> ProjectFacts:
+        """Return the facts of a project as they are now."""
+        return cls(
+            cases=session.cases(),
+            people=session.people(),
+            n_assignments=len(session.store.assignments()),
+            is_read_only=session.store.is_read_only,
+        )
+
+
+class ProjectSetup(QWidget):
+    """Import, add people, assign; then pre-annotation and export."""
+
+    folder_wanted = Signal()
+    files_wanted = Signal()
+    person_wanted = Signal(str, bool)
+    assign_wanted = Signal(int)
+    """readers a case, 0 for everyone"""
+    predict_wanted = Signal(str)
+    export_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 8, 0)
+        layout.setSpacing(12)
+        layout.addWidget(self._images())
+        layout.addWidget(self._people())
+        layout.addWidget(self._assignment())
+        layout.addWidget(self._models())
+        layout.addWidget(self._export())
+        layout.addStretch(1)
+
+    def show_facts(self, facts: ProjectFacts) -> None:
+        """Say what the project holds and allow what can be done next."""
+        titles = [case.title for case in facts.cases]
+        shown = "\n".join(f"• {title}" for title in titles[:MAX_TITLES])
+        more = f"\n… and {len(titles) - MAX_TITLES} more" if len(titles) > MAX_TITLES else ""
+        self.cases.setText(
+            f"{len(titles)} cases\n{shown}{more}"
+            if titles
+            else "No images yet. Drop files or folders anywhere on this window."
+        )
+        self.cases.setToolTip("\n".join(titles[:40]))
+        can_write = not facts.is_read_only
+        for widget in (self.folder, self.files, self.name, self.may_review):
+            widget.setEnabled(can_write)
+        self.n_people.setText(
+            f"{len(facts.people)} people" if facts.people else "Nobody yet. Add yourself first."
+        )
+        chosen = self.readers.currentIndex()
+        self.readers.clear()
+        self.readers.addItem("everyone", 0)
+        for number in range(2, len(facts.people) + 1):
+            self.readers.addItem(f"{number} readers", number)
+        self.readers.setCurrentIndex(max(0, min(chosen, self.readers.count() - 1)))
+        ready = bool(facts.cases) and bool(facts.people) and can_write
+        self.assign.setEnabled(ready)
+        self.readers.setEnabled(ready)
+        self.assigned.setText(
+            f"{facts.n_assignments} readings are assigned."
+            if facts.n_assignments
+            else "Nothing is assigned yet."
+        )
+        self.predict.setEnabled(ready and self.models.count() > 0)
+        self.export.setEnabled(bool(facts.cases))
+        for button, is_next in (
+            (self.folder, not facts.cases),
+            (self.add, bool(facts.cases) and not facts.people),
+            (self.assign, ready and not facts.n_assignments),
+        ):
+            _mark_next(button, is_next)
+
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Offer these models, as (name, title)."""
+        self.models.clear()
+        for name, title in models:
+            self.models.addItem(title, name)
+        self.model_card.setVisible(bool(models))
+
+    def say_assigned(self, n_new: int) -> None:
+        """Say what the last press of Assign did."""
+        self.assign_result.setText(
+            f"{n_new} new assignments, each rater's cases in an own random order."
+            if n_new
+            else "Nothing new to assign: every case has its readers."
+        )
+        self.assign_result.show()
+
+    def _card(self, title: str, explanation: str) -> tuple[QWidget, QVBoxLayout]:
+        card = QWidget()
+        card.setObjectName("card")
+        card.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(14, 10, 14, 12)
+        layout.setSpacing(6)
+        layout.addWidget(label(title, "section"))
+        if explanation:
+            layout.addWidget(label(explanation, "small", wrap=True))
+        return card, layout
+
+    def _images(self) -> QWidget:
+        card, layout = self._card("1  Images", "DICOM, NIfTI, NRRD, MHA, PNG, JPEG, TIFF.")
+        self.cases = label("", wrap=True)
+        self.folder = Button(
+            "Import folder…",
+            "Look through a folder and what is in it (Ctrl+I).",
+            self.folder_wanted.emit,
+            icon_name="folder",
+        )
+        self.files = Button(
+            "Import files…", "Choose image files (Ctrl+Shift+I).", self.files_wanted.emit
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.folder)
+        row.addWidget(self.files)
+        row.addStretch(1)
+        layout.addWidget(self.cases)
+        layout.addLayout(row)
+        return card
+
+    def _people(self) -> QWidget:
+        card, layout = self._card("2  People", "")
+        self.n_people = label("")
+        self.name = QLineEdit()
+        self.name.setPlaceholderText("Name, then Enter")
+        self.name.setAccessibleName("Name of a new person")
+        self.name.setToolTip("Type a name and press Enter to add the person.")
+        self.may_review = QCheckBox("may review")
+        self.may_review.setChecked(True)
+        self.may_review.setAccessibleName("The new person may review")
+        self.may_review.setToolTip(
+            "Reviewers see everybody's readings of the cases that they need not read themselves."
+        )
+        self.add = Button("Add", "Add this person.", self._add)
+        self.add.setEnabled(False)
+        self.name.textChanged.connect(lambda text: self.add.setEnabled(bool(text.strip())))
+        self.name.returnPressed.connect(self._add)
+        row = QHBoxLayout()
+        row.addWidget(self.name, 1)
+        row.addWidget(self.may_review)
+        row.addWidget(self.add)
+        layout.addWidget(self.n_people)
+        layout.addLayout(row)
+        return card
+
+    def _assignment(self) -> QWidget:
+        card, layout = self._card(
+            "3  Who reads what", "Raters work blinded; nobody sees another's marks or answers."
+        )
+        self.assigned = label("")
+        self.readers = QComboBox()
+        self.readers.setAccessibleName("Readers per case")
+        self.readers.setToolTip("How many people read each case; they are chosen evenly.")
+        self.assign = Button(
+            "Assign",
+            "Give every case to its readers; who has cases already keeps them.",
+            lambda: self.assign_wanted.emit(int(self.readers.currentData() or 0)),
+        )
+        self.assign_result = label("", "small", wrap=True)
+        self.assign_result.hide()
+        row = QHBoxLayout()
+        row.addWidget(label("Each case to"))
+        row.addWidget(self.readers, 1)
+        row.addWidget(self.assign)
+        layout.addWidget(self.assigned)
+        layout.addLayout(row)
+        layout.addWidget(self.assign_result)
+        return card
+
+    def _models(self) -> QWidget:
+        self.model_card, layout = self._card(
+            "Optional: let a model draw first",
+            "Its drawing is offered to raters as a start, marked as a model's. It does not count "
+            "as a reading.",
+        )
+        self.models = QComboBox()
+        self.models.setAccessibleName("Model")
+        self.models.setToolTip("Which model draws; a case that it does not fit is left out.")
+        self.predict = Button(
+            "Run",
+            "Let the model draw on every case; runs outside this window.",
+            lambda: self.predict_wanted.emit(str(self.models.currentData())),
+            icon_name="model",
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.models, 1)
+        row.addWidget(self.predict)
+        layout.addLayout(row)
+        self.model_card.hide()
+        return self.model_card
+
+    def _export(self) -> QWidget:
+        card, layout = self._card("Results", "")
+        self.export = Button(
+            "Export…",
+            "Write readings, fused and adjudicated masks to files (Ctrl+E).",
+            self.export_wanted.emit,
+            icon_name="export",
+        )
+        layout.addWidget(self.export, 0, Qt.AlignmentFlag.AlignLeft)
+        return card
+
+    def _add(self) -> None:
+        name = self.name.text().strip()
+        if name:
+            self.name.clear()
+            self.person_wanted.emit(name, self.may_review.isChecked())
+
+
+def _mark_next(button: Button, is_next: bool) -> None:
+    from annotator.gui.buttons import set_look
+
+    set_look(button, "kind", "primary" if is_next else "plain")

@@ -1,0 +1,237 @@
+"""How each rater compares with the consensus: a table and a plot, both exportable."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QSplitter,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.gui.buttons import Button, label
+from annotator.gui.empty_state import EmptyState
+
+if TYPE_CHECKING:
+    from annotator.gui.background import Background
+    from annotator.gui.report_plot import ReportPlot
+    from annotator.session.report import RaterReport, RaterRow
+    from annotator.session.review_room import ReviewRoom
+
+Interval = tuple[float, float]
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("Rater", "Who read"),
+    ("Label", "What was drawn"),
+    ("Cases", "Cases that the figures come from"),
+    ("Dice", "Overlap with the consensus, 0 to 1; mean over cases"),
+    ("95 %", "Bootstrap interval of the Dice over cases"),
+    ("Size bias", "How much larger (+) or smaller (−) than the consensus; mean over cases"),
+    ("95 %", "Bootstrap interval of the size bias over cases"),
+    ("Missed", "Objects of the consensus that the rater did not touch, of all"),
+)
+
+
+def row_words(row: RaterRow) -> tuple[str, ...]:
+    """Return the cells of one rater and label as they are shown."""
+    name = f"{row.rater_name} (model)" if row.is_model else row.rater_name
+    return (
+        name,
+        row.label_name,
+        str(row.n_cases),
+        "–" if row.dice is None else f"{row.dice:.3f}",
+        _range(row.dice_interval, "{:.2f}", 1.0),
+        "–" if row.volume_bias is None else f"{100 * row.volume_bias:+.1f} %",
+        _range(row.volume_bias_interval, "{:+.0f}", 100.0),
+        f"{row.n_missed} of {row.n_objects}",
+    )
+
+
+def write_csv(report: RaterReport, path: Path) -> None:
+    """Write the table with full figures."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            (
+                "rater",
+                "is_model",
+                "label",
+                "label_name",
+                "n_cases",
+                "dice",
+                "dice_low",
+                "dice_high",
+                "volume_bias",
+                "volume_bias_low",
+                "volume_bias_high",
+                "n_objects",
+                "n_missed",
+            )
+        )
+        for row in report.rows:
+            writer.writerow(
+                (
+                    row.rater_name,
+                    row.is_model,
+                    row.label,
+                    row.label_name,
+                    row.n_cases,
+                    row.dice,
+                    *(row.dice_interval or (None, None)),
+                    row.volume_bias,
+                    *(row.volume_bias_interval or (None, None)),
+                    row.n_objects,
+                    row.n_missed,
+                )
+            )
+
+
+class ReportRoom(QWidget):
+    """Table above, plot below. The report is worked out on a worker thread."""
+
+    hint_changed = Signal(str)
+    failed = Signal(object)
+    told = Signal(str)
+
+    def __init__(self, background: Background, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("room")
+        self._background = background
+        self.report: RaterReport | None = None
+        self.plot: ReportPlot | None = None
+        self.about = label("", "muted", wrap=True)
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setAccessibleName("Raters against the consensus")
+        self.table.setToolTip("One row a rater and label. Click a heading to sort.")
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        header = self.table.horizontalHeader()
+        for place, (title, tooltip) in enumerate(COLUMNS):
+            item = QTableWidgetItem(title)
+            item.setToolTip(tooltip)
+            self.table.setHorizontalHeaderItem(place, item)
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.save_table = Button(
+            "Save table…", "Write the table with full figures as CSV.", self._save_table
+        )
+        self.save_plot = Button("Save plot…", "Write the plot as PNG, SVG or PDF.", self._save_plot)
+        self._plot_place = QWidget()
+        self._plot_layout = QVBoxLayout(self._plot_place)
+        self._plot_layout.setContentsMargins(0, 0, 0, 0)
+        top = QHBoxLayout()
+        top.addWidget(label("Report on raters", "title"), 1)
+        top.addWidget(self.save_table)
+        top.addWidget(self.save_plot)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.table)
+        splitter.addWidget(self._plot_place)
+        splitter.setSizes([260, 340])
+        splitter.setChildrenCollapsible(False)
+        page = QWidget()
+        inner = QVBoxLayout(page)
+        inner.setContentsMargins(28, 18, 28, 14)
+        inner.setSpacing(8)
+        inner.addLayout(top)
+        inner.addWidget(self.about)
+        inner.addWidget(splitter, 1)
+        self._page = page
+        self._empty = EmptyState("report", "", "")
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+
+    def enter(self, room: ReviewRoom) -> None:
+        """Work the report out anew and show it."""
+        self._empty.say("Comparing raters…", "Every reading is compared with the consensus.")
+        self._stack.setCurrentWidget(self._empty)
+        self.hint_changed.emit("The report is being worked out.")
+
+        def work() -> RaterReport:
+            import annotator.gui.report_plot  # noqa: F401 - matplotlib takes a second to import
+
+            return room.report()
+
+        self._background.run("report", work, self._show, self._could_not)
+
+    def _could_not(self, error: Exception) -> None:
+        self._empty.say("There is no report", str(error))
+        self.failed.emit(error)
+
+    def _show(self, report: RaterReport) -> None:
+        self.report = report
+        if not report.rows:
+            self._empty.say(
+                "Nothing to compare yet",
+                "The report needs at least one case with two readings that was fused: open it "
+                "in the review queue, or press “Compare all readings” there.",
+            )
+            return
+        self.about.setText(
+            f"Against the consensus of {report.n_adjudicated + report.n_fused} cases: "
+            f"{report.n_adjudicated} signed off, {report.n_fused} fused. Where a case is only "
+            "fused, a rater's own reading is part of the consensus, which flatters a little."
+        )
+        self.table.setRowCount(len(report.rows))
+        for row, entry in enumerate(report.rows):
+            for column, text in enumerate(row_words(entry)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(f"{entry.rater_name}, {entry.label_name}: {COLUMNS[column][1]}")
+                if column >= 2:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+                    )
+                self.table.setItem(row, column, item)
+        self._draw(report)
+        self._stack.setCurrentWidget(self._page)
+        self.hint_changed.emit("Save the table or the plot, or go back with Alt+Left.")
+
+    def _draw(self, report: RaterReport) -> None:
+        from annotator.gui.report_plot import ReportPlot
+
+        if self.plot is None:
+            self.plot = ReportPlot()
+            self._plot_layout.addWidget(self.plot)
+        self.plot.show_report(report)
+
+    def _save_table(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save table", "raters.csv", "CSV (*.csv)")
+        if path and self.report is not None:
+            self._saved(path, lambda target, report=self.report: write_csv(report, target))
+
+    def _save_plot(self) -> None:
+        kinds = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
+        path, _ = QFileDialog.getSaveFileName(self, "Save plot", "raters.png", kinds)
+        if path and self.plot is not None:
+            self._saved(path, self.plot.save)
+
+    def _saved(self, path: str, write: Any) -> None:  # noqa: ANN401 - a callable on a path
+        try:
+            write(Path(path))
+        except (OSError, ValueError) as error:
+            self.failed.emit(error)
+            return
+        self.told.emit(f"Written to {path}.")
+
+
+def _range(interval: Interval | None, form: str, factor: float) -> str:
+    if interval is None:
+        return "–"
+    low, high = interval
+    return f"{form.format(factor * low)} … {form.format(factor * high)}"

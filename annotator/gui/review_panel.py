@@ -1,0 +1,173 @@
+"""The right side of the reviewer's room: regions, verdicts, diagnosis, sign-off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
+
+from annotator.gui.buttons import Button, label
+from annotator.gui.final_diagnosis import FinalDiagnosis
+from annotator.gui.findings_table import FindingsTable, verdict_words
+from annotator.gui.reading_panel import scrolled
+from annotator.gui.redraw_panel import RedrawPanel
+from annotator.gui.verdict_panel import VerdictPanel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from annotator.domain.schema import LabelSchema
+    from annotator.session.review_case import ReviewCase
+
+
+class ReviewPanel(QWidget):
+    """Everything that is decided about one open case."""
+
+    sign_off_wanted = Signal()
+    method_chosen = Signal(str)
+
+    def __init__(
+        self,
+        schema: LabelSchema,
+        reasons: Sequence[tuple[str, str]],
+        methods: Sequence[tuple[str, str]],
+        *,
+        opacity: float,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("rightPanel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.progress.setAccessibleName("Decided regions")
+        self.progress.setToolTip("How many disputed regions have a verdict.")
+        self.decided = label("", "muted")
+        self.method = QComboBox()
+        self.method.setAccessibleName("Fusion method")
+        self.method.setToolTip("How the readings are merged. Another method fuses anew at once.")
+        for name, title in methods:
+            self.method.addItem(title, name)
+        self.method.activated.connect(
+            lambda _: self.method_chosen.emit(str(self.method.currentData()))
+        )
+        self.table = FindingsTable()
+        self.verdict = VerdictPanel(reasons)
+        self.final = FinalDiagnosis(schema)
+        self.redraw = RedrawPanel(schema, opacity=opacity)
+        self.warnings = label("", tone="caution", wrap=True)
+        self.warnings.setAccessibleName("What to know about this fusion")
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Regions and diagnosis")
+        self.tabs.setToolTip("First decide the regions, then the diagnosis.")
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._regions(), "1  Regions")
+        self.tabs.addTab(scrolled(self.final), "2  Diagnosis")
+        self.tabs.setTabToolTip(0, "Disputed regions and the verdict on each")
+        self.tabs.setTabToolTip(1, "What the readings say, and the final diagnosis")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.redraw, 1)
+        layout.addWidget(self._foot())
+        self.show_redraw(None)
+
+    def _regions(self) -> QWidget:
+        page = QWidget()
+        inner = QWidget()
+        inner_layout = QVBoxLayout(inner)
+        inner_layout.setContentsMargins(12, 0, 12, 8)
+        inner_layout.addWidget(self.verdict)
+        fused = QHBoxLayout()
+        fused.addWidget(label("Fused by"))
+        fused.addWidget(self.method, 1)
+        top = QVBoxLayout()
+        top.setContentsMargins(12, 8, 12, 4)
+        top.setSpacing(5)
+        top.addLayout(fused)
+        top.addWidget(self.warnings)
+        top.addWidget(self.decided)
+        top.addWidget(self.progress)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        holder = QVBoxLayout()
+        holder.setContentsMargins(8, 0, 8, 0)
+        holder.addWidget(self.table)
+        layout.addLayout(holder, 1)
+        layout.addWidget(inner)
+        self.table.setMinimumHeight(90)
+        return page
+
+    def _foot(self) -> QWidget:
+        area = QWidget()
+        area.setObjectName("bottombar")
+        area.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.complaints = label("", tone="bad", wrap=True)
+        self.complaints.setAccessibleName("What keeps the case from being signed off")
+        self.complaints.hide()
+        self.sign = Button(
+            "Sign off",
+            "Make the adjudication final (Ctrl+Enter): the mask is composed from your verdicts.",
+            self.sign_off_wanted.emit,
+            kind="primary",
+            icon_name="sign",
+        )
+        layout = QVBoxLayout(area)
+        layout.setContentsMargins(12, 8, 12, 10)
+        layout.addWidget(self.complaints)
+        layout.addWidget(self.sign)
+        self._sign_area = area
+        return area
+
+    def show_case(self, case: ReviewCase, method: str) -> None:
+        """Show a case: its regions, verdicts and diagnoses."""
+        letters = {reading.rater_id: reading.letter for reading in case.readings}
+        verdicts = case.verdicts
+        self.table.set_findings(case.findings, case.schema, letters, verdicts)
+        self.verdict.set_readings(case.readings)
+        adjudication = case.adjudication
+        self.final.set_diagnoses(
+            case.diagnoses(), None if adjudication is None else adjudication.diagnosis
+        )
+        self.method.setCurrentIndex(max(0, self.method.findData(method)))
+        self.warnings.setText("\n".join(case.fusion.warnings))
+        self.warnings.setVisible(bool(case.fusion.warnings))
+        self.complaints.hide()
+        self.tabs.setCurrentIndex(0 if case.findings else 1)
+        self.verdict.setVisible(bool(case.findings))
+        self.show_progress(len(verdicts), len(case.findings))
+
+    def show_verdict(self, case: ReviewCase, region: int) -> None:
+        """Write the verdict that holds on a region, and how many are decided."""
+        letters = {reading.rater_id: reading.letter for reading in case.readings}
+        verdicts = case.verdicts
+        self.table.show_verdict(region, verdict_words(verdicts.get(region), letters))
+        self.show_progress(len(verdicts), len(case.findings))
+        self.complaints.hide()
+
+    def show_progress(self, n_decided: int, n_regions: int) -> None:
+        """Say how far the case is."""
+        if n_regions:
+            self.decided.setText(f"{n_decided} of {n_regions} regions decided")
+        else:
+            self.decided.setText("The readings agree: there is no region to decide.")
+        self.progress.setRange(0, max(1, n_regions))
+        self.progress.setValue(n_decided if n_regions else 1)
+
+    def show_redraw(self, title: str | None) -> None:
+        """Show the drawing side for a region, or None to go back to the regions."""
+        self.redraw.setVisible(title is not None)
+        self.tabs.setVisible(title is None)
+        self._sign_area.setVisible(title is None)
+        if title is not None:
+            self.redraw.title.setText(title)
+
+    def complain(self, words: str) -> None:
+        """Say what keeps the case from being signed off."""
+        self.complaints.setText(words)
+        self.complaints.show()

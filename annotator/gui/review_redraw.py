@@ -1,0 +1,61 @@
+"""Drawing one disputed region anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.gui.drawing_tools import DrawingTools
+
+if TYPE_CHECKING:
+    from annotator.gui.canvas import Canvas
+    from annotator.gui.label_palette import LabelPalette
+    from annotator.gui.review_view import ReviewView
+    from annotator.gui.settings import Settings
+    from annotator.gui.tool_strip import ToolStrip
+
+
+class Redrawing:
+    """The canvas on the reviewer's own draft, for one region at a time."""
+
+    def __init__(self, strip: ToolStrip, settings: Settings) -> None:
+        self.strip = strip
+        self.tools = DrawingTools(strip, settings)
+        self.region: int | None = None
+
+    def begin(self, view: ReviewView, region: int, canvas: Canvas, labels: LabelPalette) -> None:
+        """Put the draft on the canvas; a region that is empty in it starts from the fused label."""
+        case = view.case
+        drawing = case.redraw
+        self._prefill(view, region)
+        place = canvas.position
+        canvas.show_volume(case.voxels, case.series, drawing.mask, case.schema)
+        canvas.set_read_only(False)
+        labels.choose(view.findings[region].label)
+        self.tools.begin(canvas, drawing, case.series, labels)
+        canvas.set_position(place)
+        view.highlight(canvas, region)
+        self.region = region
+
+    def end(self) -> None:
+        """Stop drawing."""
+        self.tools.cancel()
+        self.tools.end()
+        self.region = None
+
+    def _prefill(self, view: ReviewView, region: int) -> None:
+        from annotator.drawing.edit import Edit
+
+        drawing = view.case.redraw
+        place, inside = view.slices(region), view.inside(region)
+        before = drawing.mask[place].copy()
+        if np.any(before[inside]):
+            return
+        after = np.where(inside, view.fused_in(region), before).astype(before.dtype)
+        if np.array_equal(before, after):
+            return
+        drawing.mask[place] = after
+        drawing.record(
+            "start from fused", Edit(box=view.findings[region].box, before=before, after=after)
+        )
