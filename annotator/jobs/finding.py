@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from annotator.analysis.disagreement import find_regions
-from annotator.domain.review import CaseScore
+from annotator.analysis.ranking import case_score
 
 if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns
-    from annotator.domain.review import Finding
+    from annotator.domain.review import CaseScore, Finding
     from annotator.jobs.readings import Readings
     from annotator.store import Store
 
@@ -30,22 +30,15 @@ def find_readings(
         case_id=case_id,
         schema=readings.schema,
     )
-    score = _score(readings, findings)
+    score = case_score(
+        readings.votes,
+        readings.series.geometry,
+        findings,
+        case_id=case_id,
+        schema=readings.schema,
+        diagnoses=[entry.diagnosis for entry in readings.annotations],
+    )
     known = store.findings(case_id)
     if (known is None or known[0] != readings.findings_key) and not store.is_read_only:
         store.put_findings(case_id, readings.findings_key, score, findings, actor=actor)
     return score, findings, regions
-
-
-def _score(readings: Readings, findings: tuple[Finding, ...]) -> CaseScore:
-    presence = sum(finding.kind == "presence" for finding in findings)
-    return CaseScore(
-        case_id=readings.case.case_id,
-        score=sum(finding.score for finding in findings),
-        n_presence=presence,
-        n_boundary=len(findings) - presence,
-        disputed_mm3=sum(finding.size_mm3 for finding in findings),
-        mean_dice=None,
-        diagnosis_disputed=False,
-        why=findings[0].why if findings else "",
-    )

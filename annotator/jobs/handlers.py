@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.domain.errors import AnnotatorError, CancelledError
+from annotator.jobs.exporting import export_project
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
@@ -98,8 +99,6 @@ def findings(store: Store, _: Registry, parameters: Parameters, progress: Progre
 
 def export(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Write ``cases``, or every case, to ``directory`` in ``format``."""
-    from annotator.jobs.exporting import export_project
-
     report = export_project(
         store,
         registry,

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from annotator.analysis.votes import bounding_box, merge_votes, to_dense
+from annotator.jobs.comparing import mean_interval
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from annotator.domain.study import Case
     from annotator.store import Store
 
-N_RESAMPLES = 2000
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), np.uint8)
 
-Interval = tuple[float, float]
+Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,9 @@ class RaterRow:
     label_name: str
     n_cases: int
     dice: float | None
-    dice_interval: Interval | None
+    dice_interval: Bounds | None
     volume_bias: float | None
-    volume_bias_interval: Interval | None
+    volume_bias_interval: Bounds | None
     n_objects: int
     n_missed: int
 
@@ -197,9 +197,9 @@ def _rows(store: Store, found: Sequence[RaterCase]) -> tuple[RaterRow, ...]:
                     label_name=named.name if named else f"label {label}",
                     n_cases=len(own),
                     dice=_mean(dice),
-                    dice_interval=mean_interval(dice),
+                    dice_interval=_bounds(dice),
                     volume_bias=_mean(bias),
-                    volume_bias_interval=mean_interval(bias),
+                    volume_bias_interval=_bounds(bias),
                     n_objects=sum(entry.n_objects for entry in own),
                     n_missed=sum(entry.n_missed for entry in own),
                 )
@@ -211,10 +211,6 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Return the 95 % bootstrap interval of a mean; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    means = np.random.default_rng(0).choice(values, (N_RESAMPLES, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+def _bounds(values: Sequence[float]) -> Bounds | None:
+    interval = mean_interval(values)
+    return None if interval is None else (interval.low, interval.high)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
+from annotator.jobs.comparing import compare_case, compare_cases, compare_diagnoses
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings, rerun_fusion
 from annotator.jobs.importing import import_paths
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
+    from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.session.report import RaterReport
     from annotator.store import ProjectInfo
@@ -213,6 +215,24 @@ class Session:
         readings = Readings.load(self.store, case_id, include_models=include_models)
         score, findings, _ = find_readings(self.store, readings, actor=ACTOR)
         return score, findings
+
+    def compare(self, case_id: str, *, include_models: bool = False) -> CaseAgreement:
+        """Compare every pair of readings of a case, label by label."""
+        return compare_case(Readings.load(self.store, case_id, include_models=include_models))
+
+    def compare_all(
+        self, *, include_models: bool = False, progress: Progress = no_progress
+    ) -> tuple[CaseAgreement, ...]:
+        """Compare the readings of every case that has two or more."""
+        return compare_cases(self.store, self.cases(), progress, include_models=include_models)
+
+    def compare_diagnoses(self) -> tuple[DiagnosisAgreement, ...]:
+        """Return how far people agree on each question, over all cases."""
+        people = {rater.rater_id for rater in self.people()}
+        annotations = [
+            entry for entry in self.store.annotations(latest=True) if entry.rater_id in people
+        ]
+        return compare_diagnoses(annotations, self.project().schema)
 
     def report(self, *, progress: Progress = no_progress) -> RaterReport:
         """Compare every rater with the consensus, over all cases."""
