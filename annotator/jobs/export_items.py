@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def items_of_case(
     store: Store, registry: Registry, case: Case, stem: str
 ) -> Iterator[tuple[str, MaskForExport]]:
-    """Yield (file stem, mask) of the latest readings, the latest fusion of each method, the verdict.
+    """Yield (file stem, mask): latest readings, latest fusion of each method, adjudication.
 
     Stems are ``<stem>_reading-<rater>``, ``<stem>_fused-<method>`` and ``<stem>_adjudicated``. One
     mask is in memory at a time.

@@ -105,8 +105,8 @@ def _diagnosis(diagnosis: Diagnosis, schema: LabelSchema) -> Row:
 
 
 _FINDING_COLUMNS = (
-    "case_id", "case", "region", "label", "label_name", "kind", "score", "size_mm3", "box", "centre",
-    "raters_for", "raters_against", "mean_entropy", "max_distance_mm", "why",
+    "case_id", "case", "region", "label", "label_name", "kind", "score", "size_mm3", "box",
+    "centre", "raters_for", "raters_against", "mean_entropy", "max_distance_mm", "why",
 )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _findings(
     for case in cases:
         found = store.findings(case.case_id)
         for finding in found[1] if found else ():
-            rows.append({"case": case.title} | finding_row(finding, names, schema))
+            rows.append(finding_row(finding, names, schema) | {"case": case.title})
     return Table(columns=_FINDING_COLUMNS, rows=tuple(rows))
 
 

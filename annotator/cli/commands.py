@@ -1,0 +1,257 @@
+"""Every command of the program."""
+
+from __future__ import annotations
+
+from annotator.cli.command import Argument, Command
+
+_PROJECT = Argument(
+    names=("project",),
+    help="project directory, or the URL of a project on a PostgreSQL server",
+    options={"metavar": "PROJECT"},
+)
+_CASE = Argument(names=("case",), help="id or unique title of a case", options={"metavar": "CASE"})
+_CASES = Argument(
+    names=("cases",),
+    help="ids or unique titles of cases; every case where none is given",
+    options={"metavar": "CASE", "nargs": "*"},
+)
+_MODELS = Argument(
+    names=("--models",),
+    help="count the readings of models too (left out otherwise)",
+    options={"action": "store_true"},
+)
+_SET = Argument(
+    names=("--set",),
+    help="a parameter; may be given several times",
+    options={"metavar": "KEY=VALUE", "action": "append", "default": [], "dest": "settings"},
+)
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="open",
+        summary="open the window, on a project or on the start page",
+        run="annotator.cli.program:open_window",
+        arguments=(
+            Argument(
+                names=("project",),
+                help="project directory or URL; the start page where none is given",
+                options={"metavar": "PROJECT", "nargs": "?"},
+            ),
+        ),
+        example="annotator open lungs",
+    ),
+    Command(
+        name="demo",
+        summary="build the sample project and open the window on it",
+        run="annotator.cli.program:demo",
+        arguments=(
+            Argument(
+                names=("directory",),
+                help="where to build it; a new directory where none is given",
+                options={"metavar": "DIR", "nargs": "?"},
+            ),
+        ),
+        example="annotator demo",
+    ),
+    Command(
+        name="new",
+        summary="make a new project",
+        run="annotator.cli.projects:new",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--schema",),
+                help="name of a schema that comes with the program, or a JSON file; one label with "
+                "the value 1 where none is given",
+                options={"metavar": "NAME|FILE"},
+            ),
+            Argument(
+                names=("--title",),
+                help="title of the project; the directory's name where none is given",
+                options={"metavar": "TITLE"},
+            ),
+        ),
+        example="annotator new lungs --schema chest-ct",
+    ),
+    Command(
+        name="import",
+        summary="import studies: DICOM, NIfTI, NRRD, MHA, PNG, JPEG, TIFF, directories of them",
+        run="annotator.cli.projects:import_studies",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("paths",),
+                help="files and directories",
+                options={"metavar": "PATH", "nargs": "+"},
+            ),
+        ),
+        example="annotator import lungs /data/ct",
+    ),
+    Command(
+        name="add-rater",
+        summary="add people who read cases",
+        run="annotator.cli.projects:add_rater",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("names",), help="their names", options={"metavar": "NAME", "nargs": "+"}
+            ),
+        ),
+        example='annotator add-rater lungs "Dr. Abe" "Dr. Baum"',
+    ),
+    Command(
+        name="assign",
+        summary="give every case to raters, each in an own random order",
+        run="annotator.cli.projects:assign",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--raters",),
+                help="how many people read each case; all of them where it is not given",
+                options={"metavar": "N", "type": int},
+            ),
+        ),
+        example="annotator assign lungs --raters 2",
+    ),
+    Command(
+        name="add-reading",
+        summary="bring in a mask that was drawn elsewhere",
+        run="annotator.cli.readings:add_reading",
+        arguments=(
+            _PROJECT,
+            _CASE,
+            Argument(
+                names=("--rater",),
+                help="who drew it; add-rater adds people",
+                options={"metavar": "NAME", "required": True},
+            ),
+            Argument(
+                names=("--mask",),
+                help="the mask: NIfTI, NRRD, MHA, PNG or TIFF, on the grid of the case",
+                options={"metavar": "FILE", "required": True},
+            ),
+            Argument(
+                names=("--diagnosis",),
+                help="an answer of the diagnosis form, KEY=ANSWER, or ANSWER alone where only one "
+                "question can be meant; may be given several times",
+                options={"metavar": "CODE", "action": "append", "default": []},
+            ),
+            Argument(
+                names=("--resample",),
+                help="bring a mask on another grid to the grid of the case, by nearest neighbour",
+                options={"action": "store_true"},
+            ),
+            Argument(
+                names=("--extend",),
+                help="add values that the schema lacks to it",
+                options={"action": "store_true"},
+            ),
+        ),
+        example='annotator add-reading lungs "Chest 1" --rater "Dr. Abe" --mask abe.nii.gz',
+    ),
+    Command(
+        name="predict",
+        summary="let a model read cases; its predictions are readings of a rater of its name",
+        run="annotator.cli.readings:predict",
+        arguments=(
+            _PROJECT,
+            _CASES,
+            Argument(
+                names=("--model",),
+                help="name of the model; `annotator plugins` lists them",
+                options={"metavar": "NAME", "required": True},
+            ),
+            _SET,
+        ),
+        example="annotator predict lungs --model lungs",
+    ),
+    Command(
+        name="fuse",
+        summary="fuse the readings of cases into one",
+        run="annotator.cli.results:fuse",
+        arguments=(
+            _PROJECT,
+            _CASES,
+            Argument(
+                names=("--method",),
+                help="name of the fusion method (%(default)s); `annotator plugins` lists them",
+                options={"metavar": "NAME", "default": "staple"},
+            ),
+            _SET,
+            Argument(
+                names=("--out",),
+                help="write <case>_<method>_labels.nii.gz and …_probability.nii.gz there",
+                options={"metavar": "DIR"},
+            ),
+            _MODELS,
+        ),
+        example="annotator fuse lungs --method staple --out fused",
+    ),
+    Command(
+        name="compare",
+        summary="tell how well raters agree: overlap, distances in mm, diagnoses",
+        run="annotator.cli.agreement:compare",
+        arguments=(_PROJECT, _CASES, _MODELS),
+        example="annotator compare lungs",
+    ),
+    Command(
+        name="findings",
+        summary="rank cases by how much they are disputed, with the disputed regions",
+        run="annotator.cli.results:findings",
+        arguments=(_PROJECT, _CASES, _MODELS),
+        example="annotator findings lungs",
+    ),
+    Command(
+        name="export",
+        summary="write masks or tables, each read back and compared",
+        run="annotator.cli.results:export",
+        arguments=(
+            _PROJECT,
+            Argument(names=("directory",), help="where to", options={"metavar": "DIR"}),
+            Argument(
+                names=("--format",),
+                help="nifti, dicom-seg, csv or json",
+                options={"metavar": "NAME", "required": True},
+            ),
+        ),
+        example="annotator export lungs out --format dicom-seg",
+    ),
+    Command(
+        name="list",
+        summary="list cases and raters",
+        run="annotator.cli.projects:list_project",
+        arguments=(_PROJECT,),
+        example="annotator list lungs",
+    ),
+    Command(
+        name="verify",
+        summary="check the log and every stored mask against their hashes",
+        run="annotator.cli.projects:verify",
+        arguments=(_PROJECT,),
+        example="annotator verify lungs",
+    ),
+    Command(
+        name="plugins",
+        summary="list readers, fusion methods, models and export formats",
+        run="annotator.cli.program:plugins",
+        example="annotator plugins",
+    ),
+    Command(
+        name="worker",
+        summary="work off the queued jobs of a project",
+        run="annotator.cli.program:worker",
+        arguments=(
+            Argument(
+                names=("project",),
+                help="project directory or URL",
+                options={"metavar": "URL"},
+            ),
+            Argument(
+                names=("--watch",),
+                help="wait for more jobs until it is stopped",
+                options={"action": "store_true"},
+            ),
+        ),
+        example="annotator worker lungs --watch",
+    ),
+)

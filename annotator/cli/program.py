@@ -1,0 +1,92 @@
+"""Commands about the program itself: window, demo, plugins, worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.cli.command import Result
+
+if TYPE_CHECKING:
+    import argparse
+
+    from annotator.api import Progress
+
+
+def open_window(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Open the window, on a project where one is named."""
+    from annotator.gui.app import run
+
+    return Result(document={}, is_told=False, exit_code=run(arguments.project))
+
+
+def demo(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Build the sample project and open the window on it."""
+    from annotator.demo import run
+
+    directory = Path(arguments.directory) if arguments.directory else None
+    return Result(document={}, is_told=False, exit_code=run(directory, as_json=arguments.json))
+
+
+def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """List what is installed, and what is broken."""
+    from annotator.registry import Registry
+
+    registry = Registry.load()
+    document: dict[str, Any] = {
+        "readers": [{"name": reader.name} for reader in registry.readers()],
+        "fusion_methods": [
+            {
+                "name": method.name,
+                "title": method.title,
+                "version": method.version,
+                "parameters": _parameters(method.parameters),
+            }
+            for method in registry.fusion_methods()
+        ],
+        "models": [
+            {
+                "name": model.name,
+                "title": model.card.title,
+                "version": model.version,
+                "draws": model.card.what_it_draws,
+                "works_on": model.card.works_on,
+                "limits": model.card.limits,
+                "licence": model.card.licence,
+                "parameters": _parameters(model.parameters),
+            }
+            for model in registry.models()
+        ],
+        "export_formats": [
+            {"name": name}
+            for name in (*(writer.name for writer in registry.mask_writers()), "csv", "json")
+        ],
+        "broken": [{"name": name, "reason": reason} for name, reason in registry.broken()],
+    }
+    lines: list[str] = []
+    for kind, entries in document.items():
+        lines += [f"{kind.replace('_', ' ')}:"] if entries else []
+        lines += [f"  {_words(entry)}" for entry in entries]
+    return Result(document=document, lines=tuple(lines))
+
+
+def _parameters(model: type[Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = model.model_json_schema().get("properties", {})
+    return {name: entry.get("default") for name, entry in properties.items()}
+
+
+def _words(entry: dict[str, Any]) -> str:
+    told = entry.get("draws") or entry.get("title") or entry.get("reason") or ""
+    return f"{entry['name']}: {told}" if told else str(entry["name"])
+
+
+def worker(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Work off the queued jobs of a project."""
+    from annotator.jobs.run import work_off
+    from annotator.jobs.worker import watch
+
+    if arguments.watch:
+        watch(arguments.project)
+        return Result(document={"jobs_done": None}, lines=())
+    n_done = work_off(arguments.project)
+    return Result(document={"jobs_done": n_done}, lines=(f"{n_done} jobs done.",))

@@ -1,0 +1,195 @@
+"""Commands that make something of readings: fusions, ranked findings, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.cli.command import Result
+from annotator.cli.readings import nothing_done, parse_settings
+from annotator.domain.errors import AnnotatorError
+from annotator.file_names import case_stems, slug
+from annotator.jobs.export_items import fused_item
+from annotator.jobs.export_tables import finding_row
+from annotator.jobs.exporting import export_project, make_directory
+from annotator.session.session import Session
+
+if TYPE_CHECKING:
+    import argparse
+
+    from annotator.api import Progress
+    from annotator.domain.review import CaseScore, Finding, Fusion
+    from annotator.domain.study import Case
+
+
+def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Fuse cases; with ``--out`` write labels and probability. Fails where no case fits."""
+    settings = parse_settings(arguments.settings)
+    made: dict[str, list[dict[str, Any]]] = {"fusions": [], "skipped": []}
+    lines: list[str] = []
+    with Session.open(arguments.project) as session:
+        session.registry.fusion_method(arguments.method)
+        out = Path(arguments.out) if arguments.out else None
+        if out is not None:
+            make_directory(out)
+        cases = chosen_cases(session, arguments.cases)
+        for number, case in enumerate(cases):
+            progress(number / len(cases), f"fusing {case.title}")
+            try:
+                fusion = session.fuse(
+                    case.case_id, arguments.method, settings, include_models=arguments.models
+                )
+            except AnnotatorError as error:
+                if arguments.cases or _is_about_parameters(session, arguments.method, error):
+                    raise
+                made["skipped"].append({"case": case.case_id, "reason": str(error)})
+                continue
+            files = [] if out is None else _write(session, case, fusion, out)
+            made["fusions"].append(_fusion_document(session, case, fusion, files))
+            lines += [f"{case.title}: {len(fusion.recipe.inputs)} readings fused", *files]
+            lines += [f"  caution: {warning}" for warning in fusion.warnings]
+    lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
+    document = {"method": arguments.method, **made}
+    return Result(document=document, lines=tuple(lines), error=nothing_done("fused", made))
+
+
+def _is_about_parameters(session: Session, method: str, error: AnnotatorError) -> bool:
+    del session
+    return str(error).startswith(f"{method} ")
+
+
+def _write(session: Session, case: Case, fusion: Fusion, out: Path) -> list[str]:
+    item = fused_item(session.store, session.registry, case, fusion)
+    stem = f"{case_stems(session.cases())[case.case_id]}_{slug(fusion.recipe.method)}"
+    writer = session.registry.mask_writer("nifti")
+    return [str(path) for path in writer.write(item, out, stem)]
+
+
+def _fusion_document(
+    session: Session, case: Case, fusion: Fusion, files: list[str]
+) -> dict[str, Any]:
+    names = {rater.rater_id: rater.name for rater in session.store.raters()}
+    return {
+        "case": case.case_id,
+        "title": case.title,
+        "fusion": fusion.fusion_id,
+        "method": fusion.recipe.method,
+        "method_version": fusion.recipe.method_version,
+        "inputs": list(fusion.recipe.inputs),
+        "performance": [
+            {
+                "rater": names[entry.rater_id],
+                "label": entry.label,
+                "sensitivity": entry.sensitivity,
+                "specificity": entry.specificity,
+                "volume_mm3": entry.volume_mm3,
+            }
+            for entry in fusion.performance
+        ],
+        "warnings": list(fusion.warnings),
+        "files": files,
+    }
+
+
+def findings(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Rank cases by dispute, hardest first; fails where no case has two readings."""
+    made: dict[str, list[dict[str, Any]]] = {"cases": [], "skipped": []}
+    found: list[tuple[Case, CaseScore, tuple[Finding, ...]]] = []
+    with Session.open(arguments.project) as session:
+        names = {rater.rater_id: rater for rater in session.store.raters()}
+        schema = session.project().schema
+        cases = chosen_cases(session, arguments.cases)
+        for number, case in enumerate(cases):
+            progress(number / len(cases), f"comparing {case.title}")
+            try:
+                score, regions = session.find(case.case_id, include_models=arguments.models)
+            except AnnotatorError as error:
+                if arguments.cases:
+                    raise
+                made["skipped"].append({"case": case.case_id, "reason": str(error)})
+                continue
+            found.append((case, score, regions))
+    found.sort(key=lambda entry: (-entry[1].score, entry[0].title))
+    lines: list[str] = []
+    for rank, (case, score, regions) in enumerate(found, 1):
+        rows = [finding_row(finding, names, schema) for finding in regions]
+        for row in rows:
+            del row["case_id"]
+        made["cases"].append(_score_document(rank, case, score) | {"findings": rows})
+        lines.append(f"{rank}. {case.title}  score {score.score:.2f}  {score.why}")
+        lines += [f"   {row['region']}. {row['why']}" for row in rows]
+    lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
+    return Result(document=made, lines=tuple(lines), error=nothing_done("compared", made))
+
+
+def _score_document(rank: int, case: Case, score: CaseScore) -> dict[str, Any]:
+    return {
+        "id": case.case_id,
+        "title": case.title,
+        "rank": rank,
+        "score": score.score,
+        "n_presence": score.n_presence,
+        "n_boundary": score.n_boundary,
+        "disputed_mm3": score.disputed_mm3,
+        "mean_dice": score.mean_dice,
+        "diagnosis_disputed": score.diagnosis_disputed,
+        "why": score.why,
+    }
+
+
+def export(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Write masks or tables; fails where nothing could be written."""
+    with Session.open(arguments.project) as session:
+        report = export_project(
+            session.store,
+            session.registry,
+            Path(arguments.directory),
+            arguments.format,
+            None,
+            progress,
+        )
+    document = {
+        "directory": str(report.directory),
+        "format": arguments.format,
+        "files": [
+            {
+                "name": entry.name,
+                "role": entry.role,
+                "case": entry.case_id,
+                "creator": entry.creator,
+                "content_id": entry.content_id,
+                "sha256": entry.sha256,
+                "n_bytes": entry.n_bytes,
+            }
+            for entry in report.files
+        ],
+        "skipped": [
+            {
+                "case": entry.case_id,
+                "title": entry.title,
+                "role": entry.role,
+                "creator": entry.creator,
+                "reason": entry.reason,
+            }
+            for entry in report.skipped
+        ],
+    }
+    lines = [entry.name for entry in report.files]
+    lines += [
+        f"skipped {entry.title}, {entry.role} by {entry.creator}: {entry.reason}"
+        for entry in report.skipped
+    ]
+    lines.append(f"{len(report.files)} files in {report.directory}, each read back and equal.")
+    error = ""
+    if not report.files:
+        reason = report.skipped[0].reason if report.skipped else "there are no readings yet"
+        error = f"nothing was exported: {reason}"
+    return Result(document=document, lines=tuple(lines) if report.files else (), error=error)
+
+
+def chosen_cases(session: Session, given: list[str]) -> tuple[Case, ...]:
+    """Return the cases that were named, once each, or every case."""
+    if not given:
+        return session.cases()
+    named = {case.case_id: case for case in map(session.store.case, given)}
+    return tuple(named.values())
