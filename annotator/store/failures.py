@@ -55,13 +55,11 @@ _WORDS: tuple[tuple[str, str], ...] = (
         "to it",
     ),
     ("no such table", "this is not a whole project: a table is missing. Restore it from a backup"),
-    ("does not exist", "this is not a whole project: something in the database is missing"),
+    ("UndefinedTable", "this is not a whole project: a table is missing. Restore it from a backup"),
+    ("FATAL:  database", "the server has no such database; make one with createdb"),
+    ("authentication failed", "the server refused the name or the password in the address"),
     (
-        "connection failed",
-        "the database server does not answer; check the address and that the server is running",
-    ),
-    (
-        "connection refused",
+        "connection to server",
         "the database server does not answer; check the address and that the server is running",
     ),
 )
@@ -90,7 +88,8 @@ def explain_os_error(error: OSError, place: str) -> AnnotatorError:
 def _explain(error: SQLAlchemyError) -> str:
     original = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
     first_line = original.strip().splitlines()[0] if original.strip() else type(error).__name__
+    kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else ""
     for sign, words in _WORDS:
-        if sign in original:
+        if sign in original or sign == kind:
             return f"{words}. (The database says: {first_line})"
     return f"the database refused this: {first_line}"

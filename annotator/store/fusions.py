@@ -144,7 +144,7 @@ def probability_bytes(row: Row[Any]) -> bytes:
     """Return the probability table as it went into the identity."""
     try:
         return zstandard.decompress(row.probability)
-    except zstandard.ZstdError as error:
+    except (zstandard.ZstdError, TypeError) as error:
         raise IntegrityError(
             f"the probability table of fusion {row.fusion_id[:12]} cannot be decompressed ({error})"
         ) from error

@@ -77,7 +77,7 @@ def unpack(blob: bytes) -> SlabRuns:
     try:
         lag, shift = _HEADER.unpack_from(blob)
         content = _decompressor().decompress(memoryview(blob)[_HEADER.size :])
-    except (zstandard.ZstdError, struct.error) as error:
+    except (zstandard.ZstdError, struct.error, TypeError) as error:
         raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
     n_runs, rest = divmod(len(content), _RUN_BYTES)
     if rest or not n_runs or not lag:

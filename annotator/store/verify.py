@@ -41,7 +41,10 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
     )
     for number, (name, check) in enumerate(checks):
         progress(number / (len(checks) + 1), f"Checking {name}")
-        found.extend(check(connection, words))
+        try:
+            found.extend(check(connection, words))
+        except (AnnotatorError, ValueError, TypeError, LookupError, AttributeError) as error:
+            found.append(f"{name} cannot be checked to the end, a row is unreadable: {error!r}")
     progress(len(checks) / (len(checks) + 1), "Checking cached images")
     found.extend(_cached_voxels(connection, cache_dir))
     progress(1.0, "Checked")

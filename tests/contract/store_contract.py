@@ -1,0 +1,39 @@
+"""What every place that keeps a project must do; each subclass says where, and how to tamper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from annotator.store import Store
+from tests.contract.store_drafts import DraftsContract
+from tests.contract.store_integrity import IntegrityContract
+from tests.contract.store_review import ReviewContract
+from tests.contract.store_studies import StudiesContract
+from tests.contract.store_world import SCHEMA, World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class StoreContract(StudiesContract, DraftsContract, ReviewContract, IntegrityContract):
+    """Subclass it, give `location` and `tamper`, and pytest runs the lot."""
+
+    @pytest.fixture
+    def location(self) -> str:
+        """Return a place where there is no project yet."""
+        raise NotImplementedError
+
+    def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
+        """Run one statement behind the store's back, past every check; ``?`` marks a value."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, location: str) -> Iterator[Store]:
+        with Store.create(location, title="Trial", schema=SCHEMA, seed=7) as store:
+            yield store
+
+    @pytest.fixture
+    def world(self, store: Store) -> World:
+        return make_world(store)
