@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from annotator.domain.study import DicomSource, Window
 from annotator_builtins.dicom_headers import numbers, text_of
@@ -86,9 +86,7 @@ def _modality_range(stack: Stack, slope: float, intercept: float) -> tuple[float
 
 def windows(header: Dataset) -> tuple[Window, ...]:
     """Return the windows that a header names, first one shown; broken ones are left out."""
-    item: Any = header
-    if "WindowCenter" not in header:
-        item = _frame_windows(header)
+    item = header if "WindowCenter" in header else _frame_windows(header)
     if item is None:
         return ()
     levels = numbers(text_of(item.get("WindowCenter")))
@@ -104,11 +102,12 @@ def windows(header: Dataset) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def _frame_windows(header: Dataset) -> Any:
+def _frame_windows(header: Dataset) -> Dataset | None:
     for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         groups = header.get(keyword)
         if groups and groups[0].get("FrameVOILUTSequence"):
-            return groups[0].FrameVOILUTSequence[0]
+            item: Dataset = groups[0].FrameVOILUTSequence[0]
+            return item
     return None
 
 

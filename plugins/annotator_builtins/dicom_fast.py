@@ -28,8 +28,10 @@ MOST_BYTES = 1 << 18
 """A header longer than this is left to pydicom."""
 
 _EXPLICIT, _LONG, _IMPLICIT = struct.Struct("<HH2sH"), struct.Struct("<I"), struct.Struct("<HHI")
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
-_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_IS_LONG = dict.fromkeys(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split(), True) | dict.fromkeys(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(), False
+)
+"""Kinds of value, and whether their length takes four bytes."""
 _BINARY = {b"US": "H", b"FD": "d", b"FL": "f", b"UL": "I", b"SS": "h", b"SL": "i"}
 _NATIVE = {"1.2.840.10008.1.2.1": True, "1.2.840.10008.1.2": False}
 """Native syntaxes, and whether they write the kind of each value (explicit VR)."""
@@ -43,13 +45,16 @@ def _tags(keywords: tuple[str, ...]) -> dict[int, str]:
     return {tag_for_keyword(keyword) or 0: keyword for keyword in keywords}
 
 
-_WANTED = _tags((*LAYOUT_KEYWORDS, *PHASE_KEYWORDS, *SLICE_KEYWORDS, "NumberOfFrames"))
-_KINDS = {tag: dictionary_VR(tag).encode() for tag in _WANTED}
 _N_FRAMES, _PIXELS, _SYNTAX = 0x00280008, 0x7FE00010, 0x00020010
+_UNUSUAL = 0x50000000
+"""Tags from here to the pixels are curves, functional groups, overlays: left to pydicom."""
 _TOO_MUCH = frozenset({0x00041220, 0x00283000, 0x00480006, 0x3004000C})
-"""Directory records, modality LUT, tiles, frame offsets: what needs all of pydicom."""
+"""Directory records, modality LUT, tiles, frame offsets: left to pydicom too."""
+_NAMES = _tags((*LAYOUT_KEYWORDS, *PHASE_KEYWORDS, *SLICE_KEYWORDS))
+_WANTED = frozenset((*_NAMES, _N_FRAMES, *_TOO_MUCH))
+_KINDS = {tag: dictionary_VR(tag).encode() for tag in _WANTED}
 _LAYOUT_TAGS = tuple(_tags(LAYOUT_KEYWORDS))
-_LAYOUT_SET = frozenset((*_LAYOUT_TAGS, _N_FRAMES))
+_LAYOUT_SET = frozenset(_LAYOUT_TAGS)
 
 Elements = dict[int, tuple[bytes, bytes]]
 
@@ -89,7 +94,7 @@ class HeaderWalker:
         if is_native and not 0 <= length - layout.frame_bytes <= 1:
             return None
         values = {
-            _WANTED[tag]: _text(*raw) for tag, raw in elements.items() if tag not in _LAYOUT_SET
+            _NAMES[tag]: _text(*raw) for tag, raw in elements.items() if tag not in _LAYOUT_SET
         }
         return parse_slice(path, layout, values, pixel_offset=offset if is_native else -1)
 
@@ -97,9 +102,7 @@ class HeaderWalker:
         key = tuple(map(elements.get, _LAYOUT_TAGS))
         layout = self._layouts.get(key)
         if layout is None:
-            values = {
-                _WANTED[tag]: _text(*elements[tag]) for tag in _LAYOUT_TAGS if tag in elements
-            }
+            values = {_NAMES[tag]: _text(*elements[tag]) for tag in _LAYOUT_TAGS if tag in elements}
             if "Rows" not in values or "Columns" not in values or values.get("Modality") == "SEG":
                 return None
             if values.get("PhotometricInterpretation") not in _MONOCHROME:
@@ -129,6 +132,8 @@ def walk(head: bytes) -> tuple[Elements, int, int] | None:
     if body is None or body[2] < 0:
         return None
     elements, offset, length = body
+    if not _TOO_MUCH.isdisjoint(elements):
+        return None
     n_frames = elements.pop(_N_FRAMES, None)
     if n_frames is not None and _text(*n_frames) not in ("1", ""):
         return None
@@ -139,31 +144,28 @@ def walk(head: bytes) -> tuple[Elements, int, int] | None:
 def _explicit_elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int] | None:
     """Walk top-level elements; ends at the pixels, or at ``end`` with a length of -1."""
     found: Elements = {}
-    unpack, wanted, long_vrs, short_vrs = _EXPLICIT.unpack_from, _WANTED, _LONG_VRS, _SHORT_VRS
+    unpack, wanted, kinds = _EXPLICIT.unpack_from, _WANTED, _IS_LONG
     last, limit = -1, min(end, len(head)) - 12
     while position <= limit:
         group, number, vr, length = unpack(head, position)
         tag = group << 16 | number
-        position += 8
-        if tag <= last:
+        is_long = kinds.get(vr)
+        if tag <= last or is_long is None:
             return None
-        last = tag
-        if vr in long_vrs:
+        position += 8
+        if is_long:
             (length,) = _LONG.unpack_from(head, position)
             position += 4
             if tag == _PIXELS:
-                return found, position, length
+                return (found, position, length) if last < _UNUSUAL else None
             if length == _UNDEFINED:
                 position = _skip_sequence(head, position) if vr == b"SQ" else -1
                 if position < 0:
                     return None
                 length = 0
-        elif vr not in short_vrs:
-            return None
         if tag in wanted:
             found[tag] = (vr, head[position : position + length])
-        elif group >= 0x5000 or tag in _TOO_MUCH:
-            return None
+        last = tag
         position += length
     return (found, position, -1) if position == end else None
 
@@ -177,15 +179,13 @@ def _implicit_elements(head: bytes, position: int) -> tuple[Elements, int, int] 
         group, number, length = unpack(head, position)
         tag = group << 16 | number
         position += 8
-        if tag <= last:
-            return None
-        last = tag
         if tag == _PIXELS:
-            return found, position, length
-        if length == _UNDEFINED or group >= 0x5000 or tag in _TOO_MUCH:
+            return (found, position, length) if last < _UNUSUAL else None
+        if tag <= last or length == _UNDEFINED:
             return None
         if tag in wanted:
             found[tag] = (_KINDS[tag], head[position : position + length])
+        last = tag
         position += length
     return None
 
@@ -212,7 +212,10 @@ def _skip_item(head: bytes, position: int) -> int:
         position += 8
         if (group, number) == (0xFFFE, 0xE00D):
             return position
-        if vr in _LONG_VRS and position + 4 <= len(head):
+        is_long = _IS_LONG.get(vr)
+        if is_long is None or position + 4 > len(head):
+            return -1
+        if is_long:
             (length,) = _LONG.unpack_from(head, position)
             position += 4
             if length == _UNDEFINED:
@@ -220,8 +223,6 @@ def _skip_item(head: bytes, position: int) -> int:
                 length = 0
                 if position < 0:
                     return -1
-        elif vr not in _SHORT_VRS:
-            return -1
         position += length
     return -1
 

@@ -12,12 +12,11 @@ import numpy as np
 from annotator.api import ReadSeries, combined_series_id, slice_digest
 from annotator.domain.errors import UnreadableError
 from annotator.domain.study import Series
+from annotator_builtins.dicom_datasets import read_dataset
 from annotator_builtins.dicom_facts import display, source
-from annotator_builtins.dicom_headers import read_dataset
 from annotator_builtins.dicom_pixels import (
     decode_frames,
     finish_slice,
-    native_dtype,
     read_native,
     read_slice,
 )

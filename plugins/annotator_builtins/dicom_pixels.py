@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 from annotator.domain.errors import UnreadableError
-from annotator_builtins.dicom_headers import read_dataset
+from annotator_builtins.dicom_datasets import read_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from annotator_builtins.dicom_stack import Stack
 
 
-FASTEST = ("pyjpegls", "pylibjpeg")
-"""Decoders to try first, measured on noisy CT slices; pydicom would begin with GDCM."""
+FASTEST = {JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls", RLELossless: "pylibjpeg"}
+"""Decoders to try first where pydicom would begin with one that is slower."""
 
 
 def native_dtype(layout: Layout) -> np.dtype[Any]:
@@ -39,7 +39,7 @@ def read_native(item: SliceHeader, out: NDArray[Any]) -> None:
     """Fill ``out`` ``(y, x)`` with the stored bytes of a native slice; refuses a short file."""
     descriptor = os.open(item.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        view = memoryview(out).cast("B")
+        view = out.data.cast("B")
         done = 0
         while done < len(view):
             got = os.preadv(descriptor, [view[done:]], item.pixel_offset + done)
@@ -127,8 +127,8 @@ def _decode(item: SliceHeader, dataset: Dataset) -> NDArray[Any]:
 def _decoded(dataset: Dataset, syntax: UID, frame: int) -> NDArray[Any]:
     """Decode one frame, by the fastest decoder first, and by any other if that fails."""
     decoder = get_decoder(syntax)
-    fastest = next((name for name in FASTEST if name in decoder.available_plugins), "")
-    if fastest:
+    fastest = FASTEST.get(syntax, "")
+    if fastest in decoder.available_plugins:
         with contextlib.suppress(Exception):
             return decoder.as_array(dataset, index=frame, decoding_plugin=fastest)[0]
     return decoder.as_array(dataset, index=frame)[0]
@@ -173,7 +173,7 @@ def _moved(stack: Stack, number: int, frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def padding_value(stack: Stack, dtype: np.dtype[Any]) -> float:
-    """Stored value for places that no slice covers: air for CT, else 0."""
+    """Return the value for places that no slice covers: air for CT, else 0."""
     if stack.layout.modality != "CT":
         return 0.0
     slope, intercept = (1.0, 0.0) if stack.is_converted else stack.slices[0].rescale

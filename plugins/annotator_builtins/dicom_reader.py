@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.api import FoundSeries, ScanResult, Skipped
 from annotator.domain.errors import UnreadableError
+from annotator_builtins.dicom_datasets import read_dataset, read_headers
 from annotator_builtins.dicom_fast import HeaderWalker
 from annotator_builtins.dicom_groups import Group, drop_copies, group_slices
-from annotator_builtins.dicom_headers import SliceHeader, read_dataset, read_headers
 from annotator_builtins.dicom_load import first_slice, load_stack
 from annotator_builtins.dicom_stack import Stack, build_stacks
 from annotator_builtins.file_list import expand
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from annotator.api import Progress
+    from annotator_builtins.dicom_headers import SliceHeader
 
 SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 OTHER_SUFFIXES = frozenset(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from annotator.domain.errors import UnreadableError
 from annotator.domain.geometry import Geometry
@@ -87,7 +87,7 @@ def _opened(path: str) -> Image.Image:
             return Image.open(path)
     except Image.DecompressionBombError as error:
         raise UnreadableError(f"larger than pictures may be ({error})") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UnreadableError("not a picture, in spite of its name") from error
     except (ValueError, SyntaxError, TypeError) as error:
         raise UnreadableError(f"damaged ({' '.join(str(error).split())[:200]})") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from annotator.api import FoundSeries, ReadSeries, ScanResult, Skipped, series_id
 from annotator.domain.errors import UnreadableError
@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.api import Progress
+    from annotator.domain.study import SeriesKind
     from annotator_builtins.picture_raster import Picture
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg")
 TIFF_SUFFIXES = (".tif", ".tiff")
+
+
+class Loader(Protocol):
+    """Loads the pixels of a picture whose header has been read."""
+
+    def __call__(self, picture: Picture, *, first_only: bool) -> NDArray[Any]:
+        """Return ``(z, y, x[, channel])``; of the first slice only if asked."""
+        ...
 
 
 class PictureReader:
@@ -53,58 +62,54 @@ class PictureReader:
 def _found(path: str) -> FoundSeries:
     if os.path.getsize(path) == 0:
         raise UnreadableError("the file is empty")
-    if path.lower().endswith(TIFF_SUFFIXES):
-        picture = probe_tiff(path)
-        voxels = partial(read_tiff, picture)
-    else:
-        picture = probe_raster(path)
-        voxels = partial(read_raster, picture)
+    is_tiff = path.lower().endswith(TIFF_SUFFIXES)
+    picture = probe_tiff(path) if is_tiff else probe_raster(path)
+    load = read_tiff if is_tiff else read_raster
     return FoundSeries(
         title=Path(path).stem,
         paths=(os.path.abspath(path),),
-        read=partial(_read, picture, voxels),
-        first_slice=partial(_first_slice, picture, voxels),
+        read=partial(_read, picture, load),
+        first_slice=partial(_first_slice, picture, load),
     )
 
 
-def _first_slice(picture: Picture, voxels: Any) -> NDArray[Any]:
-    first: NDArray[Any] = _told(picture, partial(voxels, first_only=True))[0]
+def _first_slice(picture: Picture, load: Loader) -> NDArray[Any]:
+    first: NDArray[Any] = _loaded(picture, load, first_only=True)[0]
     return first
 
 
-def _told(picture: Picture, read: Any) -> NDArray[Any]:
-    """Call ``read`` and put what decoders raise into words."""
+def _loaded(picture: Picture, load: Loader, *, first_only: bool) -> NDArray[Any]:
+    """Load the pixels, ``(z, y, x[, channel])``, and put what decoders raise into words."""
     try:
-        voxels: NDArray[Any] = read()
+        return load(picture, first_only=first_only)
     except UnreadableError:
         raise
     except MemoryError as error:
         raise UnreadableError(f"{picture.path}: too little memory to read it") from error
-    except Exception as error:
+    except Exception as error:  # decoders raise anything on damaged files
         words = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableError(f"{picture.path}: damaged or cut off ({words})") from error
-    return voxels
 
 
-def _read(picture: Picture, voxels: Any, progress: Progress) -> ReadSeries:
+def _read(picture: Picture, load: Loader, progress: Progress) -> ReadSeries:
     name = Path(picture.path).name
     progress(0.0, f"Reading {name}")
-    array = _told(picture, partial(voxels, first_only=False))
+    voxels = _loaded(picture, load, first_only=False)
     progress(0.8, f"Checking {name}")
     geometry = picture.geometry
-    kind = "video" if geometry.is_time else "volume" if geometry.shape[0] > 1 else "picture"
+    kind: SeriesKind = "volume" if geometry.is_volume else "picture"
     series = Series(
-        series_id=series_id(geometry, array),
-        kind=kind,
+        series_id=series_id(geometry, voxels),
+        kind="video" if geometry.is_time else kind,
         modality="OT",
         description=Path(picture.path).stem,
         geometry=geometry,
-        dtype=array.dtype.name,
-        n_channels=array.shape[3] if array.ndim == 4 else 1,
+        dtype=voxels.dtype.name,
+        n_channels=voxels.shape[3] if voxels.ndim == 4 else 1,
         slope=picture.slope,
         intercept=picture.intercept,
         paths=(os.path.abspath(picture.path),),
         notes=picture.notes,
     )
     progress(1.0, f"Read {name}")
-    return ReadSeries(series=series, voxels=array)
+    return ReadSeries(series=series, voxels=voxels)

@@ -43,7 +43,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
         raise UnreadableError("a TIFF without a picture")
     series = file.series[0]
     axes, shape = _squeezed(series.axes, series.shape)
-    page = series.keyframe
+    photometric = _photometric(series)
     claimed = math.prod(series.shape) * series.dtype.itemsize
     sides = " × ".join(f"{side:,}" for side in series.shape)
     present = os.path.getsize(path)
@@ -63,8 +63,8 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
     if len(series.levels) > 1:
         notes.append("The full resolution of the pyramid was read.")
     n_samples = shape[axes.index("S")] if "S" in axes else 1
-    if n_samples not in (1, 2, 3, 4) or (n_samples == 4 and page.photometric.name != "RGB"):
-        raise UnreadableError(f"a {page.photometric.name} picture with {n_samples} values a pixel")
+    if n_samples not in (1, 2, 3, 4) or (n_samples == 4 and photometric != "RGB"):
+        raise UnreadableError(f"a {photometric} picture with {n_samples} values a pixel")
     if n_samples in (2, 4):
         notes.append("Transparency was left out.")
     first = axes[0] if axes[0] not in "YXS" else ""
@@ -80,7 +80,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
     if first and first != "T":
         notes.append(f"The {n} pages were read as slices of a stack.")
     slope, intercept = 1.0, 0.0
-    if page.photometric.name == "MINISWHITE" and series.dtype.kind == "u":
+    if photometric == "MINISWHITE" and series.dtype.kind == "u":
         slope, intercept = -1.0, float(np.iinfo(series.dtype).max)
         notes.append("Low values are bright in this file: shown values are inverted.")
     return Picture(
@@ -95,8 +95,14 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
         slope=slope,
         intercept=intercept,
         axes=series.axes,
-        mode=page.photometric.name,
+        mode=photometric,
     )
+
+
+def _photometric(series: tifffile.TiffPageSeries) -> str:
+    """Return tifffile's name of how values become colours; it keeps unknown numbers as they are."""
+    kind: Any = series.keyframe.photometric
+    return str(getattr(kind, "name", kind))
 
 
 def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
@@ -108,7 +114,7 @@ def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
 def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
     """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None."""
     meta = file.imagej_metadata or {}
-    page = file.pages[0]
+    page: Any = file.pages[0]
     resolution = [page.tags[key].value for key in (283, 282) if key in page.tags]
     unit = str(meta.get("unit", "")).lower()
     scale = 1e-3 if unit in _MICRONS else 1.0 if unit == "mm" else 10.0 if unit == "cm" else 0.0
@@ -122,11 +128,14 @@ def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
     """Return the pixels, ``(z, y, x)`` or ``(z, y, x, 3)``; of the first page only if asked."""
     with tifffile.TiffFile(picture.path) as file:
         series = file.series[0]
-        array = series.asarray()
-        page = series.keyframe
-        colours = page.colormap if picture.mode == "PALETTE" else None
-    axes, shape = _squeezed(series.axes, series.shape)
-    array = array.reshape(shape)
+        axes, shape = _squeezed(series.axes, series.shape)
+        n = picture.geometry.shape[0]
+        page = series.pages[0]
+        if first_only and n > 1 and len(series.pages) == n and page is not None:
+            array, n, axes = page.asarray(), 1, axes[1:]
+        else:
+            array = series.asarray().reshape(shape)
+        colours = series.keyframe.colormap if picture.mode == "PALETTE" else None
     if "S" in axes and axes[-1] != "S":
         array = np.moveaxis(array, axes.index("S"), -1)
     if "S" in axes:
@@ -135,7 +144,7 @@ def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
         array = (np.moveaxis(np.asarray(colours), 0, -1)[array] >> 8).astype(np.uint8)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
-    n, rows, columns = picture.geometry.shape
+    _, rows, columns = picture.geometry.shape
     channels = (
         array.shape[-1:] if ("S" in axes and array.shape[-1] == 3) or colours is not None else ()
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from annotator.api import FoundSeries, ReadSeries, ScanResult, Skipped, series_id
 from annotator.domain.errors import UnreadableError
@@ -29,7 +29,7 @@ SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MOST_TIMES = 32
 """A file with more volumes than this is a functional study, not images to draw on."""
 
-sitk.ProcessObject.SetGlobalWarningDisplay(False)
+SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +114,7 @@ def read_header(path: str) -> tuple[Volume, ...]:
 
 def _volumes(
     path: str,
-    reader: sitk.ImageFileReader,
+    reader: SimpleITK.ImageFileReader,
     header: dict[str, str],
     size: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -163,7 +163,7 @@ def _direction(axes: NDArray[np.float64]) -> Direction:
 
 
 def _dtype(pixel_id: int) -> np.dtype[Any]:
-    scalar = sitk.GetPixelIDValueAsString(pixel_id).removeprefix("vector of ")
+    scalar = SimpleITK.GetPixelIDValueAsString(pixel_id).removeprefix("vector of ")
     names = {
         "8-bit unsigned integer": np.uint8, "8-bit signed integer": np.int8,
         "16-bit unsigned integer": np.uint16, "16-bit signed integer": np.int16,
@@ -176,8 +176,8 @@ def _dtype(pixel_id: int) -> np.dtype[Any]:
     return np.dtype(names[scalar])
 
 
-def _reader(path: str) -> sitk.ImageFileReader:
-    reader = sitk.ImageFileReader()
+def _reader(path: str) -> SimpleITK.ImageFileReader:
+    reader = SimpleITK.ImageFileReader()
     reader.SetFileName(path)
     return reader
 
@@ -209,7 +209,7 @@ def _execute(volume: Volume, *, first_only: bool) -> NDArray[Any]:
         raise UnreadableError(f"{volume.path}: {_words(error)}") from error
     except MemoryError as error:
         raise UnreadableError(f"{volume.path}: too little memory to read it") from error
-    voxels: NDArray[Any] = np.array(sitk.GetArrayViewFromImage(image))
+    voxels: NDArray[Any] = np.array(SimpleITK.GetArrayViewFromImage(image))
     shape = (1 if first_only else volume.geometry.shape[0], *volume.geometry.shape[1:])
     channels = (volume.n_channels,) if volume.n_channels > 1 else ()
     return voxels.reshape(*shape, *channels)
