@@ -225,12 +225,15 @@ def _compact(codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 def spread(votes: VoteRuns, values: NDArray[np.integer[Any]]) -> MaskRuns:
     """Return a mask in which each voxel has its pattern's value, ``(pattern,)`` up to 65535."""
-    grid = votes.grid
     labels = np.asarray(values).astype(np.uint16)[votes.index]
     keeps = np.append(labels[1:] != labels[:-1], np.True_)
-    ends, labels = votes.ends[keeps], labels[keeps]
+    return cut_into_slabs(votes.grid, votes.ends[keeps], labels[keeps])
+
+
+def cut_into_slabs(grid: SlabGrid, ends: NDArray[np.int64], labels: NDArray[np.uint16]) -> MaskRuns:
+    """Return runs over the flattened grid, up to its last voxel, as a mask; neighbours differ."""
     starts = _offsets(grid)
-    stops = np.append(starts[1:], votes.ends[-1])
+    stops = np.append(starts[1:], ends[-1])
     low = np.searchsorted(ends, starts, side="right")
     high = np.searchsorted(ends, stops, side="left") + 1
     slabs: dict[int, SlabRuns] = {}

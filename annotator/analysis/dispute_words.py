@@ -1,0 +1,75 @@
+"""Sentences about disputes, for a reviewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.schema import LabelSchema
+
+_CM3 = 1000.0
+
+
+def describe_region(
+    *,
+    part: str,
+    label: int,
+    n_objects: int,
+    n_for: int,
+    n_raters: int,
+    n_voxels: int,
+    max_distance_mm: float | None,
+    others: Mapping[int, int],
+    geometry: Geometry,
+    schema: LabelSchema,
+) -> str:
+    """Return one sentence about a region.
+
+    ``part`` is ``object``, ``place``, ``rim`` or ``specks``; ``others`` says how many raters gave
+    the region another label.
+    """
+    name = label_name(schema, label)
+    size = size_in_words(n_voxels, geometry)
+    distance = length_in_words(max_distance_mm or 0.0, geometry)
+    instead = "".join(
+        f"; {count} drew {label_name(schema, other)} instead" for other, count in others.items()
+    )
+    if part == "object":
+        left = "the others left out" if n_raters - n_for > 1 else "the other left out"
+        tail = instead[1:].strip() if instead else ""
+        sentence = f"{n_for} of {n_raters} raters drew {name} here ({size})"
+        return f"{sentence}; {tail}" if tail else f"{sentence} that {left}"
+    if part == "specks":
+        things = "one speck" if n_objects == 1 else f"{n_objects} specks and small objects"
+        return f"{things} of {name} that not all raters drew ({size} in all)"
+    if part == "place":
+        return (
+            f"{n_for} of {n_raters} raters count most of this place as {name} ({size}); "
+            f"outlines are up to {distance} apart{instead}"
+        )
+    return f"outlines of {name} differ along the edge ({size}), by up to {distance}{instead}"
+
+
+def label_name(schema: LabelSchema, value: int) -> str:
+    """Return the name of a label, or its number where the schema has none."""
+    label = schema.label(value)
+    return label.name if label else f"label {value}"
+
+
+def size_in_words(n_voxels: int, geometry: Geometry) -> str:
+    """Return a volume in mm³ or cm³, an area in mm² for a picture, pixels where uncalibrated."""
+    if not geometry.is_calibrated:
+        return f"{n_voxels} {'voxels' if geometry.is_volume else 'pixels'}"
+    if not geometry.is_volume:
+        area = n_voxels * geometry.spacing_mm[1] * geometry.spacing_mm[2]
+        return f"{area:.3g} mm²"
+    volume = n_voxels * geometry.voxel_mm3
+    return f"{volume:.3g} mm³" if volume < _CM3 else f"{volume / _CM3:.3g} cm³"
+
+
+def length_in_words(length_mm: float, geometry: Geometry) -> str:
+    """Return a length in mm, or in pixels where the image is not calibrated."""
+    return f"{length_mm:.1f} {'mm' if geometry.is_calibrated else 'pixels'}"
