@@ -9,7 +9,7 @@ from annotator.cli.command import Result
 from annotator.cli.readings import nothing_done
 from annotator.cli.results import chosen_cases
 from annotator.domain.errors import AnnotatorError
-from annotator.jobs.comparing import summarise
+from annotator.jobs.comparing import compare_labels
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def compare(arguments: argparse.Namespace, progress: Progress) -> Result:
                     raise
                 skipped.append({"case": case.case_id, "reason": str(error)})
         questions = session.compare_diagnoses()
-    labels = summarise(found)
+    labels = compare_labels(found)
     document = {
         "cases": [_case_document(entry, names) for entry in found],
         "labels": [_label_document(entry, schema) for entry in labels],
@@ -66,23 +66,18 @@ def _drawn(entry: CaseAgreement) -> list[PairAgreement]:
     return [pair for pair in entry.pairs if pair.dice is not None]
 
 
-def _mean_dice(entry: CaseAgreement) -> float | None:
-    dice = [pair.dice for pair in entry.pairs if pair.dice is not None]
-    return sum(dice) / len(dice) if dice else None
-
-
 def _case_document(entry: CaseAgreement, names: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "id": entry.case_id,
-        "title": entry.title,
+        "id": entry.case.case_id,
+        "title": entry.case.title,
         "raters": [names[rater_id] for rater_id in entry.rater_ids],
-        "mean_dice": _mean_dice(entry),
+        "mean_dice": entry.mean_dice,
         "fleiss_kappa": entry.kappa,
         "mean_entropy_bits": entry.mean_entropy_bits,
         "pairs": [
             {
-                "rater_a": names[pair.first_id],
-                "rater_b": names[pair.second_id],
+                "rater_a": names[pair.rater_a],
+                "rater_b": names[pair.rater_b],
                 "label": pair.label,
                 "dice": pair.dice,
                 "iou": pair.iou,
@@ -131,9 +126,9 @@ def _name(label: int, schema: LabelSchema) -> str:
 def _case_lines(
     entry: CaseAgreement, names: Mapping[str, str], schema: LabelSchema
 ) -> Sequence[str]:
-    lines = [f"{entry.title}: mean Dice {_number(_mean_dice(entry))}"]
+    lines = [f"{entry.case.title}: mean Dice {_number(entry.mean_dice)}"]
     lines += [
-        f"  {_name(pair.label, schema)}: {names[pair.first_id]} and {names[pair.second_id]}: "
+        f"  {_name(pair.label, schema)}: {names[pair.rater_a]} and {names[pair.rater_b]}: "
         f"Dice {_number(pair.dice)}, IoU {_number(pair.iou)}, HD95 {_number(pair.hd95_mm)} mm, "
         f"mean surface distance {_number(pair.mean_surface_mm)} mm"
         for pair in _drawn(entry)
