@@ -265,6 +265,7 @@ class Canvas(QWidget):
     def set_position(self, zyx: Sequence[int]) -> None:
         """Show the slices through a voxel, and bring it into view."""
         self._views.set_position(zyx)
+        self._views.catch_up()
         self._views.bring_into_view()
 
     def step_slices(self, steps: int) -> None:

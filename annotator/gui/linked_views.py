@@ -172,6 +172,7 @@ class LinkedViews(QWidget):
 
     def catch_up(self) -> None:
         """Show what was put off."""
+        self._late.stop()
         slots, box = self._late_slots, self._late_box
         self._late_slots, self._late_box = set(), None
         for slot in self._shown():
@@ -298,6 +299,7 @@ class LinkedViews(QWidget):
             self._active = slot
 
         def press(point: object) -> None:
+            self.catch_up()  # what is pressed on must be the slice that is seen
             work_here()
             self.pressed.emit(view.plane.axis, point)
 
