@@ -10,6 +10,7 @@ from annotator.analysis.runs import decode
 from annotator.api import MaskForExport
 from annotator.domain.errors import IntegrityError, UnknownNameError
 from annotator.file_names import slug
+from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,34 +100,32 @@ def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> 
         is_automatic=True,
         content_id=fusion.fusion_id,
         mask=decode(store.fusion_labels(fusion.fusion_id)),
-        probability=probability_maps(store, fusion, schema),
+        probability=probability_maps(store, case, fusion, schema),
     )
 
 
 def probability_maps(
-    store: Store, fusion: Fusion, schema: LabelSchema
+    store: Store, case: Case, fusion: Fusion, schema: LabelSchema
 ) -> dict[int, NDArray[np.float32]]:
-    """Return the probability of each label, ``(z, y, x)`` float32, 0 to 1."""
+    """Return the probability of each label that occurs, ``(z, y, x)`` float32, 0 to 1.
+
+    Where nobody drew anything, every label of the schema has the probability 0.
+    """
+    annotations = [store.annotation(entry) for entry in fusion.recipe.inputs]
+    labels = sorted({0, *Readings(store, case, annotations).labels})
     patterns, table = store.fusion_probability(fusion.fusion_id)
-    labels = _labels_of(fusion, schema, table.shape[1])
+    if table.shape[1] != len(labels):
+        raise IntegrityError(
+            f"fusion {fusion.fusion_id[:12]}… holds {table.shape[1]} labels; its readings have "
+            f"{len(labels)} with background"
+        )
     index = decode(patterns)
-    return {
+    maps = {
         value: np.asarray(table[:, column], np.float32)[index]
         for column, value in enumerate(labels)
         if value
     }
-
-
-def _labels_of(fusion: Fusion, schema: LabelSchema, n_columns: int) -> tuple[int, ...]:
-    """Return the label of each column; the schema may have grown since the fusion was made."""
-    own = {entry.label for entry in fusion.performance}
-    for known in ({0, *schema.values}, {0, *own}):
-        if len(known) == n_columns:
-            return tuple(sorted(known))
-    raise IntegrityError(
-        f"fusion {fusion.fusion_id[:12]}… holds {n_columns} labels; the schema has "
-        f"{len(schema.values) + 1} with background: fuse the case again"
-    )
+    return maps or {value: np.zeros(index.shape, np.float32) for value in schema.values}
 
 
 def _method_title(registry: Registry, name: str) -> str:

@@ -26,9 +26,9 @@ _TOLERANCE = 1e-2
 class NiftiWriter:
     """``<stem>_labels.nii.gz`` and, where there is one, ``<stem>_probability.nii.gz``.
 
-    Labels are uint8, or uint16 where a value needs it; probabilities float32, 0 to 1. With several
-    labels the probability is that of any label, and ``<stem>_probability_<value>.nii.gz`` holds
-    that of each.
+    Labels are uint8, or uint16 where a value needs it; probabilities float32, 0 to 1. Where the
+    schema has several labels the probability is that of any of them, and
+    ``<stem>_probability_<value>.nii.gz`` holds that of each.
     """
 
     name = "nifti"
@@ -44,7 +44,7 @@ class NiftiWriter:
             }
             any_label = np.minimum(np.sum(list(maps.values()), axis=0, dtype=np.float64), 1.0)
             files[f"{stem}_probability.nii.gz"] = _as_float32(any_label)
-            if len(maps) > 1:
+            if len(item.schema.labels) > 1:
                 for value, voxels in maps.items():
                     files[f"{stem}_probability_{value}.nii.gz"] = voxels
         return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())

@@ -88,7 +88,10 @@ def test_large_values_need_16_bits(tmp_path: Path) -> None:
 def test_one_label_has_one_probability_file(tmp_path: Path) -> None:
     item = export_item(plain_series())
     map_of_one = np.linspace(0, 1, item.mask.size, dtype=np.float32).reshape(item.mask.shape)
-    paths = NiftiWriter().write(replace(item, probability={1: map_of_one}), tmp_path, "c_staple")
+    one_label = replace(item.schema, labels=item.schema.labels[:1])
+    paths = NiftiWriter().write(
+        replace(item, schema=one_label, probability={1: map_of_one}), tmp_path, "c_staple"
+    )
     assert [path.name for path in paths] == [
         "c_staple_labels.nii.gz",
         "c_staple_probability.nii.gz",
