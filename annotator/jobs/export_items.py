@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.domain.review import Fusion
-    from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
     from annotator.registry import Registry
     from annotator.store import Store
@@ -100,17 +99,12 @@ def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> 
         is_automatic=True,
         content_id=fusion.fusion_id,
         mask=decode(store.fusion_labels(fusion.fusion_id)),
-        probability=probability_maps(store, case, fusion, schema),
+        probability=probability_maps(store, case, fusion),
     )
 
 
-def probability_maps(
-    store: Store, case: Case, fusion: Fusion, schema: LabelSchema
-) -> dict[int, NDArray[np.float32]]:
-    """Return the probability of each label that occurs, ``(z, y, x)`` float32, 0 to 1.
-
-    Where nobody drew anything, every label of the schema has the probability 0.
-    """
+def probability_maps(store: Store, case: Case, fusion: Fusion) -> dict[int, NDArray[np.float32]]:
+    """Return the probability of each label that occurs, ``(z, y, x)`` float32, 0 to 1."""
     annotations = [store.annotation(entry) for entry in fusion.recipe.inputs]
     labels = sorted({0, *Readings(store, case, annotations).labels})
     patterns, table = store.fusion_probability(fusion.fusion_id)
@@ -120,12 +114,11 @@ def probability_maps(
             f"{len(labels)} with background"
         )
     index = decode(patterns)
-    maps = {
+    return {
         value: np.asarray(table[:, column], np.float32)[index]
         for column, value in enumerate(labels)
         if value
     }
-    return maps or {value: np.zeros(index.shape, np.float32) for value in schema.values}
 
 
 def _method_title(registry: Registry, name: str) -> str:
