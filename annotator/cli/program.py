@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.cli.command import Result
+from annotator.domain.errors import AnnotatorError
 
 if TYPE_CHECKING:
     import argparse
@@ -14,10 +17,34 @@ if TYPE_CHECKING:
 
 
 def open_window(arguments: argparse.Namespace, progress: Progress) -> Result:
-    """Open the window, on a project where one is named."""
-    from annotator.gui.app import run
+    """Open the window, on a project where one is named; fails where there is no display."""
+    if not _has_display():
+        raise AnnotatorError(
+            "there is no display to open a window on; `annotator demo` works through a session "
+            "without one, and every other command needs none"
+        )
+    try:
+        from annotator.gui.app import run
+    except ImportError as error:
+        raise AnnotatorError(
+            f"the window needs more than is installed ({error}): pip install 'annotator[app]'"
+        ) from error
+    code = run(arguments.project, build_demo=_build_demo)
+    return Result(document={"project": arguments.project}, exit_code=code)
 
-    return Result(document={}, is_told=False, exit_code=run(arguments.project))
+
+def _has_display() -> bool:
+    """Whether Qt finds what it draws on; without one it would end the process with a dump."""
+    platform = os.environ.get("QT_QPA_PLATFORM", "")
+    if not sys.platform.startswith("linux") or platform.split(":")[0] in ("offscreen", "minimal"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _build_demo(directory: Path, progress: Progress) -> None:
+    from annotator.demo import build_sample_project
+
+    build_sample_project(directory, progress)
 
 
 def demo(arguments: argparse.Namespace, progress: Progress) -> Result:
