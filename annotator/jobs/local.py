@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.run import CANCELLED
+from annotator.jobs.worker import CLAIMED_ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,16 +125,17 @@ class LocalWorker:
             with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
                 if process.stdin is not None:
                     process.stdin.write(f"{self._store.location}\n".encode())
-            was_ended = self._watch(process, job_id)
-            if self._store.job(job_id).state in _FINISHED:
+            self._watch(process, job_id)
+            job = self._store.job(job_id)
+            if job.state in _FINISHED or process.returncode == CLAIMED_ELSEWHERE:
                 return
-            if was_ended:
+            if job.cancel_requested:
                 self._end(job_id, "cancelled", CANCELLED)
             else:
                 self._fail(job_id, _epitaph(process.returncode, _last_line(errors)))
 
-    def _watch(self, process: subprocess.Popen[bytes], job_id: int) -> bool:
-        """Wait for the process to end; return whether it had to be ended after a cancel."""
+    def _watch(self, process: subprocess.Popen[bytes], job_id: int) -> None:
+        """Wait for the process to end; end it where it does not heed a cancel."""
         asked_s: float | None = None
         while process.poll() is None:
             time.sleep(POLL_S)
@@ -144,8 +146,6 @@ class LocalWorker:
             if asked_s is not None and time.monotonic() - asked_s > CANCEL_GRACE_S:
                 process.kill()
                 process.wait()
-                return True
-        return False
 
     def _fail(self, job_id: int, error: str) -> None:
         with contextlib.suppress(Exception):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WATCH_EVERY_S = 1.0
+CLAIMED_ELSEWHERE = 3
+"""Exit code of a worker whose job another worker is doing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     location = sys.stdin.readline().strip() if given.location == "-" else given.location
     try:
         if given.job is not None:
-            return 0 if run_job(location, given.job).state == "done" else 1
+            state = run_job(location, given.job).state
+            return {"done": 0, "running": CLAIMED_ELSEWHERE}.get(state, 1)
         if given.watch:
             watch(location)
         else:

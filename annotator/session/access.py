@@ -73,12 +73,13 @@ class DraftAccess:
 class OwnWork:
     """What one rater may see: the cases assigned to them, their own drafts, models' predictions."""
 
-    __slots__ = ("__store", "rater")
+    __slots__ = ("__series", "__store", "rater")
 
     def __init__(self, store: Store, rater: Rater) -> None:
         if rater.is_model:
             raise AccessDeniedError(f"{rater.name} is a model; only a person has a worklist")
         self.__store = store
+        self.__series: dict[str, Series] = {}
         self.rater = rater
 
     def schema(self) -> LabelSchema:
@@ -104,7 +105,11 @@ class OwnWork:
 
     def series(self, case_id: str) -> Series:
         """Return the facts of the series that an own case is drawn on."""
-        return self.__store.series(self.case(case_id).series_ids[0])
+        return self.__series_of(self.case(case_id))
+
+    def cases_with_series(self) -> dict[str, tuple[Case, Series]]:
+        """Return own cases by id, each with the facts of the series that it is drawn on."""
+        return {case_id: (case, self.__series_of(case)) for case_id, case in self.cases().items()}
 
     def voxels(self, case_id: str) -> NDArray[Any]:
         """Return the stored voxels of an own case, ``(z, y, x[, channel])``, read-only."""
@@ -122,6 +127,12 @@ class OwnWork:
         self.case(case_id)
         found = model_readings(self.__store, case_id)
         return tuple((annotation.annotation_id, rater.name) for annotation, rater in found)
+
+    def __series_of(self, case: Case) -> Series:
+        series_id = case.series_ids[0]
+        if series_id not in self.__series:  # facts of a series never change
+            self.__series[series_id] = self.__store.series(series_id)
+        return self.__series[series_id]
 
 
 def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater], ...]:

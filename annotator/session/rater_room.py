@@ -42,11 +42,10 @@ class RaterRoom:
 
     def worklist(self) -> tuple[WorklistEntry, ...]:
         """Return own cases in own random order."""
-        cases = self._work.cases()
+        cases = self._work.cases_with_series()
         entries = []
         for place, assignment in enumerate(self._work.assignments(), start=1):
-            case = cases[assignment.case_id]
-            series = self._work.series(case.case_id)
+            case, series = cases[assignment.case_id]
             entries.append(
                 WorklistEntry(
                     case_id=case.case_id,

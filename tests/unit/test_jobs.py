@@ -326,6 +326,16 @@ def test_giving_up_the_wait_cancels_the_job(
     assert jobs.wait(job.job_id, timeout_s=60).state == "cancelled"
 
 
+def test_a_job_that_another_worker_took_is_left_to_it(session: Session, jobs: LocalWorker) -> None:
+    with jobs._changed:  # hold the runner until the job has been taken
+        job = jobs.submit("import", {"paths": ["/nowhere"]})
+        session.store.claim_job(job.job_id)
+    jobs.submit("import", {"paths": ["/nowhere"]})
+    last = jobs.submit("import", {"paths": ["/nowhere"]})
+    jobs.wait(last.job_id, timeout_s=60)
+    assert jobs.job(job.job_id).state == "running"
+
+
 def test_closing_cancels_what_waits(
     session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,7 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         "assignments",
         "case",
         "cases",
+        "cases_with_series",
         "open_draft",
         "rater",
         "schema",
@@ -233,6 +234,7 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
     work = OwnWork(session.store, session.store.rater("Ada"))
     assert work.assignments() == ()
     assert work.cases() == {}
+    assert work.cases_with_series() == {}
     for call in (work.case, work.series, work.voxels, work.open_draft, work.suggestions):
         with pytest.raises(AccessDeniedError):
             call(case_id)
