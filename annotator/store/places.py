@@ -134,7 +134,12 @@ class Place:
 
     def _query_without_writing(self) -> str:
         """Return how to open a file next to which SQLite cannot write its working files."""
-        log = self.file.with_name(f"{FILE_NAME}-wal")
-        if log.exists() and log.stat().st_size:
+        log, index = (self.file.with_name(FILE_NAME + suffix) for suffix in ("-wal", "-shm"))
+        if not log.exists() or not log.stat().st_size:
+            return "mode=ro&immutable=1"
+        if index.exists():
             return "mode=ro"
-        return "mode=ro&immutable=1"
+        raise AnnotatorError(
+            f"{self.shown}: the last changes are still in {log.name} and cannot be read on a "
+            "read-only disk. To open the project, copy the directory to a place that can be written"
+        )

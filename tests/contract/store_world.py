@@ -202,6 +202,19 @@ class Replay:
         """The mask now."""
         return self._masks[self.head]
 
+    @property
+    def depth(self) -> int:
+        """How many steps led to the present state."""
+        found, at = 0, self.head
+        while at:
+            found, at = found + 1, self._parents[at]
+        return found
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return self.head in self._parents
+
     def paint(self, box: Box, value: int) -> None:
         """Fill a box, in a new branch under the head."""
         (z0, y0, x0), (z1, y1, x1) = box
