@@ -13,8 +13,7 @@ from collections import deque
 from typing import IO, TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
-from annotator.jobs.run import CANCELLED
-from annotator.jobs.worker import CLAIMED_ELSEWHERE
+from annotator.jobs.outcome import CANCELLED, CLAIMED_ELSEWHERE, FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 CANCEL_GRACE_S = 1.0
 """How long a worker may take to stop by itself before its process is ended."""
-_FINISHED = ("done", "failed", "cancelled")
 
 
 class LocalWorker:
@@ -80,7 +78,7 @@ class LocalWorker:
         cancelled and the exception goes on.
         """
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        while (job := self._store.job(job_id)).state not in _FINISHED:
+        while (job := self._store.job(job_id)).state not in FINISHED:
             try:
                 if progress is not None:
                     progress(job.progress, job.message)
@@ -115,7 +113,7 @@ class LocalWorker:
     def _run(self, job_id: int) -> None:
         if self._is_closing:
             self.cancel(job_id)
-        if self._store.job(job_id).state in _FINISHED:
+        if self._store.job(job_id).state in FINISHED:
             return
         command = [sys.executable, "-m", "annotator.jobs.worker", "-", "--job", str(job_id)]
         with tempfile.TemporaryFile() as errors:
@@ -127,7 +125,7 @@ class LocalWorker:
                     process.stdin.write(f"{self._store.location}\n".encode())
             self._watch(process, job_id)
             job = self._store.job(job_id)
-            if job.state in _FINISHED or process.returncode == CLAIMED_ELSEWHERE:
+            if job.state in FINISHED or process.returncode == CLAIMED_ELSEWHERE:
                 return
             if job.cancel_requested:
                 self._end(job_id, "cancelled", CANCELLED)

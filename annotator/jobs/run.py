@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError, CancelledError, UnknownNameError
 from annotator.jobs.handlers import HANDLERS
+from annotator.jobs.outcome import CANCELLED
 from annotator.registry import Registry
 from annotator.store import Store
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 REPORT_EVERY_S = 0.25
 """How often progress is written, and with it how soon a cancel is noticed."""
-CANCELLED = "cancelled on request"
 
 
 def run_job(location: str | Path, job_id: int, registry: Registry | None = None) -> Job:

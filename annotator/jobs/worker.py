@@ -9,14 +9,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
+from annotator.jobs.outcome import CLAIMED_ELSEWHERE
 from annotator.jobs.run import run_job, work_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WATCH_EVERY_S = 1.0
-CLAIMED_ELSEWHERE = 3
-"""Exit code of a worker whose job another worker is doing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

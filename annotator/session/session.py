@@ -1,4 +1,7 @@
-"""One opened project: the application without a window."""
+"""One opened project: the application without a window.
+
+What a worklist does not need is imported when it is first asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,12 @@ from typing import TYPE_CHECKING, Any
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
-from annotator.jobs.comparing import compare_case, compare_cases, compare_diagnoses
-from annotator.jobs.finding import find_readings
-from annotator.jobs.fusing import fuse_readings, rerun_fusion
 from annotator.jobs.importing import import_paths
 from annotator.jobs.local import LocalWorker
-from annotator.jobs.readings import Readings
 from annotator.registry import Registry
 from annotator.session.access import OwnWork
-from annotator.session.adding import add_reading
 from annotator.session.assignment import plan_assignments
 from annotator.session.rater_room import RaterRoom
-from annotator.session.report import report_raters
-from annotator.session.review_room import ReviewRoom
 from annotator.store import Store
 
 if TYPE_CHECKING:
@@ -40,6 +36,7 @@ if TYPE_CHECKING:
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.session.report import RaterReport
+    from annotator.session.review_room import ReviewRoom
     from annotator.store import ProjectInfo
 
 ACTOR = "system"
@@ -130,6 +127,8 @@ class Session:
 
     def review_room(self, rater_id: str) -> ReviewRoom:
         """Enter the reviewer's room; raises AccessDeniedError where that rater may not."""
+        from annotator.session.review_room import ReviewRoom
+
         return ReviewRoom(self.store, self.registry, self.store.rater(rater_id))
 
     def add_reading(
@@ -148,6 +147,8 @@ class Session:
         Another grid is refused in words unless ``resample``; values that the schema lacks are
         refused by name unless ``extend`` adds them.
         """
+        from annotator.session.adding import add_reading
+
         return add_reading(
             self.store,
             case_id,
@@ -201,33 +202,48 @@ class Session:
         include_models: bool = False,
     ) -> Fusion:
         """Fuse the latest readings of a case; unchanged readings give the fusion that exists."""
+        from annotator.jobs.fusing import fuse_readings
+        from annotator.jobs.readings import Readings
+
         readings = Readings.load(self.store, case_id, include_models=include_models)
         return fuse_readings(self.store, self.registry, readings, method, parameters, actor=ACTOR)
 
     def rerun(self, fusion_id: str) -> Fusion:
         """Fuse again by a stored recipe; raises IntegrityError where it comes out differently."""
+        from annotator.jobs.fusing import rerun_fusion
+
         return rerun_fusion(self.store, self.registry, fusion_id, actor=ACTOR)
 
     def find(
         self, case_id: str, *, include_models: bool = False
     ) -> tuple[CaseScore, tuple[Finding, ...]]:
         """Find the disputes in a case and keep them; worst first."""
+        from annotator.jobs.finding import find_readings
+        from annotator.jobs.readings import Readings
+
         readings = Readings.load(self.store, case_id, include_models=include_models)
         score, findings, _ = find_readings(self.store, readings, actor=ACTOR)
         return score, findings
 
     def compare(self, case_id: str, *, include_models: bool = False) -> CaseAgreement:
         """Compare every pair of readings of a case, label by label."""
+        from annotator.jobs.comparing import compare_case
+        from annotator.jobs.readings import Readings
+
         return compare_case(Readings.load(self.store, case_id, include_models=include_models))
 
     def compare_all(
         self, *, include_models: bool = False, progress: Progress = no_progress
     ) -> tuple[CaseAgreement, ...]:
         """Compare the readings of every case that has two or more."""
+        from annotator.jobs.comparing import compare_cases
+
         return compare_cases(self.store, self.cases(), progress, include_models=include_models)
 
     def compare_diagnoses(self) -> tuple[DiagnosisAgreement, ...]:
         """Return how far people agree on each question, over all cases."""
+        from annotator.jobs.comparing import compare_diagnoses
+
         people = {rater.rater_id for rater in self.people()}
         annotations = [
             entry for entry in self.store.annotations(latest=True) if entry.rater_id in people
@@ -236,4 +252,6 @@ class Session:
 
     def report(self, *, progress: Progress = no_progress) -> RaterReport:
         """Compare every rater with the consensus, over all cases."""
+        from annotator.session.report import report_raters
+
         return report_raters(self.store, self.cases(), progress)
