@@ -13,7 +13,7 @@ from annotator.gui import crash, settings, theme
 from annotator.gui.window import MainWindow
 
 if TYPE_CHECKING:
-    from annotator.gui.window import BuildDemo
+    from annotator.gui.project_door import BuildDemo
 
 
 def application() -> QApplication:
@@ -44,7 +44,7 @@ def run(location: str | None = None, *, build_demo: BuildDemo | None = None) -> 
     if complaint:
         window.notice.say(complaint, "caution")
     if location is not None:
-        window.open_project(location)
+        window.door.open(location)
     quit_after = os.environ.get("ANNOTATOR_QUIT_AFTER_MS")
     if quit_after and quit_after.isdigit():
         QTimer.singleShot(int(quit_after), window.close)

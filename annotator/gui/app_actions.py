@@ -99,7 +99,7 @@ PROJECT: tuple[Action, ...] = (
         rooms=("start", "project"),
         menu="File",
         icon="plus",
-        run=lambda window: window.new_project(),
+        run=lambda window: window.door.new(),
     ),
     Action(
         key="project.open",
@@ -109,7 +109,7 @@ PROJECT: tuple[Action, ...] = (
         rooms=("start", "project"),
         menu="File",
         icon="folder",
-        run=lambda window: window.choose_project(),
+        run=lambda window: window.door.choose(),
     ),
     Action(
         key="project.demo",
@@ -119,7 +119,8 @@ PROJECT: tuple[Action, ...] = (
         rooms=("start",),
         menu="File",
         icon="case",
-        run=lambda window: window.open_demo(),
+        run=lambda window: window.door.demo(),
+        enabled=lambda window: window.door.has_demo,
     ),
     Action(
         key="project.import_folder",
@@ -129,7 +130,7 @@ PROJECT: tuple[Action, ...] = (
         rooms=("project",),
         menu="File",
         icon="import",
-        run=lambda window: window.import_folder(),
+        run=lambda window: window.errands.import_folder(),
         enabled=_can_write,
     ),
     Action(
@@ -140,7 +141,7 @@ PROJECT: tuple[Action, ...] = (
         rooms=("project",),
         menu="File",
         icon="import",
-        run=lambda window: window.import_files(),
+        run=lambda window: window.errands.import_files(),
         enabled=_can_write,
     ),
     Action(
@@ -151,7 +152,7 @@ PROJECT: tuple[Action, ...] = (
         rooms=("project", "review", "report"),
         menu="File",
         icon="export",
-        run=lambda window: window.export(),
+        run=lambda window: window.errands.export(),
         enabled=_has_project,
     ),
     Action(

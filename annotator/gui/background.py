@@ -82,6 +82,11 @@ class Background(QObject):
         """Whether a request of this key is still to be answered."""
         return (key, self._generations.get(key, 0)) in self._waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is still to be answered."""
+        return self._n_running > 0
+
     def close(self) -> None:
         """Wait for what runs and drop every answer."""
         self._waiting.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton
 
 from annotator.gui.icons import icon
@@ -13,7 +14,7 @@ from annotator.gui.theme import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtGui import QAction, QIcon, QPalette
+    from qtpy.QtGui import QAction, QIcon, QPaintEvent, QPalette
     from qtpy.QtWidgets import QWidget
 
 
@@ -44,7 +45,8 @@ class Button(QPushButton):
         icon_name: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text, parent)
+        # Qt leaves no room between an icon and its words
+        super().__init__(f" {text}" if icon_name else text, parent)
         self._icon_name = icon_name
         self._kind = kind
         self.setProperty("kind", kind)
@@ -93,8 +95,7 @@ class IconSwitch(QToolButton):
         self.setIconSize(QSize(18, 18))
         self.setAccessibleName(name)
         self.setToolTip(tooltip)
-        self.setProperty("flat", True)
-        self.setStyleSheet("QToolButton, QToolButton:checked { background: transparent; }")
+        self.setProperty("look", "switch")
         self.toggled.connect(self._dress)
         self._dress()
 
@@ -108,6 +109,24 @@ class IconSwitch(QToolButton):
         name = self._on if self.isChecked() else self._off
         tokens = tokens_of(self.palette())
         self.setIcon(icon(name, normal=tokens.muted, active=tokens.text, disabled=tokens.disabled))
+
+
+class ElidedLabel(QLabel):
+    """One line of text that ends in … where it does not fit; the tooltip has all of it."""
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setToolTip(text)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what fits."""
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, self.width()
+        )
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, tone: str = "") -> QLabel:

@@ -43,7 +43,7 @@ class DisputeStrip(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """Wide, and four lines of text high."""
+        """Return four lines of text in height."""
         return QSize(300, 4 * self.fontMetrics().height())
 
     def set_profile(self, profile: NDArray[np.integer]) -> None:

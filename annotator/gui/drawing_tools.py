@@ -27,7 +27,7 @@ class DrawingTools(QObject):
 
     def __init__(self, strip: ToolStrip, settings: Settings) -> None:
         super().__init__(strip)
-        self._strip = strip
+        self.strip = strip
         self._settings = settings
         self._canvas: Canvas | None = None
         self._drawing: DraftSession | None = None
@@ -42,7 +42,9 @@ class DrawingTools(QObject):
     def connect_canvas(self, canvas: Canvas) -> None:
         """Listen to a canvas; once, when it is made."""
         canvas.edited.connect(self._record)
-        canvas.window_changed.connect(self._strip.show_window)
+        canvas.label_picked.connect(self._picked)
+        canvas.layout_changed.connect(self._laid_out)
+        canvas.window_changed.connect(self.strip.show_window)
 
     def begin(
         self, canvas: Canvas, drawing: DraftSession, series: Series, labels: LabelPalette
@@ -52,7 +54,7 @@ class DrawingTools(QObject):
         self.are_marks_hidden = False
         self.layout = "three" if series.geometry.is_volume else "single"
         canvas.set_layout(self.layout)
-        self._strip.brush.set_unit("mm" if series.geometry.is_calibrated else "px")
+        self.strip.brush.set_unit("mm" if series.geometry.is_calibrated else "px")
         canvas.set_brush_mm(self._settings.brush_mm)
         canvas.set_brush_3d(self.is_3d)
         canvas.set_mask_opacity(self._settings.mask_opacity)
@@ -61,8 +63,7 @@ class DrawingTools(QObject):
         labels.label_chosen.connect(canvas.set_label)
         labels.visibility_changed.connect(canvas.set_label_visible)
         labels.opacity_changed.connect(self._fade)
-        if hasattr(canvas, "set_label_opacity"):
-            labels.label_opacity_changed.connect(canvas.set_label_opacity)
+        labels.label_opacity_changed.connect(canvas.set_label_opacity)
 
     def look(self, canvas: Canvas, series: Series) -> None:
         """Show a case that is not drawn on."""
@@ -100,7 +101,7 @@ class DrawingTools(QObject):
 
     def step_brush(self, steps: int) -> None:
         """Make the brush larger or smaller."""
-        self._strip.brush.step(steps)
+        self.strip.brush.step(steps)
 
     def choose_nth_label(self, place: int) -> None:
         """Draw with the label at a place of the palette, from 0."""
@@ -120,14 +121,23 @@ class DrawingTools(QObject):
             self._canvas.set_layout(self.layout)
 
     def step_slice(self, steps: int) -> None:
-        """Move the shown slice along the first axis."""
+        """Go on by slices in the view that was worked in last."""
         if self._canvas is not None:
-            z, y, x = self._canvas.position
-            self._canvas.set_position((max(0, z + steps), y, x))
+            self._canvas.step_slices(steps)
+
+    def zoom(self, factor: float) -> None:
+        """Zoom the view that was worked in last."""
+        if self._canvas is not None:
+            self._canvas.zoom_by(factor)
+
+    def fit(self) -> None:
+        """Show whole slices."""
+        if self._canvas is not None:
+            self._canvas.fit()
 
     def choose_window(self, place: int) -> None:
         """Show the image with the preset at a place of the list, from 0."""
-        self._strip.choose_window(place)
+        self.strip.choose_window(place)
 
     def cancel(self) -> None:
         """Give up what was begun: a polygon, a fill."""
@@ -159,6 +169,15 @@ class DrawingTools(QObject):
         if not _is_shown(canvas.position, box):
             (z0, y0, x0), (z1, y1, x1) = box
             canvas.set_position(((z0 + z1 - 1) // 2, (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2))
+
+    def _picked(self, value: int) -> None:
+        if self._labels is not None and self._canvas is not None and value:
+            self._labels.choose(value)
+            self._canvas.set_label(value)
+
+    def _laid_out(self, name: str) -> None:
+        if self._canvas is not None:
+            self.layout = name
 
     def _record(self, tool: str, edit: Any) -> None:  # noqa: ANN401 - an Edit, through a Qt signal
         if self._drawing is not None:

@@ -57,7 +57,6 @@ class ExportDialog(QDialog):
         self.directory = QLineEdit(directory)
         self.directory.setAccessibleName("Directory to write to")
         self.directory.setToolTip("Files are written into this directory; it is made if needed.")
-        self.directory.textChanged.connect(lambda text: self.go.setEnabled(bool(text.strip())))
         row = QHBoxLayout()
         row.addWidget(self.directory, 1)
         row.addWidget(Button("Choose…", "Choose the directory.", self._browse))
@@ -73,6 +72,7 @@ class ExportDialog(QDialog):
             "Export", "Write the files; you can go on working.", self.accept, kind="primary"
         )
         self.go.setDefault(True)
+        self.directory.textChanged.connect(lambda text: self.go.setEnabled(bool(text.strip())))
         buttons.addWidget(self.go)
         layout.addSpacing(8)
         layout.addLayout(buttons)

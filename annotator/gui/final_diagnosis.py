@@ -58,12 +58,16 @@ class FinalDiagnosis(QWidget):
         self.table.setTabKeyNavigation(False)
         self.table.setWordWrap(True)
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.table.verticalHeader().hide()
+        self.comments = label("", "small", wrap=True)
+        self.comments.setAccessibleName("Comments of the readings")
         self.form = DiagnosisForm(schema)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setSpacing(6)
         layout.addWidget(label("What the readings say", "section"))
         layout.addWidget(self.table)
+        layout.addWidget(self.comments)
         layout.addSpacing(6)
         layout.addWidget(label("Final diagnosis", "section"))
         self._note = label("", "small", wrap=True)
@@ -76,29 +80,31 @@ class FinalDiagnosis(QWidget):
     ) -> None:
         """Compare these diagnoses; the form starts from ``final`` or from what all agree on."""
         fields = self._schema.fields
-        rows = [*(field.title for field in fields), "Confidence", "Comment"]
-        self.table.setRowCount(len(rows))
-        self.table.setColumnCount(len(diagnoses))
-        self.table.setHorizontalHeaderLabels([letter for letter, _ in diagnoses])
-        for row, title in enumerate(rows):
+        titles = [*(field.title for field in fields), "Confidence"]
+        self.table.setRowCount(len(titles))
+        self.table.setColumnCount(1 + len(diagnoses))
+        self.table.setHorizontalHeaderLabels(["Question", *(letter for letter, _ in diagnoses)])
+        for row, title in enumerate(titles):
             cells = [self._cell(row, diagnosis) for _, diagnosis in diagnoses]
             differs = row < len(fields) and len(set(cells)) > 1
-            header = QTableWidgetItem(f"≠ {title}" if differs else title)
-            header.setToolTip(f"{title}: the readings differ." if differs else title)
-            self.table.setVerticalHeaderItem(row, header)
-            for column, text in enumerate(cells):
+            for column, text in enumerate((f"≠ {title}" if differs else title, *cells)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(f"{title}: the readings differ." if differs else f"{title}: {text}")
                 self.table.setItem(row, column, item)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.table.verticalHeader().setMaximumWidth(130)
-        self.table.verticalHeader().setDefaultAlignment(
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        )
+        header = self.table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(52)
+        for column in range(1, 1 + len(diagnoses)):
+            self.table.setColumnWidth(column, 62)
         self.table.resizeRowsToContents()
-        height = self.table.horizontalHeader().sizeHint().height() + 4
-        height += sum(self.table.rowHeight(row) for row in range(len(rows)))
-        self.table.setFixedHeight(min(height, 260))
+        height = header.sizeHint().height() + 6
+        height += sum(self.table.rowHeight(row) for row in range(len(titles)))
+        self.table.setFixedHeight(min(height, 240))
+        comments = [f"{letter}: {said.comment}" for letter, said in diagnoses if said.comment]
+        self.comments.setText("\n".join(comments))
+        self.comments.setVisible(bool(comments))
         if final is None:
             agreed = agreed_answers(fields, diagnoses)
             self.form.show_diagnosis(Diagnosis(answers=agreed))
@@ -118,6 +124,4 @@ class FinalDiagnosis(QWidget):
             field = fields[row]
             answer = diagnosis.answer(field.key)
             return "–" if answer is None else dict(field.choices).get(answer, answer)
-        if row == len(fields):
-            return confidence_words(diagnosis.confidence)
-        return diagnosis.comment or "–"
+        return confidence_words(diagnosis.confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from annotator.gui.label_palette import swatch
@@ -66,6 +66,9 @@ class FindingsTable(QTableWidget):
             self.setHorizontalHeaderItem(place, item)
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setIconSize(QSize(12, 12))
         self._fit_rows()
         self.currentCellChanged.connect(self._moved)
 
@@ -106,10 +109,22 @@ class FindingsTable(QTableWidget):
                 self.setItem(row, column, item)
         self.blockSignals(False)
 
+    def set_units(self, *, is_calibrated: bool) -> None:
+        """Name the units: mm where the image is calibrated, else pixels."""
+        for place, unit in (
+            (3, "mm³" if is_calibrated else "px"),
+            (6, "mm" if is_calibrated else "px"),
+        ):
+            item = self.horizontalHeaderItem(place)
+            if item is not None:
+                item.setText(unit)
+
     def show_verdict(self, region: int, words: str) -> None:
         """Write a region's verdict into its row."""
         if region in self._regions:
-            self.item(self._regions.index(region), len(COLUMNS) - 1).setText(words)
+            item = self.item(self._regions.index(region), len(COLUMNS) - 1)
+            if item is not None:
+                item.setText(words)
 
     def regions(self) -> list[int]:
         """Return the regions in the order of the rows."""
@@ -128,7 +143,7 @@ class FindingsTable(QTableWidget):
         if row == self.currentRow():
             self.picked.emit(region)
         self.setCurrentCell(row, 0)
-        self.scrollToItem(self.item(row, 0))
+        self.scrollTo(self.model().index(row, 0))
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep the rows as high as the font."""

@@ -64,6 +64,7 @@ class LinkedViews(QWidget):
         self._colors: Mapping[int, Color] = {}
         self._active = 0
         self._late_slots: set[int] = set()
+        self._late_marks: set[int] = set()
         self._late_box: Box | None = None
         self._late = QTimer(self)
         self._late.setSingleShot(True)
@@ -85,6 +86,7 @@ class LinkedViews(QWidget):
         self._voxels, self._mask, self._heat = voxels, mask, None
         self._planes = tuple(planes)
         self._late_slots.clear()
+        self._late_marks.clear()
         self._late_box = None
         self._active = 0
         z, y, x = (size // 2 for size in mask.shape)
@@ -129,16 +131,21 @@ class LinkedViews(QWidget):
         )
         if (z, y, x) == self._marks.position:
             return
-        self._marks.position = (z, y, x)
+        before, self._marks.position = self._marks.position, (z, y, x)
         for slot in self._shown():
-            view = self._slots[slot]
-            if view.index == (z, y, x)[view.plane.axis]:
+            plane = self._slots[slot].plane
+            is_new_slice = before[plane.axis] != self._marks.position[plane.axis]
+            has_moved = any(
+                before[axis] != self._marks.position[axis]
+                for axis in (plane.row_axis, plane.column_axis)
+            )
+            if slot == self._active and is_new_slice:
+                self._slots[slot].set_index(self._marks.position[plane.axis])
+            elif is_new_slice:
                 self._late_slots.add(slot)
-            elif slot == self._active:
-                view.set_index((z, y, x)[view.plane.axis])
-            else:
-                self._late_slots.add(slot)
-        if self._late_slots and not self._late.isActive():
+            if has_moved:
+                self._late_marks.add(slot)
+        if (self._late_slots or self._late_marks) and not self._late.isActive():
             self._late.start()
         self.position_changed.emit(self._marks.position)
 
@@ -173,16 +180,15 @@ class LinkedViews(QWidget):
     def catch_up(self) -> None:
         """Show what was put off."""
         self._late.stop()
-        slots, box = self._late_slots, self._late_box
-        self._late_slots, self._late_box = set(), None
+        slots, marks, box = self._late_slots, self._late_marks, self._late_box
+        self._late_slots, self._late_marks, self._late_box = set(), set(), None
         for slot in self._shown():
             view = self._slots[slot]
-            index = self._marks.position[view.plane.axis]
-            if slot in slots and view.index != index:
-                view.set_index(index)
+            if slot in slots:
+                view.set_index(self._marks.position[view.plane.axis])
             elif box is not None and slot != self._active:
                 view.refresh_mask(box)
-            if slot in slots:
+            if slot in marks:
                 view.overlay.update()
 
     def set_heat(self, heat: NDArray[np.float32] | None) -> None:

@@ -63,6 +63,13 @@ class NewProjectDialog(QDialog):
         self.place = label("", "small", wrap=True)
         self.complaint = label("", tone="bad", wrap=True)
         self.complaint.hide()
+        self._lay_out()
+        self.name.textChanged.connect(lambda _: self._say())
+        self.folder.textChanged.connect(lambda _: self._say())
+        self._say()
+        self.name.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _lay_out(self) -> None:
         folder_row = QHBoxLayout()
         folder_row.addWidget(self.folder, 1)
         folder_row.addWidget(self.browse)
@@ -93,10 +100,6 @@ class NewProjectDialog(QDialog):
         layout.addStretch(1)
         layout.addLayout(buttons)
         self.setMinimumWidth(520)
-        self.name.textChanged.connect(lambda _: self._say())
-        self.folder.textChanged.connect(lambda _: self._say())
-        self._say()
-        self.name.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _add(self, schema: LabelSchema) -> None:
         self._found.append(schema)

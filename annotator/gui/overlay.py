@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QWidget
 
@@ -54,6 +54,7 @@ class Overlay(QWidget):
         self.shows_banner = False
         self._marks = marks
         self._cursor: QPointF | None = None
+        self._brush_area = QRect()
         self._last: QPointF | None = None
         self._gesture = ""
         self._right_travel = 0.0
@@ -104,8 +105,10 @@ class Overlay(QWidget):
             self.linked.emit(place)
         self._last = place
         self.hovered.emit(place)
-        if self._marks.brush_mm is not None or self._marks.polygon is not None:
+        if self._marks.polygon is not None:
             self.update()
+        else:
+            self._move_brush()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the gesture that this button began."""
@@ -148,13 +151,32 @@ class Overlay(QWidget):
     def enterEvent(self, event: QEnterEvent) -> None:
         """Show the brush at the cursor."""
         self._cursor = event.position()
-        self.update()
+        self._move_brush()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Hide the brush."""
         self._cursor = None
         self.hovered.emit(None)
         self.update()
+
+    def show_index(self, index: int) -> None:
+        """Paint the marks of another slice; as little as changes, because every pixel costs."""
+        self.index = index
+        marks = self._marks
+        if marks.contours.contours or marks.highlight is not None or marks.flash or marks.polygon:
+            self.update()
+        else:
+            self.update(paint.SLICE_TEXT)
+
+    def _move_brush(self) -> None:
+        """Paint the brush where it was and where it is."""
+        if self._marks.brush_mm is None or self._cursor is None:
+            return
+        reach = self._marks.brush_mm / 2 * self.camera.zoom + 4
+        area = QRectF(-reach, -reach, 2 * reach, 2 * reach).translated(self._cursor).toAlignedRect()
+        self.update(area)
+        self.update(self._brush_area)
+        self._brush_area = area
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the marks of this slice."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QTransform
+from qtpy.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QTransform,
+)
 
 from annotator.analysis.outline import outlines
 from annotator.gui.contours import DASHES
@@ -21,6 +31,9 @@ if TYPE_CHECKING:
 PAD = 10
 TEXT = QColor("#eef2f6")
 SHADE = QColor(0, 0, 0, 170)
+SLICE_TEXT = QRect(0, 0, 190, 50)
+"""Where the name and number of the slice stand: all that a step changes on an empty slice."""
+_RIM = 3.0
 _GAP = 14
 """Half of the opening of the crosshair, so that it never hides what it points at."""
 _NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -212,12 +225,29 @@ def _text(
     painter: QPainter, corner: QPointF, text: str, color: QColor, *, bold: bool = False
 ) -> None:
     """Paint light text with a dark rim, readable on any image; ``corner`` is its top left."""
-    font = QFont(painter.font())
+    ratio = painter.device().devicePixelRatio()
+    painter.drawPixmap(corner - QPointF(_RIM, 0), _stamp(text, color.name(), bold, ratio))
+
+
+@lru_cache(maxsize=512)
+def _stamp(text: str, color: str, bold: bool, ratio: float) -> QPixmap:
+    """Return a text with its rim; stroking the rim anew at every step would cost milliseconds."""
+    font = QFont()
+    font.setPixelSize(13)
     font.setBold(bold)
+    metrics = QFontMetricsF(font)
+    size = QSizeF(metrics.horizontalAdvance(text) + 2 * _RIM, metrics.height() + 2)
+    pixmap = QPixmap((size * ratio).toSize())
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     path = QPainterPath()
-    path.addText(corner.x(), corner.y() + QFontMetricsF(font).ascent(), font, text)
+    path.addText(_RIM, metrics.ascent(), font, text)
     painter.strokePath(path, _pen(SHADE, 3.0))
-    painter.fillPath(path, color)
+    painter.fillPath(path, QColor(color))
+    painter.end()
+    return pixmap
 
 
 def _pen(color: QColor, width: float) -> QPen:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from annotator.gui.buttons import Button, label
+from annotator.gui.buttons import Button, label, set_look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +109,7 @@ class ProjectSetup(QWidget):
         for name, title in models:
             self.models.addItem(title, name)
         self.model_card.setVisible(bool(models))
+        self.predict.setEnabled(self.assign.isEnabled() and bool(models))
 
     def say_assigned(self, n_new: int) -> None:
         """Say what the last press of Assign did."""
@@ -241,6 +242,4 @@ class ProjectSetup(QWidget):
 
 
 def _mark_next(button: Button, is_next: bool) -> None:
-    from annotator.gui.buttons import set_look
-
     set_look(button, "kind", "primary" if is_next else "plain")

@@ -17,7 +17,6 @@ from annotator.gui.window_presets import windows_for
 from annotator.gui.worklist import Worklist
 
 if TYPE_CHECKING:
-    from annotator.domain.reading import Annotation
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
     from annotator.gui.settings import Settings
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from annotator.session.open_case import OpenCase
     from annotator.session.rater_room import RaterRoom, WorklistEntry
 
-RIGHT_WIDTH = 290
-LEFT_WIDTH = 230
+RIGHT_WIDTH = 284
+LEFT_WIDTH = 222
 ANSWER_DELAY_MS = 300
 """Answers go on their way to disk this long after the last key."""
 
@@ -88,6 +87,7 @@ class RaterRoomPanel(QWidget):
         for place, side in enumerate((self.worklist, centre, self._right)):
             splitter.addWidget(side)
             splitter.setCollapsible(place, False)
+        splitter.setHandleWidth(2)
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([LEFT_WIDTH, 800, RIGHT_WIDTH])
         self.worklist.setMinimumWidth(180)
@@ -257,8 +257,14 @@ class RaterRoomPanel(QWidget):
     def _drew(self, tool: str, edit: Any) -> None:  # noqa: ANN401 - an Edit, through a Qt signal
         if self.panel is not None:
             self.panel.calm()
+        self._mark_started()
         self.say_hint()
         self.state_changed.emit()
+
+    def _mark_started(self) -> None:
+        here = self.open_case.case.case_id if self.open_case is not None else ""
+        if any(entry.case_id == here and entry.state == "new" for entry in self._entries):
+            QTimer.singleShot(ANSWER_DELAY_MS, self.refresh_worklist)
 
     def start_from(self, annotation_id: str) -> None:
         """Put a model's prediction in place of the drawing; undo takes it back."""
@@ -273,6 +279,7 @@ class RaterRoomPanel(QWidget):
         canvas.refresh_mask()
         panel.show_suggestions(opened.suggestions, opened.drawing.draft.started_from_id)
         self.saving.refresh()
+        self._mark_started()
         self.hint_changed.emit(
             "The model's drawing is in place. Check every slice and correct it; Z takes it back."
         )
@@ -291,11 +298,11 @@ class RaterRoomPanel(QWidget):
             self.open_case.drawing.set_diagnosis(diagnosis)
             self.saving.refresh()
 
-    def submit(self, confirmed: bool = False) -> Annotation | None:
+    def submit(self, confirmed: bool = False) -> None:
         """Submit the reading, or say what is missing, or ask about what looks forgotten."""
         opened, panel = self.open_case, self.panel
         if opened is None or panel is None:
-            return None
+            return
         confirmed = confirmed or panel.is_asking()
         try:
             self._keep_answers()
@@ -303,22 +310,21 @@ class RaterRoomPanel(QWidget):
             if problems:
                 panel.complain(problems)
                 self.hint_changed.emit("Something is missing: see the right side.")
-                return None
+                return
             cautions = () if confirmed else opened.cautions()
             if cautions:
                 panel.ask(cautions)
                 self.hint_changed.emit("Please confirm on the right side, or keep working.")
-                return None
-            annotation = opened.submit()
+                return
+            opened.submit()
         except AnnotatorError as error:
             self.failed.emit(error)
             self.saving.refresh()
-            return None
+            return
         title = opened.case.title
         self._let_go()
         self.refresh_worklist()
         self.hint_changed.emit(f"“{title}” is submitted. Press N for the next case.")
-        return annotation
 
     # what to do next, in words
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from annotator.gui.buttons import IconSwitch, label
+from annotator.gui.buttons import ElidedLabel, IconSwitch
 from annotator.gui.theme import contrast
 
 if TYPE_CHECKING:
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
     from annotator.session.review_case import Reading
-
-PEN_STYLES = {
-    "solid": Qt.PenStyle.SolidLine,
-    "dash": Qt.PenStyle.DashLine,
-    "dot": Qt.PenStyle.DotLine,
-    "dashdot": Qt.PenStyle.DashDotLine,
-    "dashdotdot": Qt.PenStyle.DashDotDotLine,
-}
 
 
 class LetterBadge(QWidget):
@@ -38,12 +30,14 @@ class LetterBadge(QWidget):
         self.setFixedSize(self.sizeHint())
 
     def sizeHint(self) -> QSize:
-        """A square for the letter, and a line."""
+        """Return room for the letter and a piece of line."""
         height = self.fontMetrics().height() + 6
-        return QSize(height + 44, height)
+        return QSize(height + 34, height)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the badge and the line."""
+        from annotator.gui.contours import DASHES  # what it imports is not needed at the start
+
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         side = self.height() - 2
@@ -53,8 +47,10 @@ class LetterBadge(QWidget):
         ink = max("#000000", "#ffffff", key=lambda front: contrast(front, self._color))
         painter.setPen(QColor(ink))
         painter.drawText(QRectF(1, 1, side, side), Qt.AlignmentFlag.AlignCenter, self._letter)
-        pen = QPen(QColor(self._color), 3)
-        pen.setStyle(PEN_STYLES.get(self._dash, Qt.PenStyle.SolidLine))
+        pen = QPen(QColor(self._color), 2)
+        pattern = DASHES.get(self._dash, ())
+        if pattern:
+            pen.setDashPattern(list(pattern))
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         painter.setPen(pen)
         middle = self.height() / 2
@@ -97,7 +93,7 @@ class RatersLegend(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(LetterBadge(reading.letter, reading.color, reading.dash))
-        name = label(reading.name)
+        name = ElidedLabel(reading.name)
         name.setToolTip(f"Reading {reading.letter} is by {reading.name}.")
         layout.addWidget(name, 1)
         eye = IconSwitch(

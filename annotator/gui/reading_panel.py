@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -122,11 +123,13 @@ class ReadingPanel(QWidget):
             self._suggestion_layout.addWidget(label(words, tone="info", wrap=True))
             return
         for annotation_id, title in suggestions:
+            metrics = self.fontMetrics()
+            name = metrics.elidedText(f"{title} (model)", Qt.TextElideMode.ElideRight, 190)
             button = Button(
-                f"Start from: {title} (model)",
-                "Put the model's drawing in place of yours. You check and correct it; undo (Z) "
-                "takes it back. Your reading records that it began there.",
-                lambda annotation_id=annotation_id: self.start_wanted.emit(annotation_id),
+                f"Start from:\n {name}",
+                f"Start from {title}. Puts the model's drawing in place of yours. You check and "
+                "correct it; undo (Z) takes it back. Your reading records that it began there.",
+                partial(self.start_wanted.emit, annotation_id),
                 icon_name="model",
             )
             button.setStyleSheet("text-align: left;")

@@ -8,11 +8,11 @@ import matplotlib
 
 matplotlib.use("QtAgg", force=False)
 
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg  # noqa: E402 - after the backend
-from matplotlib.figure import Figure  # noqa: E402
-from qtpy.QtCore import QEvent  # noqa: E402
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtCore import QEvent
 
-from annotator.gui.theme import tokens_of  # noqa: E402
+from annotator.gui.theme import tokens_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +25,15 @@ MARKERS = "osD^vP*X"
 COLORS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442", "#999999")
 
 
-class ReportPlot(FigureCanvasQTAgg):  # type: ignore[misc]
+class ReportPlot(FigureCanvasQTAgg):
     """Two axes side by side: overlap with the consensus, and bias in size."""
 
     def __init__(self) -> None:
-        super().__init__(Figure(layout="constrained"))
+        self._report: RaterReport | None = None
+        super().__init__(Figure(layout="constrained"))  # type: ignore[no-untyped-call]
         self.setMinimumHeight(220)
         self.setAccessibleName("Plot of the report")
         self.setToolTip("Left: overlap with the consensus. Right: bias in size. Bars: 95 %.")
-        self._report: RaterReport | None = None
 
     def show_report(self, report: RaterReport) -> None:
         """Draw a report in the colours of the theme."""
@@ -63,7 +63,7 @@ class ReportPlot(FigureCanvasQTAgg):  # type: ignore[misc]
         legend.get_frame().set(facecolor=tokens.panel, edgecolor=tokens.border)
         for text in legend.get_texts():
             text.set_color(tokens.text)
-        self.draw_idle()
+        self.draw_idle()  # type: ignore[no-untyped-call]
 
     def save(self, path: Path) -> None:
         """Write the plot; the file's ending says how."""

@@ -19,7 +19,13 @@ def _in_review(window: MainWindow) -> bool:
 
 
 def _region_open(window: MainWindow) -> bool:
-    return window.review.current is not None
+    desk = window.review.desk
+    return desk is not None and desk.current is not None
+
+
+def _has_letter(window: MainWindow, letter: str) -> bool:
+    desk = window.review.desk
+    return desk is not None and desk.has_letter(letter)
 
 
 def _accept(letter: str) -> Action:
@@ -30,8 +36,8 @@ def _accept(letter: str) -> Action:
         shortcut=(letter,),
         rooms=("review",),
         menu="Review/Accept rater",
-        run=lambda window: window.review.accept_letter(letter),
-        enabled=lambda window: _region_open(window) and window.review.has_letter(letter),
+        run=lambda window: window.review.on_desk(lambda desk: desk.accept_letter(letter)),
+        enabled=lambda window: _region_open(window) and _has_letter(window, letter),
     )
 
 
@@ -68,7 +74,7 @@ def _reason(place: int) -> Action:
         shortcut=(f"Alt+{place + 1}",),
         rooms=("review",),
         menu="Review/Reason",
-        run=lambda window: window.review.choose_reason(place),
+        run=lambda window: window.review.on_desk(lambda desk: desk.choose_reason(place)),
         enabled=_in_review,
     )
 
@@ -79,7 +85,7 @@ REVIEW: tuple[Action, ...] = (
         "Next region",
         ("N", "J"),
         "Go to the next disputed region.",
-        lambda window: window.review.step_region(+1),
+        lambda window: window.review.on_desk(lambda desk: desk.step_region(+1)),
         icon="next",
     ),
     _review(
@@ -87,7 +93,7 @@ REVIEW: tuple[Action, ...] = (
         "Previous region",
         ("P", "K"),
         "Go to the region before.",
-        lambda window: window.review.step_region(-1),
+        lambda window: window.review.on_desk(lambda desk: desk.step_region(-1)),
         icon="previous",
     ),
     *(_accept(letter) for letter in LETTERS),
@@ -96,7 +102,7 @@ REVIEW: tuple[Action, ...] = (
         "Accept the fused label",
         ("M",),
         "In this region the fused (merged) label holds.",
-        lambda window: window.review.decide("fusion"),
+        lambda window: window.review.on_desk(lambda desk: desk.decide("fusion")),
         icon="fused",
         enabled=_region_open,
     ),
@@ -105,7 +111,7 @@ REVIEW: tuple[Action, ...] = (
         "Accept none",
         ("X",),
         "In this region nothing is drawn.",
-        lambda window: window.review.decide("none"),
+        lambda window: window.review.on_desk(lambda desk: desk.decide("none")),
         icon="none",
         enabled=_region_open,
     ),
@@ -114,7 +120,7 @@ REVIEW: tuple[Action, ...] = (
         "Redraw",
         ("R",),
         "Draw this region yourself.",
-        lambda window: window.review.begin_redraw(),
+        lambda window: window.review.on_desk(lambda desk: desk.begin_redraw()),
         icon="redraw",
         enabled=_region_open,
     ),
@@ -123,7 +129,7 @@ REVIEW: tuple[Action, ...] = (
         "Undo the last verdict",
         ("U", "Ctrl+Z"),
         "Take the last verdict back and go to its region.",
-        lambda window: window.review.undo(),
+        lambda window: window.review.on_desk(lambda desk: desk.undo()),
         icon="undo",
     ),
     _review(
@@ -131,7 +137,7 @@ REVIEW: tuple[Action, ...] = (
         "Sign off",
         ("Ctrl+Return", "Ctrl+Enter"),
         "Make the adjudication final; what is still open is said in words.",
-        lambda window: window.review.sign_off(),
+        lambda window: window.review.on_desk(lambda desk: desk.sign_off()),
         icon="sign",
     ),
     _review(
@@ -147,7 +153,7 @@ REVIEW: tuple[Action, ...] = (
         "Contours",
         ("1",),
         "Show or hide the raters' contours.",
-        lambda window: window.review.toggle("contours"),
+        lambda window: window.review.on_desk(lambda desk: desk.toggle("contours")),
         icon="contours",
         checked=lambda window: "contours" in window.review.shown,
     ),
@@ -156,7 +162,7 @@ REVIEW: tuple[Action, ...] = (
         "Disagreement heat map",
         ("2",),
         "Show where raters disagree, as heat.",
-        lambda window: window.review.toggle("heat"),
+        lambda window: window.review.on_desk(lambda desk: desk.toggle("heat")),
         icon="heat",
         checked=lambda window: "heat" in window.review.shown,
     ),
@@ -165,7 +171,7 @@ REVIEW: tuple[Action, ...] = (
         "Fused label",
         ("3",),
         "Show or hide the fused label.",
-        lambda window: window.review.toggle("fused"),
+        lambda window: window.review.on_desk(lambda desk: desk.toggle("fused")),
         icon="fused",
         checked=lambda window: "fused" in window.review.shown,
     ),
@@ -174,7 +180,7 @@ REVIEW: tuple[Action, ...] = (
         "Probability",
         ("4",),
         "Show how probable the label of the current region is, as heat.",
-        lambda window: window.review.toggle("probability"),
+        lambda window: window.review.on_desk(lambda desk: desk.toggle("probability")),
         icon="probability",
         checked=lambda window: "probability" in window.review.shown,
     ),
@@ -187,7 +193,7 @@ REVIEW: tuple[Action, ...] = (
         rooms=("redraw",),
         menu="Review",
         icon="check",
-        run=lambda window: window.review.end_redraw(keep=True),
+        run=lambda window: window.review.on_desk(lambda desk: desk.end_redraw(keep=True)),
     ),
     Action(
         key="redraw.leave",
@@ -197,6 +203,6 @@ REVIEW: tuple[Action, ...] = (
         rooms=("redraw",),
         menu="Review",
         icon="cross",
-        run=lambda window: window.review.end_redraw(keep=False),
+        run=lambda window: window.review.on_desk(lambda desk: desk.end_redraw(keep=False)),
     ),
 )

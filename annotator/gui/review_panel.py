@@ -81,9 +81,17 @@ class ReviewPanel(QWidget):
         inner_layout = QVBoxLayout(inner)
         inner_layout.setContentsMargins(12, 0, 12, 8)
         inner_layout.addWidget(self.verdict)
+        self.notes = Button(
+            "Notes",
+            "What to know about this fusion.",
+            lambda: self.warnings.setVisible(not self.warnings.isVisible()),
+            kind="quiet",
+            icon_name="warning",
+        )
         fused = QHBoxLayout()
         fused.addWidget(label("Fused by"))
         fused.addWidget(self.method, 1)
+        fused.addWidget(self.notes)
         top = QVBoxLayout()
         top.setContentsMargins(12, 8, 12, 4)
         top.setSpacing(5)
@@ -129,6 +137,7 @@ class ReviewPanel(QWidget):
         letters = {reading.rater_id: reading.letter for reading in case.readings}
         verdicts = case.verdicts
         self.table.set_findings(case.findings, case.schema, letters, verdicts)
+        self.table.set_units(is_calibrated=case.series.geometry.is_calibrated)
         self.verdict.set_readings(case.readings)
         adjudication = case.adjudication
         self.final.set_diagnoses(
@@ -136,7 +145,9 @@ class ReviewPanel(QWidget):
         )
         self.method.setCurrentIndex(max(0, self.method.findData(method)))
         self.warnings.setText("\n".join(case.fusion.warnings))
-        self.warnings.setVisible(bool(case.fusion.warnings))
+        self.warnings.hide()
+        self.notes.setVisible(bool(case.fusion.warnings))
+        self.notes.setToolTip("\n".join(("What to know about this fusion:", *case.fusion.warnings)))
         self.complaints.hide()
         self.tabs.setCurrentIndex(0 if case.findings else 1)
         self.verdict.setVisible(bool(case.findings))

@@ -28,20 +28,22 @@ STATES = {
 def entry_row(entry: QueueEntry) -> Row:
     """Return the row that shows a case of the queue."""
     word, tone = STATES[entry.state]
-    lines = []
+    facts = f"{entry.n_readings} readings"
+    if entry.score is not None:
+        facts += f" · {entry.n_decided} of {entry.n_regions} decided"
+    lines = [facts]
     if entry.score is not None:
         lines.append(entry.score.why)
     if entry.note:
         lines.append(entry.note[:1].upper() + entry.note[1:])
-    facts = f"{entry.n_readings} readings"
-    if entry.score is not None:
-        facts += f" · {entry.n_decided} of {entry.n_regions} regions decided"
-    lines.append(facts)
     return Row(key=entry.case_id, title=entry.title, detail="\n".join(lines), chip=word, tone=tone)
 
 
 class ReviewQueue(QWidget):
-    """Queue above, legend below. Emits ``picked(case_id)``, ``report_wanted``, ``compare_wanted``."""
+    """Queue above, legend below.
+
+    Emits ``picked(case_id)``, ``report_wanted`` and ``compare_wanted``.
+    """
 
     picked = Signal(str)
     report_wanted = Signal()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.review import Finding, Verdict
     from annotator.gui.canvas import Canvas
+    from annotator.gui.contours import RaterContour
     from annotator.session.review_case import ReviewCase
 
 
@@ -55,19 +56,26 @@ class ReviewView:
         """Show what the verdict that holds on a region makes of it."""
         self._apply(self.findings[region], self.case.verdicts.get(region))
 
-    def contours(self, visible: frozenset[str]) -> list[object]:
-        """Return the readings' contours for the canvas; ``visible`` holds rater ids."""
+    def contours(self, visible: frozenset[str], *, with_fused: bool) -> list[RaterContour]:
+        """Return the readings' contours for the canvas; ``visible`` holds rater ids.
+
+        ``with_fused`` adds the fused label as a white line with the letter M.
+        """
         from annotator.gui.contours import RaterContour
 
+        fused = RaterContour(letter="M", color="#ffffff", dash="solid", mask=self._fused)
         return [
-            RaterContour(
-                letter=reading.letter,
-                color=reading.color,
-                dash=reading.dash,
-                mask=self.masks[reading.rater_id],
-                is_visible=reading.rater_id in visible,
-            )
-            for reading in self.case.readings
+            *([fused] if with_fused else []),
+            *(
+                RaterContour(
+                    letter=reading.letter,
+                    color=reading.color,
+                    dash=reading.dash,
+                    mask=self.masks[reading.rater_id],
+                    is_visible=reading.rater_id in visible,
+                )
+                for reading in self.case.readings
+            ),
         ]
 
     def highlight(self, canvas: Canvas, region: int | None) -> None:

@@ -82,7 +82,10 @@ class RowList(QListWidget):
     def current_key(self) -> str | None:
         """Return the key of the current row."""
         item = self.currentItem()
-        return None if item is None else item.data(_ROW).key
+        if item is None:
+            return None
+        row: Row = item.data(_ROW)
+        return row.key
 
     def set_current(self, key: str | None) -> None:
         """Make the row of that key current, without picking it."""
@@ -107,7 +110,8 @@ class _RowDelegate(QStyledItemDelegate):
         width = view.viewport().width() if isinstance(view, QListWidget) else option.rect.width()
         row: Row = index.data(_ROW)
         metrics = QFontMetrics(option.font)
-        height = metrics.height() + 2 * _PAD - 4
+        n_lines = len(self._title_lines(row, option.font, width))
+        height = n_lines * metrics.height() + 2 * _PAD - 4
         if row.detail:
             height += len(self._lines(row, option.font, width - 2 * _PAD)) * metrics.height() + 3
         if row.chip and self._chip_below(row, option.font, width):
@@ -125,20 +129,19 @@ class _RowDelegate(QStyledItemDelegate):
         metrics = QFontMetrics(option.font)
         x, y, width = rect.left() + _PAD - 1, rect.top() + _PAD - 3, rect.width() - 2 * _PAD + 2
         below = bool(row.chip) and self._chip_below(row, option.font, option.rect.width())
-        title_width = width
         if row.chip and not below:
             chip_width = metrics.horizontalAdvance(row.chip) + 16
             self._chip(
                 painter, row, QRect(x + width - chip_width, y, chip_width, metrics.height()), tokens
             )
-            title_width -= chip_width + 8
         bold = QFont(option.font)
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
         painter.setPen(QColor(tokens.on_selection if is_selected else tokens.text))
-        title = QFontMetrics(bold).elidedText(row.title, Qt.TextElideMode.ElideMiddle, title_width)
-        painter.drawText(x, y + metrics.ascent(), title)
-        y += metrics.height() + 3
+        for line in self._title_lines(row, option.font, option.rect.width()):
+            painter.drawText(x, y + metrics.ascent(), line)
+            y += metrics.height()
+        y += 3
         if below:
             chip_width = metrics.horizontalAdvance(row.chip) + 16
             self._chip(painter, row, QRect(x, y, chip_width, metrics.height()), tokens)
@@ -184,20 +187,30 @@ class _RowDelegate(QStyledItemDelegate):
 
     def _lines(self, row: Row, font: QFont, width: int) -> list[str]:
         metrics = QFontMetrics(font)
-        lines: list[str] = []
-        for part in row.detail.split("\n"):
-            line = ""
-            for word in part.split():
-                longer = f"{line} {word}".strip()
-                if line and metrics.horizontalAdvance(longer) > width:
-                    lines.append(line)
-                    line = word
-                else:
-                    line = longer
-            if line:
-                lines.append(line)
-        if len(lines) > _MAX_LINES:
-            rest = " ".join(lines[_MAX_LINES - 1 :])
-            last = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width)
-            lines = [*lines[: _MAX_LINES - 1], last]
-        return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in lines]
+        parts = (_broken(part, metrics, width, _MAX_LINES) for part in row.detail.split("\n"))
+        return [line for part in parts for line in part]
+
+    def _title_lines(self, row: Row, font: QFont, width: int) -> list[str]:
+        bold = QFont(font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        if row.chip and not self._chip_below(row, font, width):
+            return [row.title]
+        return _broken(row.title, QFontMetrics(bold), width - 2 * _PAD, 2) or [row.title]
+
+
+def _broken(text: str, metrics: QFontMetrics, width: int, most: int) -> list[str]:
+    """Break a text into lines; what does not fit into ``most`` lines ends in …."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and metrics.horizontalAdvance(longer) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    if line:
+        lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [metrics.elidedText(entry, Qt.TextElideMode.ElideRight, width) for entry in lines]

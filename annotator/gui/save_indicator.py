@@ -34,6 +34,7 @@ class SaveIndicator(QWidget):
         self.retry.hide()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self.words, 1)
         layout.addWidget(self.retry)
         self._news.connect(self.refresh, Qt.ConnectionType.QueuedConnection)

@@ -79,12 +79,12 @@ class SliceView(QWidget):
         """Show another slice."""
         if self._voxels is None or self._mask is None:
             return
-        self.index = self.overlay.index = index
+        self.index = index
         self.scene.put_image(self.plane.cut(self._voxels, index))
         self.scene.put_mask(self.plane.cut(self._mask, index))
         if self._heat is not None:
             self.scene.put_heat(self.plane.cut(self._heat, index))
-        self.overlay.update()
+        self.overlay.show_index(index)
 
     def set_heat(self, heat: NDArray[np.float32] | None) -> None:
         """Show a heat map ``(z, y, x)`` over the image; None takes it away."""
@@ -111,7 +111,9 @@ class SliceView(QWidget):
 
     def bring_into_view(self, point: Point) -> None:
         """Pan so that an array position is visible, where it is not."""
-        self._look(self._camera.showing(*self.plane.to_screen(point)))
+        camera = self._camera.showing(*self.plane.to_screen(point))
+        if camera is not self._camera:
+            self._look(camera)
 
     def to_screen(self, point: Point) -> QPointF:
         """Return the place in the view of an array position."""

@@ -79,6 +79,8 @@ class StartRoom(QWidget):
         self.recent = RowList("Recent projects", "Projects that were open before. Enter opens one.")
         self.recent.picked.connect(self.recent_picked)
         right.addWidget(self.recent, 1)
+        self._space = QWidget()
+        right.addWidget(self._space, 1)
         self.forget = Button(
             "Remove from this list",
             "Forget the chosen project here; its files stay where they are.",
@@ -98,6 +100,7 @@ class StartRoom(QWidget):
         self.recent.set_rows([_row(location) for location in locations])
         self.none_yet.setVisible(not locations)
         self.recent.setVisible(bool(locations))
+        self._space.setVisible(not locations)
         self.forget.setVisible(bool(locations))
         self.forget.setEnabled(False)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from annotator.domain.study import Window
 
+HEIGHT = 34
+"""Of everything in the strip, so that its rows are straight."""
 BRUSH_MIN_MM, BRUSH_MAX_MM = 0.5, 100.0
 _STEPS = 100
 
@@ -26,7 +28,7 @@ def separator() -> QFrame:
     """Return a thin upright line between groups of buttons."""
     line = QFrame()
     line.setFrameShape(QFrame.Shape.VLine)
-    line.setFixedWidth(9)
+    line.setFixedSize(5, HEIGHT)
     line.setEnabled(False)
     return line
 
@@ -41,7 +43,7 @@ class BrushSize(QWidget):
         self._unit = "mm"
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
-        self.slider.setFixedWidth(96)
+        self.slider.setFixedWidth(84)
         self.slider.setAccessibleName("Brush size")
         self.slider.setToolTip(
             "Diameter of brush and eraser. Keys [ and ] make it smaller, larger."
@@ -49,8 +51,9 @@ class BrushSize(QWidget):
         self._words = label("")
         self._words.setMinimumWidth(self.fontMetrics().horizontalAdvance("00.0 mm "))
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(2, 4, 2, 4)
+        layout.setContentsMargins(2, 0, 2, 0)
         layout.setSpacing(6)
+        self.setFixedHeight(HEIGHT)
         layout.addWidget(self.slider)
         layout.addWidget(self._words)
         self.show_mm(diameter_mm)
@@ -109,15 +112,16 @@ class ToolStrip(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         layout = QFlowLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(4)
+        layout.setContentsMargins(8, 5, 8, 5)
+        layout.setSpacing(3)
         self.brush = BrushSize(brush_mm or 6.0)
         self.brush.changed.connect(self.brush_changed)
         self._windows: tuple[Window, ...] = ()
         self.windows = QComboBox()
         self.windows.setAccessibleName("Grey-level window")
         self.windows.setToolTip("Brightness and contrast. Ctrl+1, Ctrl+2 … choose one by key.")
-        self.windows.setMinimumContentsLength(9)
+        self.windows.setMinimumContentsLength(8)
+        self.windows.setFixedHeight(HEIGHT)
         self.windows.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -126,7 +130,9 @@ class ToolStrip(QWidget):
             if number:
                 layout.addWidget(separator())
             for action in group:
-                layout.addWidget(ToolButton(action))
+                button = ToolButton(action)
+                button.setFixedSize(HEIGHT, HEIGHT)
+                layout.addWidget(button)
             if number == 0 and brush_mm is not None:
                 layout.addWidget(self.brush)
         layout.addWidget(self.windows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -106,7 +107,7 @@ class VerdictPanel(QWidget):
                 f"Accept {reading.letter}",
                 f"In this region the reading of {reading.letter}, {reading.name}, holds "
                 f"({reading.letter}).",
-                lambda rater_id=reading.rater_id: self.accepted.emit(rater_id),
+                partial(self.accepted.emit, reading.rater_id),
                 kind="verdict",
             )
             button.setIcon(swatch(reading.color, 14))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
-    QDialog,
-    QFileDialog,
     QMainWindow,
     QStackedWidget,
     QVBoxLayout,
@@ -26,11 +21,11 @@ from annotator.gui.action_table import ACTIONS
 from annotator.gui.background import Background
 from annotator.gui.canvas_holder import import_canvas
 from annotator.gui.command_palette import CommandPalette
-from annotator.gui.export_dialog import ExportDialog
+from annotator.gui.errands import Errands
 from annotator.gui.frame import BottomBar, TopBar
 from annotator.gui.jobs_bar import JobsBar
-from annotator.gui.new_project import NewProjectDialog
 from annotator.gui.notice import Notice
+from annotator.gui.project_door import ProjectDoor
 from annotator.gui.project_room import ProjectRoom
 from annotator.gui.rater_room import RaterRoomPanel
 from annotator.gui.report_room import ReportRoom
@@ -38,17 +33,16 @@ from annotator.gui.review_room import ReviewRoomPanel
 from annotator.gui.shortcuts_page import ShortcutsPage
 from annotator.gui.start import HINT, StartRoom
 from annotator.gui.tool_strip import ToolStrip
-from annotator.session.session import Session
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
     from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
-    from annotator.api import Progress
     from annotator.gui.drawing_tools import DrawingTools
+    from annotator.gui.project_door import BuildDemo
     from annotator.gui.settings import Settings
+    from annotator.session.session import Session
 
-BuildDemo = Callable[[Path, "Progress"], None]
 PRELOAD_AFTER_MS = 400
 """How long after a worklist has shown the canvas is imported, beside the window."""
 
@@ -75,18 +69,27 @@ REVIEW_GROUPS = (
 class MainWindow(QMainWindow):
     """Holds the session and the rooms; knows which room is shown, and little else."""
 
+    start: StartRoom
+    project: ProjectRoom
+    rater: RaterRoomPanel
+    review: ReviewRoomPanel
+    report: ReportRoom
+    notice: Notice
+    errands: Errands
+    door: ProjectDoor
+
     def __init__(self, settings: Settings, *, build_demo: BuildDemo | None = None) -> None:
         super().__init__()
         self.setWindowTitle("annotator")
         self.setAcceptDrops(True)
         self.settings = settings
         self.session: Session | None = None
-        self._build_demo = build_demo
         self._person = ""
         self._is_shut_down = False
         self.background = Background(self)
         self.background.failed.connect(lambda _key, error: self.tell_error(error))
         self._room = "start"
+        self.door = ProjectDoor(self, build_demo)
         self._make_rooms()
         self.book.fill(self.menuBar())
         self.go("start")
@@ -99,6 +102,7 @@ class MainWindow(QMainWindow):
         self.notice = Notice()
         self.jobs = JobsBar(self.background)
         self.bottom = BottomBar(self.jobs)
+        self.errands = Errands(self, self.jobs)
         self.book = ActionBook(self, ACTIONS)
         self.top = TopBar([self.book[key] for key in ("app.palette", "app.shortcuts", "app.theme")])
         self.rater = RaterRoomPanel(
@@ -131,27 +135,26 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.top.back.clicked.connect(self.back)
         start, project = self.start, self.project
-        start.demo_wanted.connect(self.open_demo)
-        start.new_wanted.connect(self.new_project)
-        start.open_wanted.connect(self.choose_project)
-        start.recent_picked.connect(self.open_project)
-        start.forget_wanted.connect(self._forget)
-        start.demo.setVisible(self._build_demo is not None)
+        start.demo_wanted.connect(self.door.demo)
+        start.new_wanted.connect(self.door.new)
+        start.open_wanted.connect(self.door.choose)
+        start.recent_picked.connect(self.door.open)
+        start.forget_wanted.connect(self.door.forget)
+        start.demo.setVisible(self.door.has_demo)
         project.read_wanted.connect(self.read_cases)
         project.review_wanted.connect(self.review_cases)
-        project.setup.folder_wanted.connect(self.import_folder)
-        project.setup.files_wanted.connect(self.import_files)
-        project.setup.predict_wanted.connect(self.predict)
-        project.setup.export_wanted.connect(self.export)
+        project.setup.folder_wanted.connect(self.errands.import_folder)
+        project.setup.files_wanted.connect(self.errands.import_files)
+        project.setup.predict_wanted.connect(self.errands.predict)
+        project.setup.export_wanted.connect(self.errands.export)
         for room in (self.project, self.rater, self.review, self.report):
             room.hint_changed.connect(lambda text, room=room: self._hint(room, text))
             room.failed.connect(self.tell_error)
         for room in (self.project, self.rater, self.review):
             room.state_changed.connect(self.book.refresh)
         self.review.report_wanted.connect(self.open_report)
-        self.review.compare_wanted.connect(self.compare_readings)
+        self.review.compare_wanted.connect(self.errands.compare_readings)
         self.report.told.connect(lambda words: self.notice.say(words, "good"))
-        self.jobs.ended.connect(self._job_ended)
 
     # rooms
 
@@ -195,7 +198,7 @@ class MainWindow(QMainWindow):
                 self.go("project")
                 self.project.refresh(focus=True)
         elif self._room == "project":
-            self.close_project()
+            self.door.close()
             self.go("start")
 
     def _say_where(self) -> None:
@@ -211,93 +214,6 @@ class MainWindow(QMainWindow):
     def _hint(self, room: QWidget, text: str) -> None:
         if self.stack.currentWidget() is room:
             self.bottom.say(text)
-
-    # projects
-
-    def open_project(self, location: str) -> None:
-        """Open a project and show its room."""
-        self._open(lambda: Session.open(location), location)
-
-    def choose_project(self) -> None:
-        """Ask for a project directory and open it."""
-        chosen = QFileDialog.getExistingDirectory(self, "Open project", str(Path.home()))
-        if chosen:
-            self.open_project(chosen)
-
-    def new_project(self) -> None:
-        """Ask for name, place and labels, make the project and open it."""
-        dialog = NewProjectDialog(self)
-        if dialog.exec() == QDialog.DialogCode.Accepted:
-            location, title, schema = dialog.location, dialog.title, dialog.schema
-            self._open(lambda: Session.create(location, title=title, schema=schema), location)
-        dialog.deleteLater()
-
-    def open_demo(self) -> None:
-        """Build the sample project where that was not done yet, and open it."""
-        build = self._build_demo
-        if build is None:
-            return
-        directory = Path(platformdirs.user_data_dir("annotator", appauthor=False)) / "demo"
-
-        def work() -> Session:
-            if not (directory / "project.sqlite").exists():
-                directory.parent.mkdir(parents=True, exist_ok=True)
-                build(directory, lambda _fraction, _message: None)
-            return Session.open(directory)
-
-        self.bottom.say("The sample project is being built; this takes about half a minute.")
-        self._open(work, str(directory))
-
-    def _open(self, work: Callable[[], Session], location: str) -> None:
-        if not self._leave_case():
-            return
-        self.notice.hide()
-        self.start.setEnabled(False)
-
-        def show(session: Session) -> None:
-            self.start.setEnabled(True)
-            self.close_project()
-            self.session = session
-            self.jobs.use(session)
-            self.settings.remember(location)
-            self._save_settings()
-            self.go("project")
-            self.project.enter(session)
-            self._ask_for_models()
-            if session.store.is_read_only:
-                self.notice.say("This project is open for reading only.", "caution")
-
-        def failed(error: Exception) -> None:
-            self.start.setEnabled(True)
-            if self._room == "start":
-                self.bottom.say(HINT)
-            self.tell_error(error)
-
-        self.background.run("open project", work, show, failed)
-
-    def close_project(self) -> None:
-        """Let the project go."""
-        if self.session is not None:
-            for key in ("project", "worklist", "queue", "open case", "open review case", "report"):
-                self.background.drop(key)
-            self.jobs.use(None)
-            self.session.close()
-            self.session = None
-
-    def _forget(self, location: str) -> None:
-        self.settings.forget(location)
-        self._save_settings()
-        self.start.set_recent(self.settings.recent)
-
-    def _ask_for_models(self) -> None:
-        session = self.session
-        if session is None:
-            return
-
-        def work() -> list[tuple[str, str]]:
-            return [(model.name, model.card.title) for model in session.registry.models()]
-
-        self.background.run("models", work, self.project.setup.set_models)
 
     # people
 
@@ -352,88 +268,7 @@ class MainWindow(QMainWindow):
             ),
         )
 
-    # jobs
-
-    def import_folder(self) -> None:
-        """Ask for a folder and import what is in it."""
-        chosen = QFileDialog.getExistingDirectory(self, "Import a folder", str(Path.home()))
-        if chosen:
-            self.import_paths([chosen])
-
-    def import_files(self) -> None:
-        """Ask for files and import them."""
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Import files", str(Path.home()))
-        if chosen:
-            self.import_paths(chosen)
-
-    def import_paths(self, paths: list[str]) -> None:
-        """Import files and folders outside the window's process."""
-
-        def done(result: dict[str, Any]) -> None:
-            n_new = sum(entry["is_new"] for entry in result["cases"])
-            n_known = len(result["cases"]) - n_new
-            skipped = result["skipped"]
-            known = f", {n_known} were there already" if n_known else ""
-            left_out = f"; {len(skipped)} files were left out" if skipped else ""
-            self.notice.say(
-                f"{n_new} new cases{known}{left_out}.",
-                "caution" if skipped else "good",
-                "\n".join(f"{entry['path']}: {entry['reason']}" for entry in skipped),
-            )
-            self.project.refresh()
-
-        self.jobs.submit("import", {"paths": paths}, "Importing", done)
-
-    def predict(self, model: str) -> None:
-        """Let a model draw on every case."""
-
-        def done(result: dict[str, Any]) -> None:
-            skipped = result.get("skipped", [])
-            left_out = f"; it does not fit {len(skipped)} others" if skipped else ""
-            self.notice.say(
-                f"The model drew on {len(result['annotations'])} cases{left_out}.",
-                "good",
-                "\n".join(entry["reason"] for entry in skipped),
-            )
-
-        self.jobs.submit("predict", {"model": model}, "Model at work", done)
-
-    def compare_readings(self) -> None:
-        """Find the disputes in every case, so that the queue is in order."""
-        self.jobs.submit(
-            "findings", {}, "Comparing readings", lambda _: self.review.refresh_queue()
-        )
-
-    def export(self) -> None:
-        """Ask what and where to, and write it outside the window's process."""
-        session = self.session
-        if session is None:
-            return
-        base = Path.home() if "://" in session.store.location else Path(session.store.location)
-        dialog = ExportDialog(str(base / "export"), self)
-        if dialog.exec() == QDialog.DialogCode.Accepted:
-            self.export_to(dialog.format, dialog.chosen_directory())
-        dialog.deleteLater()
-
-    def export_to(self, form: str, directory: str) -> None:
-        """Write everything in a format into a directory; each file is read back."""
-
-        def done(result: dict[str, Any]) -> None:
-            files = result["files"]
-            self.notice.say(
-                f"{len(files)} files written to {directory}; checked by reading back.",
-                "good",
-                "\n".join(files),
-            )
-
-        self.jobs.submit("export", {"directory": directory, "format": form}, "Exporting", done)
-
-    def _job_ended(self, title: str, state: str, words: str) -> None:
-        if state == "cancelled":
-            self.notice.say(f"{title} was cancelled; what was finished stays.", "caution")
-            self.project.refresh()
-        elif state == "failed":
-            self.notice.say(f"{title} did not work: {words}", "bad")
+    # files dropped on the window
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders where a project is open."""
@@ -445,7 +280,7 @@ class MainWindow(QMainWindow):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.import_paths(paths)
+            self.errands.import_paths(paths)
 
     # looks and help
 
@@ -465,7 +300,7 @@ class MainWindow(QMainWindow):
         if isinstance(app, QApplication):
             theme.apply(app, self.settings.theme, self.settings.font_scale)
         self.book.dress()
-        self._save_settings()
+        self.save_settings()
 
     def show_palette(self) -> None:
         """Find an action by its words."""
@@ -505,12 +340,14 @@ class MainWindow(QMainWindow):
             return str(error)
         return None
 
-    def _save_settings(self) -> None:
+    def save_settings(self) -> None:
+        """Keep the settings; say so where that fails."""
         complaint = settings_file.save(self.settings)
         if complaint:
             self.notice.say(complaint, "caution")
 
-    def _leave_case(self) -> bool:
+    def leave_case(self) -> bool:
+        """Write what is left of an open case and let it go; False where that fails."""
         return self.rater.leave() and self.review.leave()
 
     def quit(self) -> None:
@@ -525,10 +362,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Write what is left; stay open where that does not work."""
-        if not self._leave_case():
+        if not self.leave_case():
             event.ignore()
             return
-        self._save_settings()
+        self.save_settings()
         self.shut_down()
         event.accept()
 
@@ -537,4 +374,4 @@ class MainWindow(QMainWindow):
         if not self._is_shut_down:
             self._is_shut_down = True
             self.background.close()
-            self.close_project()
+            self.door.close()

@@ -1,0 +1,112 @@
+"""What the window has done for it in other processes: import, predict, compare, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QDialog, QFileDialog
+
+from annotator.gui.export_dialog import ExportDialog
+
+if TYPE_CHECKING:
+    from annotator.gui.jobs_bar import JobsBar
+    from annotator.gui.window import MainWindow
+
+
+class Errands(QObject):
+    """Asks what is wanted, hands it to a job, and says what came of it."""
+
+    def __init__(self, window: MainWindow, bar: JobsBar) -> None:
+        super().__init__(window)
+        self._window = window
+        self._bar = bar
+        bar.ended.connect(self._job_ended)
+
+    def import_folder(self) -> None:
+        """Ask for a folder and import what is in it."""
+        chosen = QFileDialog.getExistingDirectory(self._window, "Import a folder", str(Path.home()))
+        if chosen:
+            self.import_paths([chosen])
+
+    def import_files(self) -> None:
+        """Ask for files and import them."""
+        chosen, _ = QFileDialog.getOpenFileNames(self._window, "Import files", str(Path.home()))
+        if chosen:
+            self.import_paths(chosen)
+
+    def import_paths(self, paths: list[str]) -> None:
+        """Import files and folders outside the window's process."""
+
+        def done(result: dict[str, Any]) -> None:
+            n_new = sum(entry["is_new"] for entry in result["cases"])
+            n_known = len(result["cases"]) - n_new
+            skipped = result["skipped"]
+            known = f", {n_known} were there already" if n_known else ""
+            left_out = f"; {len(skipped)} files were left out" if skipped else ""
+            self._window.notice.say(
+                f"{n_new} new cases{known}{left_out}.",
+                "caution" if skipped else "good",
+                "\n".join(f"{entry['path']}: {entry['reason']}" for entry in skipped),
+            )
+            self._window.project.refresh()
+
+        self._bar.submit("import", {"paths": paths}, "Importing", done)
+
+    def predict(self, model: str) -> None:
+        """Let a model draw on every case."""
+
+        def done(result: dict[str, Any]) -> None:
+            skipped = result.get("skipped", [])
+            left_out = f"; it does not fit {len(skipped)} others" if skipped else ""
+            self._window.notice.say(
+                f"The model drew on {len(result['annotations'])} cases{left_out}.",
+                "good",
+                "\n".join(entry["reason"] for entry in skipped),
+            )
+
+        self._bar.submit("predict", {"model": model}, "Model at work", done)
+
+    def compare_readings(self) -> None:
+        """Find the disputes in every case, so that the queue is in order."""
+        self._bar.submit(
+            "findings", {}, "Comparing readings", lambda _: self._window.review.refresh_queue()
+        )
+
+    def export(self) -> None:
+        """Ask what and where to, and write it outside the window's process."""
+        session = self._window.session
+        if session is None:
+            return
+        base = Path.home() if "://" in session.store.location else Path(session.store.location)
+        dialog = ExportDialog(str(base / "export"), self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.export_to(dialog.format, dialog.chosen_directory())
+        dialog.deleteLater()
+
+    def export_to(self, form: str, directory: str) -> None:
+        """Write everything in a format into a directory; each file is read back."""
+
+        def done(result: dict[str, Any]) -> None:
+            files, skipped = result["files"], result["skipped"]
+            left_out = f" {len(skipped)} masks do not fit the format." if skipped else ""
+            lines = [
+                f"left out: {entry['title']}, {entry['role']} by {entry['creator']}: "
+                f"{entry['reason']}"
+                for entry in skipped
+            ]
+            self._window.notice.say(
+                f"{len(files)} files written to {directory}; checked by reading back.{left_out}",
+                "caution" if skipped else "good",
+                "\n".join([*lines, *(entry["name"] for entry in files)]),
+            )
+
+        self._bar.submit("export", {"directory": directory, "format": form}, "Exporting", done)
+
+    def _job_ended(self, title: str, state: str, words: str) -> None:
+        if state == "cancelled":
+            self._window.notice.say(f"{title} was cancelled; what was finished stays.", "caution")
+            self._window.project.refresh()
+        elif state == "failed":
+            self._window.notice.say(f"{title} did not work: {words}", "bad")

@@ -1,0 +1,200 @@
+"""Pictures of every room, in both themes and at both sizes.
+
+``python -m tests.gui.screenshots OUT [PROJECT]`` needs a display (``xvfb-run``). Builds the sample
+project in a temporary directory, or takes the project named as the second argument.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from qtpy.QtCore import QEventLoop, Qt
+from qtpy.QtWidgets import QApplication, QDialog, QWidget
+
+from annotator.demo.project import build_sample_project
+from annotator.gui import theme
+from annotator.gui.app import application
+from annotator.gui.settings import Settings
+from annotator.gui.window import MainWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotator.gui.theme import ThemeName
+
+SIZES = ((1280, 800), (1920, 1080))
+PATIENCE_S = 60.0
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Let the window work until a condition holds."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"waited {PATIENCE_S:g} s for {what}")
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20)
+        time.sleep(0.005)
+
+
+def settle(window: MainWindow) -> None:
+    """Let everything be drawn that is still to be drawn."""
+    wait_for(lambda: not window.background.is_busy, "the workers")
+    end_s = time.monotonic() + 0.4
+    while time.monotonic() < end_s:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+class Photographer:
+    """Walks through the rooms of one window and takes a picture of each."""
+
+    def __init__(self, out: Path, project: Path) -> None:
+        self._out = out
+        self._project = project
+        self.window = MainWindow(
+            Settings(recent=(str(project), "/data/studies/Lung nodules 2026")),
+            build_demo=build_sample_project,
+        )
+        self._tag = ""
+
+    def shoot(self, name: str, widget: QWidget | None = None) -> None:
+        """Save a picture of the window, or of a dialog."""
+        settle(self.window)
+        (widget or self.window).grab().save(str(self._out / f"{name}-{self._tag}.png"))
+
+    def walk(self, name: ThemeName, size: tuple[int, int]) -> None:
+        """Take every picture in one theme and size."""
+        window = self.window
+        self._tag = f"{name}-{size[0]}"
+        app = application()
+        window.settings.theme = name
+        theme.apply(app, name, 1.0)
+        window.resize(*size)
+        window.show()
+        self.shoot("01-start")
+        window.door.open(str(self._project))
+        wait_for(lambda: window.project.facts is not None and window.room_name == "project", "it")
+        self.shoot("02-project")
+        self._dialogs()
+        self._rater()
+        self._reviewer()
+        window.back()
+        settle(window)
+
+    def _dialogs(self) -> None:
+        from annotator.gui.export_dialog import ExportDialog
+        from annotator.gui.new_project import NewProjectDialog
+
+        for name, dialog in (
+            ("03-new-project", NewProjectDialog(self.window)),
+            ("04-export", ExportDialog("/data/export", self.window)),
+        ):
+            dialog.open()
+            self.shoot(name, dialog)
+            dialog.reject()
+            dialog.deleteLater()
+
+    def _rater(self) -> None:
+        window = self.window
+        session = window.session
+        assert session is not None
+        busy = {entry.rater_id for entry in session.store.assignments()}
+        guest = [person for person in session.people() if person.rater_id in busy][-1]
+        window.read_cases(guest.rater_id)
+        wait_for(lambda: window.rater.worklist.cases.count(), "the worklist")
+        self.shoot("05-worklist")
+        for number, entry in enumerate(window.rater.worklist.cases.rows()[:3]):
+            window.rater.open(entry.key)
+            wait_for(partial(self._is_read, entry.key), "the case")
+            self.shoot(f"06-case-{number + 1}")
+        if window.rater.panel is not None and window.rater.open_case is not None:
+            if window.rater.open_case.suggestions:
+                window.rater.start_from(window.rater.open_case.suggestions[0][0])
+            window.rater.submit()
+            self.shoot("07-missing")
+        window.book["app.palette"].trigger()
+        self._dialog("08-palette")
+        window.book["app.shortcuts"].trigger()
+        self._dialog("09-shortcuts")
+        window.back()
+        settle(window)
+
+    def _is_read(self, case_id: str) -> bool:
+        opened = self.window.rater.open_case
+        return opened is not None and opened.case.case_id == case_id
+
+    def _is_reviewed(self, case_id: str) -> bool:
+        opened = self.window.review.case
+        return opened is not None and opened.case.case_id == case_id
+
+    def _dialog(self, name: str) -> None:
+        settle(self.window)
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QDialog)
+        self.shoot(name, dialog)
+        dialog.reject()
+        settle(self.window)
+
+    def _reviewer(self) -> None:
+        window = self.window
+        session = window.session
+        assert session is not None
+        reviewer = [person for person in session.people() if person.may_review][-1]
+        window.review_cases(reviewer.rater_id)
+        wait_for(lambda: window.review.queue.cases.count(), "the queue")
+        self.shoot("10-queue")
+        for number, entry in enumerate(window.review.queue.cases.rows()[:2]):
+            window.review.open(entry.key)
+            wait_for(partial(self._is_reviewed, entry.key), "the review case")
+            self.shoot(f"11-review-{number + 1}")
+        window.review.on_desk(lambda desk: desk.toggle("heat"))
+        self.shoot("12-heat")
+        window.review.on_desk(lambda desk: desk.toggle("heat"))
+        desk = window.review.desk
+        assert desk is not None
+        desk.panel.tabs.setCurrentIndex(1)
+        self.shoot("13-diagnosis")
+        desk.panel.tabs.setCurrentIndex(0)
+        if desk.current is not None:
+            window.review.on_desk(lambda desk: desk.begin_redraw())
+            self.shoot("14-redraw")
+            window.review.on_desk(lambda desk: desk.end_redraw(keep=False))
+        window.open_report()
+        wait_for(lambda: window.report.plot is not None, "the report")
+        self.shoot("15-report")
+        window.back()
+        window.back()
+        settle(window)
+
+
+def main() -> None:
+    """Take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("project", type=Path, nargs="?")
+    parser.add_argument("--only", choices=[*get_args(theme.ThemeName)], default=None)
+    parser.add_argument("--size", type=int, choices=[size[0] for size in SIZES], default=None)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["ANNOTATOR_SETTINGS"] = str(Path(place) / "settings.json")
+        project = given.project or Path(place) / "sample"
+        if not (project / "project.sqlite").exists():
+            build_sample_project(project)
+        application().setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
+        photographer = Photographer(given.out, project)
+        for name in get_args(theme.ThemeName):
+            for size in SIZES:
+                if given.only in (None, name) and given.size in (None, size[0]):
+                    photographer.walk(name, size)
+        photographer.window.close()
+
+
+if __name__ == "__main__":
+    main()
