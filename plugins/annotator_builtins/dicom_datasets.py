@@ -42,6 +42,8 @@ NOT_IMAGES = {
 }
 PIXEL_TAGS = {(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)}
 UNDEFINED = 0xFFFFFFFF
+TWO_DIMENSIONAL, CENTIMETRES = 1, 3
+"""Codes of an ultrasound region's format and units."""
 
 
 def read_dataset(path: str, *, with_pixels: bool = False) -> Dataset:
@@ -78,6 +80,7 @@ def _slices(path: str, dataset: Dataset, stream: BinaryIO) -> Iterator[SliceHead
     if not syntax:
         syntax = UID("1.2.840.10008.1.2" if dataset.is_implicit_VR else "1.2.840.10008.1.2.1")
     common["TransferSyntaxUID"] = str(syntax)
+    common["UltrasoundSpacing"] = _ultrasound_spacing(dataset)
     layout = parse_layout(common)
     n_frames = max(1, int(first_number(text_of(dataset.get("NumberOfFrames")), 1)))
     offset = _pixel_offset(stream, dataset, UID(syntax), layout, n_frames)
@@ -97,6 +100,20 @@ def _slices(path: str, dataset: Dataset, stream: BinaryIO) -> Iterator[SliceHead
             has_overlay_bits=has_overlay,
             clue=clue,
         )
+
+
+def _ultrasound_spacing(dataset: Dataset) -> str:
+    """Return the spacing of rows and columns, mm, where all 2D regions of an image agree on it."""
+    found: set[str] = set()
+    for region in dataset.get("SequenceOfUltrasoundRegions") or ():
+        units = (region.get("PhysicalUnitsXDirection"), region.get("PhysicalUnitsYDirection"))
+        if region.get("RegionSpatialFormat") != TWO_DIMENSIONAL:
+            continue
+        if units != (CENTIMETRES, CENTIMETRES):
+            return ""
+        y, x = (abs(float(region.get(f"PhysicalDelta{axis}", 0.0))) * 10 for axis in "YX")
+        found.add(f"{y!r}\\{x!r}")
+    return found.pop() if len(found) == 1 else ""
 
 
 def _refuse_other_objects(dataset: Dataset) -> None:

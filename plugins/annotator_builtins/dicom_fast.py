@@ -48,8 +48,8 @@ def _tags(keywords: tuple[str, ...]) -> dict[int, str]:
 _N_FRAMES, _PIXELS, _SYNTAX = 0x00280008, 0x7FE00010, 0x00020010
 _UNUSUAL = 0x50000000
 """Tags from here to the pixels are curves, functional groups, overlays: left to pydicom."""
-_TOO_MUCH = frozenset({0x00041220, 0x00283000, 0x00480006, 0x3004000C})
-"""Directory records, modality LUT, tiles, frame offsets: left to pydicom too."""
+_TOO_MUCH = frozenset({0x00041220, 0x00186011, 0x00283000, 0x00480006, 0x3004000C})
+"""Directory records, ultrasound regions, modality LUT, tiles, frame offsets: for pydicom too."""
 _NAMES = _tags((*LAYOUT_KEYWORDS, *PHASE_KEYWORDS, *SLICE_KEYWORDS))
 _WANTED = frozenset((*_NAMES, _N_FRAMES, *_TOO_MUCH))
 _KINDS = {tag: dictionary_VR(tag).encode() for tag in _WANTED}

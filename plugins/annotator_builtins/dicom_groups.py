@@ -299,6 +299,7 @@ def _one_position(slices: list[SliceHeader], part: str, notes: tuple[str, ...]) 
         note = f"{len(slices)} images of one position: they were read as a sequence in time."
         return [Group(slices=tuple(slices), is_time=True, part=part, notes=(*notes, note))]
     words = [f"image {item.instance_number or number}" for number, item in enumerate(slices, 1)]
+    notes += (f"{len(slices)} images of one position: each was read as a picture of its own.",)
     return [
         Group(slices=(item,), part=f"{part}, {word}" if part else word, notes=notes)
         for item, word in zip(slices, words, strict=True)

@@ -21,6 +21,10 @@ LAYOUT_KEYWORDS = (
     "EstimatedRadiographicMagnificationFactor", "BitsAllocated", "BitsStored", "HighBit",
     "PixelRepresentation", "ImageOrientationPatient", "SpacingBetweenSlices", "SliceThickness",
 )  # fmt: skip
+SPACING_KEYWORDS = (
+    "PixelSpacing", "UltrasoundSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
+)  # fmt: skip
+"""What may give the distance between pixels, best first; the second is ours, from regions."""
 PHASE_KEYWORDS = (
     "ImageType", "FrameType", "StackID", "EchoNumbers", "EchoTime", "EffectiveEchoTime",
     "TemporalPositionIdentifier", "TemporalPositionIndex", "DiffusionBValue",
@@ -160,7 +164,7 @@ def _is_orientation(values: Numbers) -> bool:
 
 
 def _pixel_spacing(values: Mapping[str, str]) -> tuple[tuple[float, float] | None, str]:
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+    for keyword in SPACING_KEYWORDS:
         spacing = numbers(values.get(keyword, ""))
         if len(spacing) == 2 and min(spacing) > 0:
             factor = 1.0

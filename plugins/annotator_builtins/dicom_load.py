@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def load_stack(stack: Stack, progress: Progress) -> ReadSeries:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _words_for_failures(stack: Stack) -> Iterator[None]:
     """Say in words what a disk or memory did."""
     try:
@@ -81,39 +82,62 @@ def _words_for_failures(stack: Stack) -> Iterator[None]:
 
 
 def _voxels(stack: Stack, progress: Progress) -> tuple[NDArray[Any], str]:
-    """Read and hash all slices; native ones several at once, for disk and hash need no GIL."""
-    slices, n = stack.slices, len(stack.slices)
-    first = first_slice(stack)
-    out: NDArray[Any] = np.empty((n, *first.shape), first.dtype)
+    """Read and hash all slices, and tell progress of each batch."""
+    n = len(stack.slices)
     digests: list[bytes] = []
-    is_native = all(item.pixel_offset >= 0 for item in slices)
-    is_plain = is_native and not stack.is_converted and not stack.shifts_vox
+    is_native = all(item.pixel_offset >= 0 for item in stack.slices)
+    out, batches = _native_batches(stack) if is_native else _decoded_batches(stack)
+    with contextlib.closing(batches):
+        for part in batches:
+            digests += part
+            progress(len(digests) / n, f"Reading slices: {len(digests)} of {n}")
+    return out, combined_series_id(stack.geometry, out.dtype, out.shape, digests)
+
+
+Batches = Generator[list[bytes], None, None]
+"""Fills an array slice by slice, and gives the digests of the slices that are there."""
+
+
+def _native_batches(stack: Stack) -> tuple[NDArray[Any], Batches]:
+    """Read several slices at once: neither disk nor hash needs Python's lock."""
+    slices, n = stack.slices, len(stack.slices)
+    first = finish_slice(stack, 0, read_slice(slices[0]))
+    out: NDArray[Any] = np.empty((n, *first.shape), first.dtype)
+    is_plain = not stack.is_converted and not stack.shifts_vox
 
     def read(batch: range) -> list[bytes]:
         for number in batch:
             if is_plain:
                 read_native(slices[number], out[number])
             else:
-                frame = finish_slice(stack, number, read_slice(slices[number]))
-                out[number] = _same_kind(stack, number, frame, out)
+                out[number] = finish_slice(stack, number, read_slice(slices[number]))
         return [slice_digest(out[number]) for number in batch]
 
-    def decode(frames: Iterator[NDArray[Any]]) -> Iterator[list[bytes]]:
-        for number, frame in enumerate(frames):
+    def batches() -> Batches:
+        pool = ThreadPoolExecutor(max_workers=THREADS)
+        try:
+            yield from pool.map(read, (range(i, min(i + BATCH, n)) for i in range(0, n, BATCH)))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    return out, batches()
+
+
+def _decoded_batches(stack: Stack) -> tuple[NDArray[Any], Batches]:
+    """Decode slice after slice: the decoders hold Python's lock."""
+    frames = enumerate(decode_frames(stack.slices))
+    _, frame = next(frames)
+    first = finish_slice(stack, 0, frame)
+    out: NDArray[Any] = np.empty((len(stack.slices), *first.shape), first.dtype)
+
+    def batches() -> Batches:
+        out[0] = first
+        yield [slice_digest(first)]
+        for number, frame in frames:
             out[number] = _same_kind(stack, number, finish_slice(stack, number, frame), out)
             yield [slice_digest(out[number])]
 
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        batches = [range(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
-        done = pool.map(read, batches) if is_native else decode(decode_frames(slices))
-        try:
-            for part in done:
-                digests += part
-                progress(len(digests) / n, f"Reading slices: {len(digests)} of {n}")
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return out, combined_series_id(stack.geometry, out.dtype, out.shape, digests)
+    return out, batches()
 
 
 def _same_kind(stack: Stack, number: int, frame: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:

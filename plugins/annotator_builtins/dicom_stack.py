@@ -60,8 +60,9 @@ def build_stacks(group: Group) -> tuple[Stack, ...] | str:
     slices = tuple(group.slices[i] for i in order)
     depths = depths[order]
     runs = even_runs(depths)
-    if len(runs) > 1 and len(slices) < 3 * len(runs):
-        gaps = np.diff(depths)
+    gaps = np.diff(depths)
+    shortest = 2 if _are_multiples(gaps) else 3
+    if len(runs) > 1 and len(slices) < shortest * len(runs):
         return (
             f"the distances between its {len(slices)} slices are uneven, from {gaps.min():.4g} to "
             f"{gaps.max():.4g} mm, so no grid of voxels fits them"
@@ -72,7 +73,8 @@ def build_stacks(group: Group) -> tuple[Stack, ...] | str:
         part = group.part
         if len(runs) > 1:
             part = f"{part}, block {number + 1}" if part else f"block {number + 1}"
-        stack = _space_stack(slices[start:stop], depths[start:stop], part, notes)
+        usual = float(np.median(gaps)) if gaps.size else None
+        stack = _space_stack(slices[start:stop], depths[start:stop], part, notes, usual)
         if isinstance(stack, str):
             return stack
         stacks.append(stack)
@@ -103,6 +105,12 @@ def _same_gap(gap: float, spacing: float) -> bool:
     return abs(gap - spacing) <= max(GAP_TOLERANCE * spacing, min(0.101, 0.25 * spacing))
 
 
+def _are_multiples(gaps: NDArray[np.float64]) -> bool:
+    """Whether every distance is a whole number of times the smallest: slices are missing."""
+    times = gaps / gaps.min()
+    return bool(np.abs(times - np.rint(times)).max() <= GAP_TOLERANCE)
+
+
 def _run_notes(
     depths: NDArray[np.float64], runs: list[tuple[int, int]], number: int
 ) -> tuple[str, ...]:
@@ -115,8 +123,12 @@ def _run_notes(
     start, stop = runs[number]
     gaps = np.diff(depths)
     usual = float(np.median(gaps))
+    missing = round(float((gaps / gaps.min()).sum()) - len(gaps))
+    what = "Slices are unevenly spaced"
+    if _are_multiples(gaps):
+        what = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
     return (
-        f"Slices are missing or unevenly spaced: {breaks} (usually {usual:.4g} mm). Nothing was "
+        f"{what}: {breaks} (usually {usual:.4g} mm). Nothing was "
         f"filled in: the series was read as {len(runs)} blocks, this is block {number + 1} with "
         f"slices {start + 1} to {stop}.",
     )
@@ -127,6 +139,7 @@ def _space_stack(
     depths: NDArray[np.float64],
     part: str,
     notes: tuple[str, ...],
+    usual_mm: float | None = None,
 ) -> Stack | str:
     n = len(slices)
     layout = slices[0].layout
@@ -140,7 +153,7 @@ def _space_stack(
         if off > QUIET_TOLERANCE * between:
             notes += (f"Slices lie up to {off:.3g} mm off an even spacing of {between:.4g} mm.",)
     else:
-        between, said = _stand_in_spacing(layout)
+        between, said = _stand_in_spacing(layout, usual_mm)
         notes += said
     if slices[0].clue == "slice location":
         notes += ("Positions are missing: slice locations were used; left and right are unknown.",)
@@ -247,6 +260,9 @@ def _in_plane(layout: Layout) -> tuple[tuple[float, float], tuple[str, ...]]:
         return (1.0, 1.0), (note,)
     if layout.spacing_source == "PixelSpacing":
         return layout.pixel_spacing_mm, ()
+    if layout.spacing_source == "UltrasoundSpacing":
+        note = "The pixel spacing is that of the two-dimensional ultrasound region."
+        return layout.pixel_spacing_mm, (note,)
     note = (
         "The pixel spacing is that at the detector or film, not in the patient: lengths are "
         "approximate."
@@ -254,14 +270,15 @@ def _in_plane(layout: Layout) -> tuple[tuple[float, float], tuple[str, ...]]:
     return layout.pixel_spacing_mm, (note,)
 
 
-def _stand_in_spacing(layout: Layout) -> tuple[float, tuple[str, ...]]:
+def _stand_in_spacing(layout: Layout, usual_mm: float | None) -> tuple[float, tuple[str, ...]]:
     """Depth of a single slice: it has no neighbour to measure a spacing to."""
-    if layout.spacing_between_mm is not None:
-        return layout.spacing_between_mm, ()
+    known = usual_mm or layout.spacing_between_mm
+    if known is not None:
+        return known, ()
     if layout.thickness_mm is not None:
         note = f"A single slice: its thickness ({layout.thickness_mm:.4g} mm) stands for its depth."
         return layout.thickness_mm, (note,)
-    return 1.0, ()
+    return 1.0, ("A single slice of unknown depth: 1 mm stands for it.",)
 
 
 def _rescale_notes(slices: tuple[SliceHeader, ...]) -> tuple[bool, tuple[str, ...]]:
