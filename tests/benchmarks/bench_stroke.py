@@ -2,8 +2,8 @@
 
 300 strokes with a 64-voxel brush on 512 x 512 x 300, as discs and as balls: press, eight moves,
 release. The window's thread pays for ``brush.finish()`` (copying what changed) and ``record()``;
-the rest happens behind it. In the last table the strokes follow each other without a pause. Processor time is given besides wall time,
-since other programs on the machine stretch the latter.
+the rest happens behind it. In the last table the strokes follow each other without a pause.
+Processor time is given besides wall time, which other programs on the machine stretch.
 """
 
 from __future__ import annotations
