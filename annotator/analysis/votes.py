@@ -6,6 +6,7 @@ only the patterns and how many voxels show each.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -26,6 +27,7 @@ _KEY_BITS = 63
 _CHANGE_BITS = 30
 _CODE_LIMIT = 1 << 62
 _TABLE_LIMIT = 1 << 22
+_BLOCK = 1 << 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,17 +58,6 @@ class VoteRuns:
     labels: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Changes:
-    """Places where a rater's label changes, rater by rater, and which change it is.
-
-    ``what`` is ``(rater * n_labels + old) * n_labels + new``, labels by their place in the list.
-    """
-
-    position: NDArray[np.int64]
-    what: NDArray[np.int32]
-
-
 def merge_votes(masks: Sequence[MaskRuns], *, labels: Sequence[int]) -> VoteRuns:
     """Merge the runs of one mask a rater into vote patterns.
 
@@ -90,76 +81,88 @@ def merge_votes(masks: Sequence[MaskRuns], *, labels: Sequence[int]) -> VoteRuns
             f"{len(masks)} readings with {len(all_labels)} labels on {n_voxels} voxels are too "
             "many to merge at once; list only the labels that occur"
         )
-    changes = _changes(masks, grid, all_labels)
-    # One sort of whole numbers orders the changes of all raters along the grid.
-    keys = changes.position << bits
-    keys |= changes.what
-    keys.sort()
-    what = keys & ((1 << bits) - 1)
-    keys >>= bits
-    is_last = np.ones(len(keys), np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
-    index, patterns = _patterns(what, is_last, len(masks), all_labels)
-    ends = np.append(keys[is_last], n_voxels)
-    if len(ends) > 1 and ends[0] == 0:  # a change at voxel 0: the run before it is empty
-        ends, index = ends[1:], index[1:]
-    counts = np.bincount(index, weights=np.diff(ends, prepend=0), minlength=len(patterns))
+    groups = _rater_groups(len(masks), len(all_labels))
+    deltas = [_deltas(group, len(masks), len(all_labels)) for group in groups]
+    ends: list[NDArray[np.int64]] = []
+    codes: list[list[NDArray[np.int64]]] = [[np.zeros(1, np.int64)] for _ in groups]
+    for keys in _changes(masks, grid, all_labels, bits):
+        # One sort of whole numbers orders the changes of all raters along the grid.
+        keys.sort()
+        what = keys & ((1 << bits) - 1)
+        keys >>= bits
+        is_last = np.ones(len(keys), np.bool_)
+        np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
+        ends.append(keys[is_last])
+        for delta, found in zip(deltas, codes, strict=True):
+            code = np.cumsum(delta[what])
+            code += found[-1][-1]
+            found.append(code[is_last])
+    index, patterns = _number_patterns([np.concatenate(own) for own in codes], groups, all_labels)
+    ends.append(np.array([n_voxels], np.int64))
+    end = np.concatenate(ends)
+    if len(end) > 1 and end[0] == 0:  # a change at voxel 0: the run before it is empty
+        end, index = end[1:], index[1:]
+    counts = np.bincount(index, weights=np.diff(end, prepend=0), minlength=len(patterns))
     return VoteRuns(
         patterns=patterns,
         counts=counts.astype(np.int64),
-        ends=ends,
+        ends=end,
         index=index,
         grid=grid,
         labels=all_labels,
     )
 
 
-def _changes(masks: Sequence[MaskRuns], grid: SlabGrid, labels: tuple[int, ...]) -> _Changes:
-    """Return all label changes, rater by rater, each rater's in ascending position."""
-    keys = [sorted(mask.slabs) for mask in masks]
-    chunks = [mask.slabs[slab] for mask, own in zip(masks, keys, strict=True) for slab in own]
-    n_labels = len(labels)
-    if not chunks:
-        return _Changes(np.empty(0, np.int64), np.empty(0, np.int32))
-    slab = np.array([slab for own in keys for slab in own], np.int64)
-    rater = np.repeat(np.arange(len(masks), dtype=np.int32), [len(own) for own in keys])
-    base = rater * np.int32(n_labels**2)
-    number = _label_numbers(chunks, labels)
-    lengths = np.array([len(chunk.ends) for chunk in chunks])
-    last = np.cumsum(lengths) - 1
-    first = last - lengths + 1
-    begin = _offsets(grid)[slab]
+def _changes(
+    masks: Sequence[MaskRuns], grid: SlabGrid, labels: tuple[int, ...], bits: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield all label changes, some slabs at a time: small enough to stay in the processor's cache.
 
-    # Inside a slab every run but the first is a change; where slabs meet, it has to be looked at.
-    position = np.repeat(begin, lengths - 1)
-    position += np.concatenate([chunk.ends[:-1] for chunk in chunks])
-    is_inner = np.ones(len(number) - 1, np.bool_)
-    is_inner[last[:-1]] = False
-    what = number[:-1] * np.int32(n_labels) + number[1:]
-    what = what[is_inner] + np.repeat(base, lengths - 1)
-
-    follows = np.append(False, (slab[1:] == slab[:-1] + 1) & (rater[1:] == rater[:-1]))
-    before = np.where(follows, number[last[np.arange(len(last)) - 1]], 0)
-    opens = before != number[first]
-    closes = np.append(~follows[1:], np.True_) & (number[last] != 0) & (slab != grid.n_slabs - 1)
-    after = begin + np.array([chunk.ends[-1] for chunk in chunks], np.int64)
-    return _Changes(
-        np.concatenate([position, begin[opens], after[closes]]),
-        np.concatenate(
-            [
-                what,
-                (base + before * n_labels + number[first])[opens].astype(np.int32),
-                (base + number[last] * n_labels)[closes].astype(np.int32),
-            ]
-        ),
-    )
-
-
-def _label_numbers(chunks: list[SlabRuns], labels: tuple[int, ...]) -> NDArray[np.int32]:
-    """Return the place in ``labels`` of every run's label."""
-    values = np.concatenate([chunk.labels for chunk in chunks])
+    A change is ``position << bits | (rater * n_labels + old) * n_labels + new``, labels by their
+    place in the list. Positions ascend from one array to the next, not within one.
+    """
+    n_labels, offset = len(labels), _offsets(grid)
     table = np.full(1 << 16, -1, np.int32)
-    table[list(labels)] = np.arange(len(labels))
+    table[list(labels)] = np.arange(n_labels)
+    slab = np.concatenate([np.fromiter(mask.slabs, np.int64, len(mask.slabs)) for mask in masks])
+    rater = np.repeat(np.arange(len(masks)), [len(mask.slabs) for mask in masks])
+    order = np.lexsort((rater, slab))
+    unsorted = [runs for mask in masks for runs in mask.slabs.values()]
+    if not unsorted:
+        return
+    slabs = [unsorted[place] for place in order.tolist()]
+    slab, rater = slab[order], rater[order]
+    first, last = np.zeros((2, len(masks), len(offset) + 1), np.int64)
+    first[rater, slab] = table[[runs.labels[0] for runs in slabs]]
+    last[rater, slab + 1] = table[[runs.labels[-1] for runs in slabs]]
+    meets, where = np.nonzero((first != last)[:, :-1].T)
+    meeting = (where * n_labels + last[where, meets]) * n_labels + first[where, meets]
+    meeting |= offset[meets] << bits
+
+    begin, base = offset[slab] << bits, rater.astype(np.int32) * np.int32(n_labels**2)
+    sizes = np.array([len(runs.ends) for runs in slabs])
+    block = (np.cumsum(sizes) // _BLOCK)[np.searchsorted(slab, slab)]
+    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(slabs)]
+    met = 0
+    for low, high in itertools.pairwise(cuts):
+        own = slice(low, high)
+        number = _label_numbers(slabs[own], table, labels)
+        keys = np.concatenate([runs.ends for runs in slabs[own]]).astype(np.int64)
+        keys <<= bits
+        keys += np.repeat(begin[own] + base[own], sizes[own])
+        keys[:-1] += number[:-1] * np.int32(n_labels) + number[1:]
+        is_inner = np.ones(len(keys), np.bool_)
+        is_inner[np.cumsum(sizes[own]) - 1] = False
+        until = len(meets) if high == len(slabs) else int(np.searchsorted(meets, slab[high]))
+        yield np.concatenate([meeting[met:until], keys[is_inner]])
+        met = until
+
+
+def _label_numbers(
+    slabs: Sequence[SlabRuns], table: NDArray[np.int32], labels: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """Return the place in ``labels`` of every run's label."""
+    values = np.concatenate([runs.labels for runs in slabs])
     numbers: NDArray[np.int32] = table[values]
     if numbers.min() < 0:
         unknown = [int(value) for value in np.unique(values[numbers < 0])]
@@ -176,34 +179,38 @@ def _offsets(grid: SlabGrid) -> NDArray[np.int64]:
     return np.asarray((z * grid.shape[1] + band * grid.band_rows) * grid.shape[2])
 
 
-def _patterns(
-    what: NDArray[np.int64],
-    is_last: NDArray[np.bool_],
-    n_raters: int,
+def _rater_groups(n_raters: int, n_labels: int) -> list[NDArray[np.int64]]:
+    """Return the raters in groups whose labels, as digits, make a number that fits 64 bits."""
+    size = 1
+    while size < n_raters and n_labels ** (size + 1) <= _CODE_LIMIT:
+        size += 1
+    return [np.arange(first, min(first + size, n_raters)) for first in range(0, n_raters, size)]
+
+
+def _weights(group: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
+    return np.asarray(np.int64(n_labels) ** np.arange(len(group), dtype=np.int64))
+
+
+def _deltas(group: NDArray[np.int64], n_raters: int, n_labels: int) -> NDArray[np.int64]:
+    """Return by how much each change moves the number of a group of raters."""
+    weight = np.zeros(n_raters, np.int64)
+    weight[group] = _weights(group, n_labels)
+    rater, change = np.divmod(np.arange(n_raters * n_labels**2), n_labels**2)
+    return np.asarray((change % n_labels - change // n_labels) * weight[rater])
+
+
+def _number_patterns(
+    codes: Sequence[NDArray[np.int64]],
+    groups: Sequence[NDArray[np.int64]],
     labels: tuple[int, ...],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
-    """Return the pattern of each run, the first one before any change, and the patterns.
-
-    A pattern is a number whose digits are the raters' labels; where that would overflow, the
-    raters are taken in groups and the groups' numbers are combined.
-    """
-    base = len(labels)
-    per_group = 1
-    while per_group < n_raters and base ** (per_group + 1) <= _CODE_LIMIT:
-        per_group += 1
-    rater, change = np.divmod(np.arange(n_raters * base * base), base * base)
-    delta = change % base - change // base
-    index = np.zeros(int(is_last.sum()) + 1, np.int32)
+    """Return the pattern of each run, and the patterns, from the groups' numbers of each run."""
+    index = np.zeros(len(codes[0]), np.int32)
     digits = np.zeros((1, 0), np.int64)
-    for first in range(0, n_raters, per_group):
-        raters = np.arange(first, min(first + per_group, n_raters))
-        weight = np.zeros(n_raters, np.int64)
-        weight[raters] = np.int64(base) ** np.arange(len(raters), dtype=np.int64)
-        code = np.zeros(len(index), np.int64)
-        np.compress(is_last, np.cumsum((delta * weight[rater])[what]), out=code[1:])
+    for code, group in zip(codes, groups, strict=True):
         numbers, values = _compact(code)
-        own = values[:, None] // weight[raters] % base
-        if first == 0:
+        own = values[:, None] // _weights(group, len(labels)) % len(labels)
+        if not digits.size:
             index, digits = numbers, own
             continue
         index, pairs = _compact(index.astype(np.int64) * len(values) + numbers)
