@@ -7,6 +7,7 @@ import math
 import os
 import re
 import struct
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 GZIP_RATIO = 1100
 """No gzip stream grows more than 1032 times."""
+_GZIP_CHUNK = 1 << 22
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -37,6 +39,19 @@ def claimed_size(path: str, shape: Sequence[int], voxel_bytes: int) -> None:
             f"{present:,} bytes: it is cut off or damaged"
         )
     refuse_too_large(sides, claimed)
+
+
+def refuse_damaged_gzip(path: str) -> None:
+    """Refuse a gzip file that is cut off or whose check sum is wrong.
+
+    SimpleITK fills what is missing from a ``.nii.gz`` with zeros and says nothing.
+    """
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_GZIP_CHUNK):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableError(f"the compressed file is cut off or damaged: {error}") from error
 
 
 def refuse_too_large(sides: str, claimed: int) -> None:

@@ -16,7 +16,13 @@ from annotator.domain.errors import UnreadableError
 from annotator.domain.geometry import Direction, Geometry
 from annotator.domain.study import Series
 from annotator_builtins.file_list import expand
-from annotator_builtins.volume_checks import claimed_size, nifti_notes, nifti_shear, refuse_shear
+from annotator_builtins.volume_checks import (
+    claimed_size,
+    nifti_notes,
+    nifti_shear,
+    refuse_damaged_gzip,
+    refuse_shear,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,6 +228,8 @@ def _first_slice(volume: Volume) -> NDArray[Any]:
 
 def _read(volume: Volume, progress: Progress) -> ReadSeries:
     progress(0.0, f"Reading {Path(volume.path).name}")
+    if volume.path.lower().endswith(".nii.gz"):
+        refuse_damaged_gzip(volume.path)
     voxels = _execute(volume, first_only=False)
     progress(0.8, f"Checking {Path(volume.path).name}")
     series = Series(
