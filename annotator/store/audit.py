@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 FIRST_HASH = "0" * 64
 """What the first row names as the hash before it."""
+
+
+# Built once: putting a statement together costs more than running it.
+_HEAD = select(audit_head.c.sequence, audit_head.c.hash)
+_ADD = insert(audit_log)
+_MOVE_HEAD = update(audit_head)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ def append(
     connection: Connection, *, now: str, actor: str, action: str, payload: Mapping[str, object]
 ) -> None:
     """Append one row. Must be called while the write lock of the project is held."""
-    sequence, prev_hash = connection.execute(select(audit_head.c.sequence, audit_head.c.hash)).one()
+    sequence, prev_hash = connection.execute(_HEAD).one()
     row = AuditRow(
         sequence=sequence + 1,
         created_at=now,
@@ -64,18 +70,8 @@ def append(
         hash="",
     )
     found = row.computed_hash()
-    connection.execute(
-        insert(audit_log).values(
-            sequence=row.sequence,
-            created_at=now,
-            actor=actor,
-            action=action,
-            payload=row.payload,
-            prev_hash=prev_hash,
-            hash=found,
-        )
-    )
-    connection.execute(update(audit_head).values(sequence=row.sequence, hash=found))
+    connection.execute(_ADD, {**asdict(row), "hash": found})
+    connection.execute(_MOVE_HEAD, {"sequence": row.sequence, "hash": found})
 
 
 def rows(connection: Connection) -> tuple[AuditRow, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from annotator.analysis.runs import MaskRuns, SlabGrid
 from annotator.domain.errors import AnnotatorError, UnknownNameError
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from annotator.store.database import Change
 
 Purpose = Literal["reading", "redraw"]
+
+
+# Built once: putting a statement together costs more than running it.
+_OPEN = (
+    select(
+        drafts,
+        mask_table.c.z_size,
+        mask_table.c.y_size,
+        mask_table.c.x_size,
+        steps.c.started_from_id.label("head_started_from"),
+    )
+    .join_from(drafts, mask_table)
+    .outerjoin(steps, steps.c.step_id == drafts.c.head_step_id)
+    .where(drafts.c.draft_id == bindparam("draft"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,21 +161,7 @@ def read_mask(connection: Connection, draft_id: int) -> MaskRuns:
 
 def read_open(connection: Connection, draft_id: int) -> DraftRow:
     """Return what a write needs; raises where the draft was submitted."""
-    row = connection.execute(
-        select(
-            drafts,
-            mask_table.c.z_size,
-            mask_table.c.y_size,
-            mask_table.c.x_size,
-            steps.c.started_from_id.label("head_started_from"),
-        )
-        .join_from(drafts, mask_table)
-        .outerjoin(
-            steps,
-            and_(steps.c.step_id == drafts.c.head_step_id, steps.c.draft_id == drafts.c.draft_id),
-        )
-        .where(drafts.c.draft_id == draft_id)
-    ).first()
+    row = connection.execute(_OPEN, {"draft": draft_id}).first()
     if row is None:
         raise _unknown(connection, draft_id)
     if not row.is_open:

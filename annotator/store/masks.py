@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
@@ -16,19 +16,47 @@ from annotator.store.tables import slabs as slab_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Executable
 
     from annotator.store.slabs import StoredSlab
 
+_LAST = 2**31 - 1
+
+# Built once: putting a statement together costs more than running it.
+_PLACED = (
+    select(mask_slabs.c.slab_index, slab_table.c.slab_id, slab_table.c.key)
+    .join_from(mask_slabs, slab_table)
+    .where(
+        mask_slabs.c.mask_id == bindparam("owner"),
+        mask_slabs.c.slab_index.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(mask_slabs.c.slab_index)
+)
+_CONTENT = (
+    select(mask_slabs.c.mask_id, mask_slabs.c.slab_index, slab_table.c.blob)
+    .outerjoin_from(mask_slabs, slab_table)
+    .where(mask_slabs.c.mask_id.in_(bindparam("mask_ids", expanding=True)))
+    .order_by(mask_slabs.c.mask_id, mask_slabs.c.slab_index)
+)
+_TAKE_AWAY = delete(mask_slabs).where(
+    mask_slabs.c.mask_id == bindparam("owner"), mask_slabs.c.slab_index == bindparam("at")
+)
+
+
+def _put_statement(dialect: ModuleType) -> Executable:
+    statement = dialect.insert(mask_slabs)
+    put: Executable = statement.on_conflict_do_update(
+        index_elements=["mask_id", "slab_index"], set_={"slab_id": statement.excluded.slab_id}
+    )
+    return put
+
+
+_PUT = {"sqlite": _put_statement(sqlite), "postgresql": _put_statement(postgresql)}
+
 Placed = dict[int, "StoredSlab"]
 """Slab number → where its content lies."""
-
-
-def add(connection: Connection, mask: MaskRuns) -> tuple[int, Placed]:
-    """Keep a new mask; return its row and its slabs."""
-    content = put_slabs(connection, mask)
-    return add_placed(connection, mask.grid, content), content
 
 
 def put_slabs(connection: Connection, mask: MaskRuns) -> Placed:
@@ -57,46 +85,34 @@ def add_placed(connection: Connection, grid: SlabGrid, placed: Placed) -> int:
 
 def placed(connection: Connection, mask_id: int, only: Sequence[int] | None = None) -> Placed:
     """Return where the slabs of a mask lie, in order; those of the numbers in ``only``."""
-    query = (
-        select(mask_slabs.c.slab_index, slab_table.c.slab_id, slab_table.c.key)
-        .join_from(mask_slabs, slab_table)
-        .where(mask_slabs.c.mask_id == mask_id)
-        .order_by(mask_slabs.c.slab_index)
+    found = connection.execute(
+        _PLACED,
+        {"owner": mask_id, "first": min(only), "last": max(only)}
+        if only
+        else {"owner": mask_id, "first": 0, "last": _LAST},
     )
-    if only is not None:
-        query = query.where(mask_slabs.c.slab_index.between(min(only), max(only)))
     chosen = None if only is None else set(only)
     return {
         index: slabs.StoredSlab(slab_id, bytes(key))
-        for index, slab_id, key in connection.execute(query)
+        for index, slab_id, key in found
         if chosen is None or index in chosen
     }
 
 
 def change(connection: Connection, mask_id: int, content: Mapping[int, int | None]) -> None:
     """Point slabs of a draft's mask at other rows; None takes the slab away."""
-    gone = [index for index, slab_id in content.items() if slab_id is None]
+    gone = [
+        {"owner": mask_id, "at": index} for index, slab_id in content.items() if slab_id is None
+    ]
     put = [
         {"mask_id": mask_id, "slab_index": index, "slab_id": slab_id}
         for index, slab_id in content.items()
         if slab_id is not None
     ]
-    for index in gone:
-        connection.execute(
-            delete(mask_slabs).where(
-                mask_slabs.c.mask_id == mask_id, mask_slabs.c.slab_index == index
-            )
-        )
+    if gone:
+        connection.execute(_TAKE_AWAY, gone)
     if put:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(mask_slabs)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["mask_id", "slab_index"],
-                set_={"slab_id": statement.excluded.slab_id},
-            ),
-            put,
-        )
+        connection.execute(_PUT[connection.dialect.name], put)
 
 
 def grid_of(connection: Connection, mask_id: int) -> SlabGrid:
@@ -109,23 +125,23 @@ def grid_of(connection: Connection, mask_id: int) -> SlabGrid:
 
 def read(connection: Connection, mask_ids: Sequence[int]) -> tuple[MaskRuns, ...]:
     """Return masks as runs, in the order given."""
-    found: list[MaskRuns] = []
-    for mask_id in mask_ids:
-        rows = connection.execute(
-            select(mask_slabs.c.slab_index, slab_table.c.blob)
-            .outerjoin_from(mask_slabs, slab_table)
-            .where(mask_slabs.c.mask_id == mask_id)
-        ).all()
-        content: dict[int, SlabRuns] = {}
-        for index, blob in rows:
-            if blob is None:
-                raise IntegrityError(
-                    f"slab {index} of a mask is gone from the project; "
-                    "run verify to see what else is missing"
-                )
-            content[index] = slabs.unpack(blob)
-        found.append(MaskRuns(grid_of(connection, mask_id), content))
-    return tuple(found)
+    wanted = list(dict.fromkeys(mask_ids))
+    content: dict[int, dict[int, SlabRuns]] = {mask_id: {} for mask_id in wanted}
+    rows = connection.execute(_CONTENT, {"mask_ids": wanted}).all()
+    for _, index, blob in rows:
+        if blob is None:
+            raise IntegrityError(
+                f"slab {index} of a mask is gone from the project; "
+                "run verify to see what else is missing"
+            )
+    unpacked = slabs.unpack([blob for _, _, blob in rows])
+    for (mask_id, index, _), runs in zip(rows, unpacked, strict=True):
+        content[mask_id][index] = runs
+    found = {
+        mask_id: MaskRuns(grid_of(connection, mask_id), slabs_)
+        for mask_id, slabs_ in content.items()
+    }
+    return tuple(found[mask_id] for mask_id in mask_ids)
 
 
 def content_of(grid: SlabGrid, content: Placed) -> list[object]:

@@ -95,9 +95,7 @@ def write_voxels(cache_dir: Path, series_id: str, voxels: NDArray[Any]) -> None:
             whole = np.ascontiguousarray(voxels)
             header = np.lib.format.header_data_from_array_1_0(whole)
             np.lib.format.write_array_header_1_0(file, header)
-            file.write(
-                memoryview(whole).cast("B")
-            )  # unlike numpy's own, says when the disk is full
+            file.write(whole.data)  # unlike numpy's own, says when the disk is full
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zstandard
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from annotator.analysis.runs import SlabRuns
 from annotator.domain.errors import IntegrityError
 from annotator.store.tables import slabs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy import Connection
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 _LEVEL = 3
 _KEYS_A_QUERY = 500
 _RUN_BYTES = 6
-_HEADER = struct.Struct("<BI")
+_HEADER = struct.Struct("<BBI")
+_UINT16, _UINT32 = np.dtype("<u2"), np.dtype("<u4")
 _LAGS = (2, 4)
 """Runs in a row of one or two objects."""
 _CENTRE = 0x8080
 """Added to a distance from the row above, so that small ones differ in their low byte only."""
 _MODULUS = 1 << 32
+
+# Built once: putting a statement together costs more than running it.
+_ADD = insert(slabs).returning(slabs.c.slab_id, slabs.c.key)
+_BY_KEY = select(slabs.c.key, slabs.c.slab_id).where(
+    slabs.c.key.in_(bindparam("keys", expanding=True))
+)
+_BY_ID = select(slabs.c.slab_id, slabs.c.blob).where(
+    slabs.c.slab_id.in_(bindparam("slab_ids", expanding=True))
+)
 
 _local = threading.local()
 """Compressors must not be shared between threads."""
@@ -56,39 +66,78 @@ def pack(runs: SlabRuns, columns: int) -> bytes:
 
     An end is kept as its distance from an earlier one: from the one before (a length), or, where a
     row of ``columns`` voxels looks like the row above, from the one that lies ``lag`` runs back,
-    less a row. The distances go byte by byte (all low bytes first), then the labels as uint16,
-    under zstd; before them stand the lag (uint8) and what to add to each distance (uint32).
+    less a row. Distances go byte by byte (all low bytes first), then the labels as uint16, under
+    zstd. Both are filled up to a multiple of the lag. Before them stand the lag and how many were
+    filled up (uint8 each), and what to add to each distance (uint32).
     """
-    compress = _compressor().compress
-    ends = runs.ends.astype("<u4", copy=False)
-    labels = _little(runs.labels, "<u2")
-    lengths = np.diff(ends, prepend=np.uint32(0))
-    packed = [_HEADER.pack(1, 0) + compress(_planes(lengths) + labels)]
+    ends = runs.ends.astype(_UINT32, copy=False)
     shift = (columns - _CENTRE) % _MODULUS
+    packed = [_compressed(np.diff(ends, prepend=np.uint32(0)), runs.labels, 1, 0)]
     for lag in _LAGS:
         distances = ends - np.uint32(shift)
         distances[lag:] -= ends[:-lag]
-        packed.append(_HEADER.pack(lag, shift) + compress(_planes(distances) + labels))
+        packed.append(_compressed(distances, runs.labels, lag, shift))
     return min(packed, key=len)
 
 
-def unpack(blob: bytes) -> SlabRuns:
+def unpack(blobs: Sequence[bytes]) -> list[SlabRuns]:
     """Return the runs that `pack` compressed; IntegrityError where the bytes are something else."""
-    try:
-        lag, shift = _HEADER.unpack_from(blob)
-        content = _decompressor().decompress(memoryview(blob)[_HEADER.size :])
-    except (zstandard.ZstdError, struct.error, TypeError) as error:
-        raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
-    n_runs, rest = divmod(len(content), _RUN_BYTES)
-    if rest or not n_runs or not lag:
-        raise IntegrityError(f"a slab holds {len(content)} bytes, which is no number of runs")
-    planes = np.frombuffer(content, np.uint8, 4 * n_runs).reshape(4, n_runs)
-    ends = np.ascontiguousarray(planes.T).view("<u4").reshape(-1)
-    if shift:
-        ends += np.uint32(shift)
-    for first in range(lag):
-        np.cumsum(ends[first::lag], dtype=np.uint32, out=ends[first::lag])
-    return SlabRuns(ends, np.frombuffer(content, "<u2", n_runs, 4 * n_runs))
+    decompress = _decompressor().decompress
+    alike: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
+    for number, blob in enumerate(blobs):
+        try:
+            lag, n_filled, shift = _HEADER.unpack_from(blob)
+            content = decompress(blob[_HEADER.size :])
+        except (zstandard.ZstdError, struct.error, TypeError) as error:
+            raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
+        if not content or n_filled >= lag or len(content) % (_RUN_BYTES * lag):
+            raise IntegrityError(f"a slab holds {len(content)} bytes, which is no number of runs")
+        alike.setdefault((lag, shift), []).append((number, n_filled, content))
+    found: dict[int, SlabRuns] = {}
+    for (lag, shift), members in alike.items():
+        ends, labels = _joined([content for _, _, content in members], lag, shift)
+        first = 0
+        for number, n_filled, content in members:
+            last = first + len(content) // _RUN_BYTES
+            found[number] = SlabRuns(ends[first : last - n_filled], labels[first : last - n_filled])
+            first = last
+    return [found[number] for number in range(len(blobs))]
+
+
+def _joined(
+    contents: Sequence[bytes], lag: int, shift: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+    """Return ends and labels of slabs of one coding, one slab after the other.
+
+    All at once, because a mask has hundreds of slabs of a few hundred runs each.
+    """
+    lengths = [len(content) // _RUN_BYTES for content in contents]
+    sizes = list(zip(contents, lengths, strict=True))
+    planes = np.zeros((sum(lengths), 4), np.uint8)
+    for plane in range(4):
+        joined = b"".join([content[plane * size : (plane + 1) * size] for content, size in sizes])
+        planes[:, plane] = np.frombuffer(joined, np.uint8)
+    labels = np.frombuffer(b"".join([content[4 * size :] for content, size in sizes]), _UINT16)
+    ends = planes.view(_UINT32).reshape(-1, lag)
+    ends += np.uint32(shift)
+    # A slab begins at 0 again: its first row takes back what the slab before it adds up to.
+    first_rows = np.cumsum([0, *lengths[:-1]]) // lag
+    sums = np.add.reduceat(ends, first_rows, axis=0, dtype=_UINT32)
+    ends[first_rows[1:]] -= sums[:-1]
+    for column in range(lag):
+        np.add.accumulate(ends[:, column], out=ends[:, column])
+    return ends.reshape(-1), labels
+
+
+def _compressed(
+    distances: NDArray[np.uint32], labels: NDArray[np.uint16], lag: int, shift: int
+) -> bytes:
+    n_filled = -distances.size % lag
+    if n_filled:
+        distances = np.append(distances, np.zeros(n_filled, _UINT32))
+    planes = distances.view(np.uint8).reshape(-1, 4).T.tobytes()
+    content = planes + _little(labels, "<u2") + bytes(2 * n_filled)
+    return _HEADER.pack(lag, n_filled, shift) + _compressor().compress(content)
 
 
 def put(connection: Connection, runs: Iterable[SlabRuns], columns: int) -> tuple[StoredSlab, ...]:
@@ -101,7 +150,7 @@ def put(connection: Connection, runs: Iterable[SlabRuns], columns: int) -> tuple
     missing = {key: entry for key, entry in ordered if key not in known}
     if missing:
         added = connection.execute(
-            insert(slabs).returning(slabs.c.slab_id, slabs.c.key),
+            _ADD,
             [{"key": key, "blob": pack(entry, columns)} for key, entry in missing.items()],
         )
         known.update((bytes(key), slab_id) for slab_id, key in added)
@@ -113,27 +162,19 @@ def find(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
     wanted = list(dict.fromkeys(keys))
     known: dict[bytes, int] = {}
     for start in range(0, len(wanted), _KEYS_A_QUERY):
-        query = select(slabs.c.key, slabs.c.slab_id).where(
-            slabs.c.key.in_(wanted[start : start + _KEYS_A_QUERY])
-        )
-        known.update((bytes(key), slab_id) for key, slab_id in connection.execute(query))
+        rows = connection.execute(_BY_KEY, {"keys": wanted[start : start + _KEYS_A_QUERY]})
+        known.update((bytes(key), slab_id) for key, slab_id in rows)
     return known
 
 
 def get(connection: Connection, slab_ids: Iterable[int]) -> Mapping[int, SlabRuns]:
     """Return the runs of some rows."""
     wanted = list(dict.fromkeys(slab_ids))
-    found: dict[int, SlabRuns] = {}
+    blobs: dict[int, bytes] = {}
     for start in range(0, len(wanted), _KEYS_A_QUERY):
-        query = select(slabs.c.slab_id, slabs.c.blob).where(
-            slabs.c.slab_id.in_(wanted[start : start + _KEYS_A_QUERY])
-        )
-        found.update((slab_id, unpack(blob)) for slab_id, blob in connection.execute(query))
-    return found
-
-
-def _planes(distances: NDArray[np.uint32]) -> bytes:
-    return distances.view(np.uint8).reshape(-1, 4).T.tobytes()
+        rows = connection.execute(_BY_ID, {"slab_ids": wanted[start : start + _KEYS_A_QUERY]})
+        blobs.update((slab_id, blob) for slab_id, blob in rows)
+    return dict(zip(blobs, unpack(list(blobs.values())), strict=True))
 
 
 def _little(values: NDArray[np.unsignedinteger[Any]], dtype: str) -> bytes:
@@ -141,14 +182,16 @@ def _little(values: NDArray[np.unsignedinteger[Any]], dtype: str) -> bytes:
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    found: zstandard.ZstdCompressor = _local.compressor
+    try:
+        found: zstandard.ZstdCompressor = _local.compressor
+    except AttributeError:
+        found = _local.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     return found
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:
-    if not hasattr(_local, "decompressor"):
-        _local.decompressor = zstandard.ZstdDecompressor()
-    found: zstandard.ZstdDecompressor = _local.decompressor
+    try:
+        found: zstandard.ZstdDecompressor = _local.decompressor
+    except AttributeError:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
     return found

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 from annotator.domain.reading import Step
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 Content = dict[int, "SlabRuns | None"]
 """Slab number → its runs, None where it is empty."""
+
+# Built once: putting a statement together costs more than running it.
+_ADD = insert(steps).returning(steps.c.step_id)
+_ADD_SLABS = insert(step_slabs)
+_MOVE_HEAD = (
+    update(drafts)
+    .where(drafts.c.draft_id == bindparam("draft"))
+    .values(head_step_id=bindparam("head_step_id"))
+)
 
 START_FROM = "start from"
 """The tool's name of the step that copies another reading into a draft."""
@@ -159,16 +168,15 @@ def _append(change: Change, draft: DraftRow, new: _NewStep) -> Step:
     connection = change.connection
     before: Placed = masks.placed(connection, draft.mask_id, tuple(new.after)) if new.after else {}
     step_id: int = connection.execute(
-        insert(steps)
-        .values(
-            draft_id=draft.draft_id,
-            parent_step_id=draft.head_step_id,
-            tool=new.tool,
-            box=canonical(new.box),
-            started_from_id=new.started_from_id,
-            created_at=change.now,
-        )
-        .returning(steps.c.step_id)
+        _ADD,
+        {
+            "draft_id": draft.draft_id,
+            "parent_step_id": draft.head_step_id,
+            "tool": new.tool,
+            "box": canonical(new.box),
+            "started_from_id": new.started_from_id,
+            "created_at": change.now,
+        },
     ).scalar_one()
     changed: dict[int, int | None] = {}
     rows: list[dict[str, int | None]] = []
@@ -186,7 +194,7 @@ def _append(change: Change, draft: DraftRow, new: _NewStep) -> Step:
                 }
             )
     if rows:
-        connection.execute(insert(step_slabs), rows)
+        connection.execute(_ADD_SLABS, rows)
     _move(change, draft, step_id, changed)
     keys = {index: slab.key.hex() if slab else None for index, slab in new.after.items()}
     change.log(
@@ -203,9 +211,7 @@ def _move(
     change: Change, draft: DraftRow, head: int | None, content: Mapping[int, int | None]
 ) -> None:
     masks.change(change.connection, draft.mask_id, content)
-    change.connection.execute(
-        update(drafts).where(drafts.c.draft_id == draft.draft_id).values(head_step_id=head)
-    )
+    change.connection.execute(_MOVE_HEAD, {"draft": draft.draft_id, "head_step_id": head})
 
 
 def _read(connection: Connection, step_id: int) -> Step:

@@ -65,7 +65,7 @@ def slabs(connection: Connection, words: Words) -> Iterator[str]:
             try:
                 reason = (
                     None
-                    if slab_rows.slab_key(slab_rows.unpack(row.blob)) == bytes(row.key)
+                    if slab_rows.slab_key(slab_rows.unpack([row.blob])[0]) == bytes(row.key)
                     else "its content does not match its hash"
                 )
             except IntegrityError as error:
