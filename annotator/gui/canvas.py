@@ -163,6 +163,7 @@ class Scene:
             table: dict[int | None, Color] = {None: nothing, 0: nothing}
             table |= dict(colors.items())
             self._mask.colormap = DirectLabelColormap(color_dict=table)
+            self._mask.visible = any(alpha > 0 for *_, alpha in colors.values())
 
     def look(self, centre_mm: tuple[float, float], zoom: float) -> None:
         """Show this place in the middle, at so many screen pixels a mm."""
@@ -179,7 +180,7 @@ class Scene:
 class Canvas(QWidget):
     """Three linked views of a volume, or one of a picture or video, to look at and draw on.
 
-    The mask is the live array of the draft, ``(z, y, x)``: tools write into it in place.
+    Tools write into the mask that is shown, ``(z, y, x)``, in place.
     """
 
     edited = Signal(str, object)
@@ -215,8 +216,6 @@ class Canvas(QWidget):
     def views(self) -> tuple[SliceView, ...]:
         """The views on the screen."""
         return self._views.views
-
-    # a case
 
     def show_volume(
         self, voxels: NDArray[Any], series: Series, mask: Mask, schema: LabelSchema
@@ -255,8 +254,6 @@ class Canvas(QWidget):
         self._views.close_scenes()
         super().closeEvent(event)
 
-    # where to look
-
     def set_layout(self, name: str) -> None:
         """Show ``three`` views, or the ``single`` one that was worked in last."""
         self._views.set_layout(name)
@@ -289,8 +286,6 @@ class Canvas(QWidget):
         self._views.set_limits(self._window.limits)
         self._views.repaint_marks()
         self.window_changed.emit(self._window.level, self._window.width)
-
-    # drawing
 
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name: see ``drawing_desk.TOOLS``."""
@@ -326,8 +321,6 @@ class Canvas(QWidget):
         self._views.refresh_mask()
         self._views.flash(box)
 
-    # what is shown over the image
-
     def set_mask_opacity(self, opacity: float) -> None:
         """Show the mask at an opacity, 0 to 1."""
         self._colors.opacity = opacity
@@ -356,8 +349,6 @@ class Canvas(QWidget):
         """Frame a voxel box, or outline where a ``(z, y, x)`` array is True; None for nothing."""
         self._marks.highlight = region
         self._views.repaint_marks()
-
-    # events
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the views over the whole area."""

@@ -66,14 +66,10 @@ class LinkedViews(QWidget):
         self._late_slots: set[int] = set()
         self._late_marks: set[int] = set()
         self._late_box: Box | None = None
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(_LATE_MS)
-        self._late.timeout.connect(self.catch_up)
-        self._flash_end = QTimer(self)
-        self._flash_end.setSingleShot(True)
-        self._flash_end.setInterval(_FLASH_MS)
-        self._flash_end.timeout.connect(lambda: self.flash(None))
+        self._late = self._timer(_LATE_MS, self.catch_up)
+        self._next_box: Box | None = None
+        self._next = self._timer(0, self._show_next)
+        self._flash_end = self._timer(_FLASH_MS, lambda: self.flash(None))
         self.layout_name = "three"
 
     @property
@@ -87,7 +83,7 @@ class LinkedViews(QWidget):
         self._planes = tuple(planes)
         self._late_slots.clear()
         self._late_marks.clear()
-        self._late_box = None
+        self._late_box = self._next_box = None
         self._active = 0
         z, y, x = (size // 2 for size in mask.shape)
         self._marks.position = (0 if planes[0].name == "video" else z, y, x)
@@ -103,8 +99,8 @@ class LinkedViews(QWidget):
 
     def close_scenes(self) -> None:
         """Give all drawing surfaces back."""
-        self._late.stop()
-        self._flash_end.stop()
+        for timer in (self._late, self._next, self._flash_end):
+            timer.stop()
         for view in self._slots:
             view.scene.close()
         self._slots.clear()
@@ -163,11 +159,16 @@ class LinkedViews(QWidget):
             view.bring_into_view(self._marks.position)
 
     def show_touched(self, box: Box) -> None:
-        """Show what a tool has just written: here now, in the other views soon."""
+        """Show what a tool has just written: here with the next frame, elsewhere soon.
+
+        A fast mouse sends several events a frame; each only writes to the mask.
+        """
+        self._next_box = join_boxes(self._next_box, box)
+        if not self._next.isActive():
+            self._next.start()
         for slot in self._shown():
-            if slot == self._active:
-                self._slots[slot].refresh_mask(box)
-            elif self._slots[slot].plane.meets(box, self._slots[slot].index):
+            view = self._slots[slot]
+            if slot != self._active and view.plane.meets(box, view.index):
                 self._late_box = join_boxes(self._late_box, box)
         if self._late_box is not None and not self._late.isActive():
             self._late.start()
@@ -180,6 +181,7 @@ class LinkedViews(QWidget):
     def catch_up(self) -> None:
         """Show what was put off."""
         self._late.stop()
+        self._show_next()
         slots, marks, box = self._late_slots, self._late_marks, self._late_box
         self._late_slots, self._late_marks, self._late_box = set(), set(), None
         for slot in self._shown():
@@ -190,6 +192,12 @@ class LinkedViews(QWidget):
                 view.refresh_mask(box)
             if slot in marks:
                 view.overlay.update()
+
+    def _show_next(self) -> None:
+        box, self._next_box = self._next_box, None
+        for slot in self._shown():
+            if slot == self._active and box is not None:
+                self._slots[slot].refresh_mask(box)
 
     def set_heat(self, heat: NDArray[np.float32] | None) -> None:
         """Show a heat map over the image; None takes it away."""
@@ -300,9 +308,18 @@ class LinkedViews(QWidget):
         view.set_index(self._marks.position[view.plane.axis])
         view.show()
 
+    def _timer(self, interval_ms: int, run: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(run)
+        return timer
+
     def _connect(self, slot: int, view: SliceView) -> None:
         def work_here() -> None:
-            self._active = slot
+            if slot != self._active:
+                self.catch_up()
+                self._active = slot
 
         def press(point: object) -> None:
             self.catch_up()  # what is pressed on must be the slice that is seen

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from annotator.domain.errors import GeometryMismatchError, UnknownNameError
 from annotator.domain.geometry import Geometry
@@ -114,11 +114,30 @@ def wheel(view: SliceView, notches: int, modifiers: Any = Qt.KeyboardModifier.No
     )
 
 
-def stroke(qtbot: QtBot, view: SliceView, points: list[Point]) -> None:
+def move(
+    overlay: QWidget,
+    place: QPoint,
+    buttons: Qt.MouseButton = Qt.MouseButton.NoButton,
+) -> None:
+    """Move the mouse; QTest would move the real cursor and wait for the display to tell."""
+    QApplication.sendEvent(
+        overlay,
+        QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(place),
+            overlay.mapToGlobal(QPointF(place)),
+            Qt.MouseButton.NoButton,
+            buttons,
+            Qt.KeyboardModifier.NoModifier,
+        ),
+    )
+
+
+def stroke(view: SliceView, points: list[Point]) -> None:
     left = Qt.MouseButton.LeftButton
     QTest.mousePress(view.overlay, left, pos=at(view, points[0]))
     for point in points[1:]:
-        QTest.mouseMove(view.overlay, at(view, point))
+        move(view.overlay, at(view, point), left)
     QTest.mouseRelease(view.overlay, left, pos=at(view, points[-1]))
 
 
@@ -132,7 +151,7 @@ def test_a_stroke_paints_where_the_cursor_is(
     canvas.set_brush_mm(0.1)
     edits: list[tuple[str, Any]] = []
     canvas.edited.connect(lambda tool, edit: edits.append((tool, edit)))
-    stroke(qtbot, view, [(9, 14, 30)])
+    stroke(view, [(9, 14, 30)])
     assert np.argwhere(mask).tolist() == [[9, 14, 30]]
     assert [tool for tool, _ in edits] == ["brush"]
     edit = edits[0][1]
@@ -148,7 +167,7 @@ def test_a_dragged_stroke_is_round_in_mm_and_has_no_gap(
     canvas.set_tool("brush")
     canvas.set_brush_mm(9.0)
     canvas.set_label(2)
-    stroke(qtbot, view, [(12, 20, 10), (12, 20, 38)])
+    stroke(view, [(12, 20, 10), (12, 20, 38)])
     assert set(np.unique(mask)) == {0, 2}
     assert mask[:, 20].any()
     assert not mask[:, :20].any()
@@ -157,7 +176,7 @@ def test_a_dragged_stroke_is_round_in_mm_and_has_no_gap(
     assert z.tolist() == [11, 12, 13]  # 9 mm over slices of 3 mm
     assert x.min() in (7, 8)
     canvas.set_tool("eraser")
-    stroke(qtbot, view, [(12, 20, 10), (12, 20, 38)])
+    stroke(view, [(12, 20, 10), (12, 20, 38)])
     assert not mask.any()
 
 
@@ -166,7 +185,7 @@ def test_a_ball_reaches_into_other_slices(canvas: Canvas, mask: Mask, qtbot: QtB
     canvas.set_tool("brush")
     canvas.set_brush_3d(True)
     canvas.set_brush_mm(13.0)
-    stroke(qtbot, view_of(canvas, "axial"), [(12, 20, 20)])
+    stroke(view_of(canvas, "axial"), [(12, 20, 20)])
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [10, 11, 12, 13, 14]
 
 
@@ -177,7 +196,7 @@ def test_what_is_painted_shows_at_its_place_in_all_views(
     canvas.set_tool("brush")
     canvas.set_brush_3d(True)
     canvas.set_brush_mm(9.0)
-    stroke(qtbot, view_of(canvas, "axial"), [(6, 30, 11)])
+    stroke(view_of(canvas, "axial"), [(6, 30, 11)])
     canvas.set_tool("crosshair")
     canvas.set_position((6, 30, 12))
     qtbot.wait(60)
@@ -229,8 +248,8 @@ def test_right_drag_changes_level_and_width(canvas: Canvas, qtbot: QtBot) -> Non
     canvas.window_changed.connect(lambda level, width: seen.append((level, width)))
     overlay = view_of(canvas, "axial").overlay
     QTest.mousePress(overlay, Qt.MouseButton.RightButton, pos=QPoint(100, 100))
-    QTest.mouseMove(overlay, QPoint(150, 100))
-    QTest.mouseMove(overlay, QPoint(150, 60))
+    move(overlay, QPoint(150, 100), Qt.MouseButton.RightButton)
+    move(overlay, QPoint(150, 60), Qt.MouseButton.RightButton)
     QTest.mouseRelease(overlay, Qt.MouseButton.RightButton, pos=QPoint(150, 60))
     assert seen[0] == pytest.approx((40, 480))
     assert seen[-1][0] > 40
@@ -256,13 +275,13 @@ def test_middle_drag_and_space_pan(canvas: Canvas, mask: Mask, qtbot: QtBot) -> 
     canvas.set_tool("brush")
     before = axial.to_screen((0, 20, 20))
     QTest.mousePress(axial.overlay, Qt.MouseButton.MiddleButton, pos=QPoint(100, 100))
-    QTest.mouseMove(axial.overlay, QPoint(130, 90))
+    move(axial.overlay, QPoint(130, 90), Qt.MouseButton.MiddleButton)
     QTest.mouseRelease(axial.overlay, Qt.MouseButton.MiddleButton, pos=QPoint(130, 90))
     moved = axial.to_screen((0, 20, 20)) - before
     assert moved.toTuple() == pytest.approx((30, -10))
     QTest.keyPress(canvas, Qt.Key.Key_Space)
     QTest.mousePress(axial.overlay, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
-    QTest.mouseMove(axial.overlay, QPoint(70, 110))
+    move(axial.overlay, QPoint(70, 110), Qt.MouseButton.LeftButton)
     QTest.mouseRelease(axial.overlay, Qt.MouseButton.LeftButton, pos=QPoint(70, 110))
     QTest.keyRelease(canvas, Qt.Key.Key_Space)
     moved = axial.to_screen((0, 20, 20)) - before
@@ -352,9 +371,9 @@ def test_the_cursor_is_told_as_a_voxel(canvas: Canvas, qtbot: QtBot) -> None:
     seen: list[object] = []
     canvas.cursor_moved.connect(seen.append)
     axial = view_of(canvas, "axial")
-    QTest.mouseMove(axial.overlay, at(axial, (12, 7, 9)))
+    move(axial.overlay, at(axial, (12, 7, 9)))
     assert seen[-1] == (12, 7, 9)
-    QTest.mouseMove(axial.overlay, at(axial, (12, -9, 9)))
+    move(axial.overlay, at(axial, (12, -9, 9)))
     assert seen[-1] is None
     canvas.cursor_moved.disconnect()
 
@@ -363,7 +382,7 @@ def test_read_only_moves_the_crosshair_instead(canvas: Canvas, mask: Mask, qtbot
     canvas.set_tool("brush")
     canvas.set_read_only(True)
     axial = view_of(canvas, "axial")
-    stroke(qtbot, axial, [(canvas.position[0], 7, 9)])
+    stroke(axial, [(canvas.position[0], 7, 9)])
     assert not mask.any()
     assert canvas.position[1:] == (7, 9)
 
@@ -477,7 +496,7 @@ def test_a_colour_picture_has_one_view_without_letters(canvas: Canvas, qtbot: Qt
     assert view.width() == canvas.width()
     canvas.set_tool("brush")
     canvas.set_brush_mm(0.5)
-    stroke(qtbot, view, [(0, 20, 30)])
+    stroke(view, [(0, 20, 30)])
     assert np.argwhere(drawn).tolist() == [[0, 20, 30]]
     qtbot.wait(60)
     shown = canvas.grab().toImage()

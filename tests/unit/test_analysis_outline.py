@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage.draw import polygon2mask
+from skimage.measure import find_contours
 
 from annotator.analysis.outline import outlines
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.unit
 
@@ -27,6 +35,24 @@ def test_each_part_and_label_has_a_closed_line_half_a_pixel_outside() -> None:
     edge = next(outline for outline in found if outline.label == 300)
     assert edge.points.min(axis=0).tolist() == [-0.5, -0.5]
     assert edge.points.max(axis=0).tolist() == [2.5, 3.5]
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), fraction=st.sampled_from([0.1, 0.5, 0.9]))
+def test_lines_are_those_of_marching_squares(seed: int, fraction: float) -> None:
+    section = (np.random.default_rng(seed).random((9, 11)) < fraction).astype(np.uint8)
+    expected = find_contours(np.pad(section, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
+    expected = [line - 1 for line in expected]
+    found = [outline.points for outline in outlines(section)]
+    assert sorted(map(area, found)) == sorted(map(area, expected))
+    assert len(found) == len(expected)
+    corners = {tuple(point) for line in found for point in line}
+    assert corners <= {tuple(point) for line in expected for point in line}
+
+
+def area(line: NDArray[np.float64]) -> float:
+    row, column = line[:, 0], line[:, 1]
+    return abs(float(row[:-1] @ column[1:] - row[1:] @ column[:-1])) / 2
 
 
 def test_filling_the_lines_gives_the_region_back() -> None:
