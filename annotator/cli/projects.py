@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,10 @@ def new(arguments: argparse.Namespace, progress: Progress) -> Result:
     names = ", ".join(f"{label.value} {label.name}" for label in schema.labels)
     return Result(
         document=document,
-        lines=(f"Made the project {title!r} in {arguments.project}.", f"Labels: {names}."),
+        lines=(
+            f"Made the project {title!r} in {without_password(arguments.project)}.",
+            f"Labels: {names}.",
+        ),
     )
 
 
@@ -138,7 +142,7 @@ def project_document(session: Session) -> dict[str, Any]:
     return {
         "id": project.project_id,
         "title": project.title,
-        "location": session.store.location,
+        "location": without_password(session.store.location),
         "schema": {
             "name": project.schema.name,
             "title": project.schema.title,
@@ -157,6 +161,11 @@ def project_document(session: Session) -> dict[str, Any]:
             ],
         },
     }
+
+
+def without_password(location: str) -> str:
+    """Return a location that may be shown: a URL loses its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", location)
 
 
 def case_document(session: Session, case: Case) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
                     case.case_id, arguments.method, settings, include_models=arguments.models
                 )
             except AnnotatorError as error:
-                if arguments.cases or _is_about_parameters(session, arguments.method, error):
+                if arguments.cases or _is_about_parameters(arguments.method, error):
                     raise
                 made["skipped"].append({"case": case.case_id, "reason": str(error)})
                 continue
@@ -53,8 +54,8 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result(document=document, lines=tuple(lines), error=nothing_done("fused", made))
 
 
-def _is_about_parameters(session: Session, method: str, error: AnnotatorError) -> bool:
-    del session
+def _is_about_parameters(method: str, error: AnnotatorError) -> bool:
+    """Whether every case would fail alike: the parameters do not suit the method."""
     return str(error).startswith(f"{method} ")
 
 
@@ -75,6 +76,7 @@ def _fusion_document(
         "fusion": fusion.fusion_id,
         "method": fusion.recipe.method,
         "method_version": fusion.recipe.method_version,
+        "parameters": {name: json.loads(value) for name, value in fusion.recipe.parameters},
         "inputs": list(fusion.recipe.inputs),
         "performance": [
             {

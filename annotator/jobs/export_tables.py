@@ -8,6 +8,7 @@ import numpy as np
 
 from annotator.jobs.comparing import agreement_table, diagnosis_table
 from annotator.jobs.export_items import latest_fusions
+from annotator.jobs.rater_report import report_raters
 from annotator.jobs.table_files import Table, Value
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def tables_of(store: Store, case_ids: Sequence[str] | None, progress: Progress) 
         "readings": readings,
         "agreement": agreement,
         "diagnoses": diagnosis_table(store, cases),
+        "raters": _raters(store, cases),
         "findings": _findings(store, cases, names, schema),
         "verdicts": _verdicts(store, cases, names),
         "adjudications": _adjudications(store, cases, names, schema),
@@ -102,6 +104,39 @@ def _diagnosis_columns(schema: LabelSchema) -> tuple[str, ...]:
 def _diagnosis(diagnosis: Diagnosis, schema: LabelSchema) -> Row:
     row: Row = {f"diagnosis.{entry.key}": diagnosis.answer(entry.key) for entry in schema.fields}
     return row | {"confidence": diagnosis.confidence, "comment": diagnosis.comment}
+
+
+_RATER_COLUMNS = (
+    "rater_id", "rater", "is_model", "label", "label_name", "n_cases", "dice", "dice_low",
+    "dice_high", "volume_bias", "volume_bias_low", "volume_bias_high", "n_objects", "n_missed",
+)  # fmt: skip
+
+
+def _raters(store: Store, cases: Sequence[Case]) -> Table:
+    """Return each rater against the consensus, label by label, over the cases."""
+    rows: list[Row] = []
+    for entry in report_raters(store, cases).rows:
+        dice_low, dice_high = entry.dice_interval or (None, None)
+        bias_low, bias_high = entry.volume_bias_interval or (None, None)
+        rows.append(
+            {
+                "rater_id": entry.rater_id,
+                "rater": entry.rater_name,
+                "is_model": entry.is_model,
+                "label": entry.label,
+                "label_name": entry.label_name,
+                "n_cases": entry.n_cases,
+                "dice": entry.dice,
+                "dice_low": dice_low,
+                "dice_high": dice_high,
+                "volume_bias": entry.volume_bias,
+                "volume_bias_low": bias_low,
+                "volume_bias_high": bias_high,
+                "n_objects": entry.n_objects,
+                "n_missed": entry.n_missed,
+            }
+        )
+    return Table(columns=_RATER_COLUMNS, rows=tuple(rows))
 
 
 _FINDING_COLUMNS = (

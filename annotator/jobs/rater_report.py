@@ -1,0 +1,216 @@
+"""What each rater is good at: agreement with the consensus, bias in size, misses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from annotator.analysis.votes import bounding_box, merge_votes, to_dense
+from annotator.jobs.comparing import mean_interval
+from annotator.jobs.readings import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from annotator.analysis.runs import MaskRuns
+    from annotator.analysis.votes import VoteRuns
+    from annotator.api import Progress
+    from annotator.domain.study import Case
+    from annotator.store import Store
+
+_EVERY_NEIGHBOUR = np.ones((3, 3, 3), np.uint8)
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterCase:
+    """One rater on one label of one case, against the consensus.
+
+    ``dice`` is None where neither drew the label; an object is a connected piece of the consensus
+    (26 neighbours), missed where the rater's label does not touch it.
+    """
+
+    case_id: str
+    rater_id: str
+    label: int
+    dice: float | None
+    volume_mm3: float
+    consensus_mm3: float
+    n_objects: int
+    n_missed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterRow:
+    """One rater on one label, over all cases.
+
+    ``dice`` is the mean over cases; ``volume_bias`` the mean of (rater - consensus) / consensus
+    over cases where the consensus has the label; intervals are 95 % bootstrap intervals over
+    cases, None where there is no number or one case only.
+    """
+
+    rater_id: str
+    rater_name: str
+    is_model: bool
+    label: int
+    label_name: str
+    n_cases: int
+    dice: float | None
+    dice_interval: Bounds | None
+    volume_bias: float | None
+    volume_bias_interval: Bounds | None
+    n_objects: int
+    n_missed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterReport:
+    """Every rater against the consensus: the adjudicated mask where there is one, else the fused.
+
+    A rater's own reading is part of the fused consensus, which flatters everyone a little.
+    """
+
+    rows: tuple[RaterRow, ...]
+    cases: tuple[RaterCase, ...]
+    n_adjudicated: int
+    n_fused: int
+
+
+def report_raters(
+    store: Store, cases: Sequence[Case], progress: Progress | None = None
+) -> RaterReport:
+    """Compare every rater with the consensus of each case that has one."""
+    found: list[RaterCase] = []
+    n_adjudicated = n_fused = 0
+    for number, case in enumerate(cases):
+        if progress is not None:
+            progress(number / len(cases), f"comparing {case.title}")
+        consensus, is_adjudicated = consensus_of(store, case.case_id)
+        if consensus is None:
+            continue
+        n_adjudicated += is_adjudicated
+        n_fused += not is_adjudicated
+        found.extend(
+            compare_case(Readings.load(store, case.case_id, include_models=True), consensus)
+        )
+    return RaterReport(
+        rows=_rows(store, found),
+        cases=tuple(found),
+        n_adjudicated=n_adjudicated,
+        n_fused=n_fused,
+    )
+
+
+def consensus_of(store: Store, case_id: str) -> tuple[MaskRuns | None, bool]:
+    """Return the adjudicated mask of a case, else the newest fused one, else None."""
+    adjudication = store.adjudication(case_id)
+    if adjudication is not None:
+        return store.adjudication_mask(adjudication.adjudication_id)[0], True
+    fusions = store.fusions(case_id)
+    if not fusions:
+        return None, False
+    return store.fusion_labels(fusions[-1].fusion_id), False
+
+
+def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ...]:
+    """Compare each reading with the consensus, label by label."""
+    if not readings.annotations:
+        return ()
+    in_consensus = {
+        int(value) for runs in consensus.slabs.values() for value in np.unique(runs.labels)
+    }
+    labels = tuple(sorted({*readings.labels, *in_consensus} - {0}))
+    votes = merge_votes((*readings.masks, consensus), labels=labels)
+    voxel_mm3 = readings.series.geometry.voxel_mm3
+    found: list[RaterCase] = []
+    for label in labels:
+        drawn = votes.patterns == label
+        sizes = votes.counts @ drawn
+        common = votes.counts @ (drawn[:, :-1] & drawn[:, -1:])
+        if not sizes.any():
+            continue
+        n_objects, n_missed = _misses(votes, drawn)
+        for column, rater_id in enumerate(readings.rater_ids):
+            total = int(sizes[column] + sizes[-1])
+            found.append(
+                RaterCase(
+                    case_id=readings.case.case_id,
+                    rater_id=rater_id,
+                    label=label,
+                    dice=2.0 * int(common[column]) / total if total else None,
+                    volume_mm3=int(sizes[column]) * voxel_mm3,
+                    consensus_mm3=int(sizes[-1]) * voxel_mm3,
+                    n_objects=n_objects,
+                    n_missed=int(n_missed[column]),
+                )
+            )
+    return tuple(found)
+
+
+def _misses(votes: VoteRuns, drawn: NDArray[np.bool_]) -> tuple[int, NDArray[np.int64]]:
+    """Count the consensus' objects of a label, and how many each rater does not touch.
+
+    ``drawn`` is ``(pattern, rater + 1)``: who gave the label, the consensus last.
+    """
+    n_raters = drawn.shape[1] - 1
+    box = bounding_box(votes, drawn[:, -1])
+    if box is None:
+        return 0, np.zeros(n_raters, np.int64)
+    pattern = to_dense(votes, np.arange(len(votes.patterns)), np.int32, box)
+    objects, n_objects = ndimage.label(drawn[pattern, -1], structure=_EVERY_NEIGHBOUR)
+    # One row for every (object, pattern) that occurs together, instead of a pass a rater.
+    inside = objects > 0
+    pairs = np.unique(objects[inside].astype(np.int64) * len(drawn) + pattern[inside])
+    touching = np.zeros((n_objects, n_raters), np.bool_)
+    number, row = np.divmod(pairs, len(drawn))
+    np.logical_or.at(touching, number - 1, drawn[row, :-1])
+    return n_objects, (~touching).sum(axis=0)
+
+
+def _rows(store: Store, found: Sequence[RaterCase]) -> tuple[RaterRow, ...]:
+    schema = store.project().schema
+    grouped: dict[tuple[str, int], list[RaterCase]] = defaultdict(list)
+    for entry in found:
+        grouped[entry.rater_id, entry.label].append(entry)
+    rows: list[RaterRow] = []
+    for rater in store.raters():
+        for label in sorted({label for rater_id, label in grouped if rater_id == rater.rater_id}):
+            own = grouped[rater.rater_id, label]
+            dice = [entry.dice for entry in own if entry.dice is not None]
+            bias = [
+                entry.volume_mm3 / entry.consensus_mm3 - 1.0 for entry in own if entry.consensus_mm3
+            ]
+            named = schema.label(label)
+            rows.append(
+                RaterRow(
+                    rater_id=rater.rater_id,
+                    rater_name=rater.name,
+                    is_model=rater.is_model,
+                    label=label,
+                    label_name=named.name if named else f"label {label}",
+                    n_cases=len(own),
+                    dice=_mean(dice),
+                    dice_interval=_bounds(dice),
+                    volume_bias=_mean(bias),
+                    volume_bias_interval=_bounds(bias),
+                    n_objects=sum(entry.n_objects for entry in own),
+                    n_missed=sum(entry.n_missed for entry in own),
+                )
+            )
+    return tuple(rows)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _bounds(values: Sequence[float]) -> Bounds | None:
+    interval = mean_interval(values)
+    return None if interval is None else (interval.low, interval.high)
