@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, JPEGLSLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import UID, JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 from annotator.domain.errors import UnreadableError
 from annotator_builtins.dicom_datasets import read_dataset
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from annotator_builtins.dicom_stack import Stack
 
 
-FASTEST = {JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls", RLELossless: "pylibjpeg"}
+FASTEST = {
+    JPEGBaseline8Bit: "pillow",
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    RLELossless: "pylibjpeg",
+}
 """Decoders to try first where pydicom would begin with one that is slower."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import os
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from annotator.domain.geometry import Geometry
 from annotator_builtins.picture_raster import UNCALIBRATED, Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 MOST_BYTES = 512 << 20
@@ -27,15 +31,55 @@ _MICRONS = {"micron", "microns", "µm", "\\u00B5m", "um", "micrometer"}
 def probe_tiff(path: str) -> Picture:
     """Read the header of a TIFF; raises UnreadableError in words."""
     try:
-        with tifffile.TiffFile(path) as file:
+        with _complaints_raised(), tifffile.TiffFile(path) as file:
             return _probe(path, file)
-    except UnreadableError:
-        raise
-    except OSError:
+    except (UnreadableError, OSError):
         raise
     except Exception as error:
         words = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableError(f"not a TIFF, or damaged ({words})") from error
+
+
+class _Complaints(logging.Handler):
+    """Keeps what tifffile only logs: pages that are not there, for one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.words: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.words.append(record.getMessage().partition("> ")[2] or record.getMessage())
+
+
+@contextlib.contextmanager
+def _complaints_raised() -> Iterator[None]:
+    """Turn errors that tifffile logs and passes over into UnreadableError."""
+    logger, complaints = logging.getLogger("tifffile"), _Complaints()
+    was_told = logger.propagate
+    logger.addHandler(complaints)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(complaints)
+        logger.propagate = was_told
+    if complaints.words:
+        raise UnreadableError(f"damaged or cut off ({complaints.words[0][:200]})")
+
+
+def _refuse_cut(series: tifffile.TiffPageSeries, present: int) -> None:
+    """Refuse a file that ends before the pixels that its pages point to."""
+    for page in series.pages:
+        ends = (
+            [0]
+            if page is None
+            else map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
+        )
+        wanted = max(ends, default=0)
+        if wanted > present:
+            raise UnreadableError(
+                f"cut off: its pixels reach to byte {wanted:,}, but the file has {present:,} bytes"
+            )
 
 
 def _probe(path: str, file: tifffile.TiffFile) -> Picture:
@@ -57,6 +101,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
             f"its {sides} values take {claimed >> 20:,} MB; pictures up to {MOST_BYTES >> 20} MB "
             "can be read: export a part, or a lower level of the pyramid"
         )
+    _refuse_cut(series, present)
     notes: list[str] = []
     if len(file.series) > 1:
         notes.append(f"The file holds {len(file.series)} pictures; the first was read.")
@@ -126,7 +171,7 @@ def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None
 
 def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
     """Return the pixels, ``(z, y, x)`` or ``(z, y, x, 3)``; of the first page only if asked."""
-    with tifffile.TiffFile(picture.path) as file:
+    with _complaints_raised(), tifffile.TiffFile(picture.path) as file:
         series = file.series[0]
         axes, shape = _squeezed(series.axes, series.shape)
         n = picture.geometry.shape[0]

@@ -52,6 +52,8 @@ def refuse_damaged_gzip(path: str) -> None:
                 pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableError(f"the compressed file is cut off or damaged: {error}") from error
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def refuse_too_large(sides: str, claimed: int) -> None:
@@ -112,10 +114,11 @@ def refuse_shear(direction: NDArray[np.float64]) -> None:
         )
 
 
-def nifti_notes(
-    path: str, header: Mapping[str, str], direction: NDArray[np.float64]
-) -> tuple[str, ...]:
-    """Say where the two positions that a NIfTI header may give (sform, qform) disagree."""
+def nifti_notes(path: str, header: Mapping[str, str], axes: NDArray[np.float64]) -> tuple[str, ...]:
+    """Say where the two positions that a NIfTI header may give (sform, qform) disagree.
+
+    ``axes`` is what SimpleITK made of them: LPS steps in mm along x, y, z and the origin, (3, 4).
+    """
     sform, qform = _sform(header), _qform(header, _qfac(path))
     if sform is None and qform is None:
         return ("The file says nothing of its position: left, right, head and feet are unknown.",)
@@ -125,11 +128,10 @@ def nifti_notes(
     finest = float(np.linalg.norm(qform[:, :3], axis=0).min())
     if off.max() <= 0.01 * finest:
         return ()
-    used = "qform"
-    axes = sform[:, :3] / np.linalg.norm(sform[:, :3], axis=0)
-    if np.abs(RAS_TO_LPS @ axes - direction).max() < 1e-3:
-        used = "sform"
-    sheared = np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3
+    to_sform, to_qform = (np.abs(RAS_TO_LPS @ one - axes).max() for one in (sform, qform))
+    used = "sform" if to_sform < to_qform else "qform"
+    steps = sform[:, :3] / np.linalg.norm(sform[:, :3], axis=0)
+    sheared = np.abs(steps.T @ steps - np.eye(3)).max() > 1e-3
     why = "The sform is sheared, which a grid cannot hold. " if sheared else ""
     return (
         f"The header gives two positions (sform, qform) that differ by up to {off.max():.3g} mm. "

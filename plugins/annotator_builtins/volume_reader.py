@@ -136,7 +136,7 @@ def _volumes(
     spacing[:n], origin[:n] = reader.GetSpacing()[:n], reader.GetOrigin()[:n]
     notes: tuple[str, ...] = ()
     if "sform_code" in header:
-        notes = nifti_notes(path, header, axes)
+        notes = nifti_notes(path, header, np.column_stack([axes * spacing, origin]))
         if header.get("sform_code", "0") != "0" and header.get("qform_code", "0") == "0":
             nifti_shear(header)
     shape = (*size[:3], 1)[:3] if len(size) == 2 else size[:3]
@@ -198,18 +198,9 @@ def _words(error: Exception) -> str:
 
 def _execute(volume: Volume, *, first_only: bool) -> NDArray[Any]:
     reader = _reader(volume.path)
-    n = len(volume.size)
-    if first_only or volume.time >= 0:
-        size, index = list(volume.size), [0] * n
-        if first_only and n >= 3:
-            size[2] = 1
-        if volume.time >= 0:
-            size[3], index[3] = 0, volume.time
-        reader.ReadImageInformation()
-        extra = reader.GetDimension() - n
-        reader.SetExtractSize([*size, *[0] * extra])
-        reader.SetExtractIndex([*index, *[0] * extra])
     try:
+        if first_only or volume.time >= 0:
+            _extract(reader, volume, first_only=first_only)
         image = reader.Execute()
     except RuntimeError as error:
         raise UnreadableError(f"{volume.path}: {_words(error)}") from error
@@ -219,6 +210,20 @@ def _execute(volume: Volume, *, first_only: bool) -> NDArray[Any]:
     shape = (1 if first_only else volume.geometry.shape[0], *volume.geometry.shape[1:])
     channels = (volume.n_channels,) if volume.n_channels > 1 else ()
     return voxels.reshape(*shape, *channels)
+
+
+def _extract(reader: SimpleITK.ImageFileReader, volume: Volume, *, first_only: bool) -> None:
+    """Have a reader read one volume of several, or the first slice alone."""
+    n = len(volume.size)
+    size, index = list(volume.size), [0] * n
+    if first_only and n >= 3:
+        size[2] = 1
+    if volume.time >= 0:
+        size[3], index[3] = 0, volume.time
+    reader.ReadImageInformation()
+    extra = reader.GetDimension() - n
+    reader.SetExtractSize([*size, *[0] * extra])
+    reader.SetExtractIndex([*index, *[0] * extra])
 
 
 def _first_slice(volume: Volume) -> NDArray[Any]:
