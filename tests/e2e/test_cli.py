@@ -292,6 +292,7 @@ def test_a_prediction_of_a_dicom_ct(tmp_path: Path) -> None:
     must("new", project, "--schema", "chest-ct")
     (case,) = must("import", project, source)["cases"]
     document = must("predict", project, "--model", "lungs")
+    assert set(document) == {"model", "annotations", "skipped"}
     assert len(document["annotations"]) == 1
     (rater,) = must("list", project)["raters"]
     assert rater["is_model"]

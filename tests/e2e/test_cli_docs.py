@@ -1,0 +1,155 @@
+"""docs/command-line.md names every command, option and JSON key, and nothing that is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from annotator.cli.commands import COMMANDS
+from annotator.cli.parser import GLOBAL_FLAGS, parse
+from annotator.jobs.export_tables import tables_of
+from annotator.session.schema_io import bundled_schemas
+from annotator.store import Store
+from tests.e2e.command_line import SHAPE, box_mask, must, project_with_readings, write_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from annotator.cli.command import Command
+
+pytestmark = pytest.mark.e2e
+
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+OPAQUE = {"diagnosis", "parameters"}
+"""Objects whose keys are the schema's or a plugin's."""
+NEVER_HERE = {"broken[].name", "broken[].reason"}
+WINDOW = {"open", "demo"}
+
+
+def _section(name: str) -> str:
+    return PAGE.split(f"## `annotator {name}`\n")[1].split("\n## ")[0]
+
+
+def _documented(name: str) -> set[str]:
+    table = _section(name).split("| key | what it is |")
+    return set(re.findall(r"(?m)^\| `([^`]+)` \|", table[1])) if len(table) > 1 else set()
+
+
+def _paths(value: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            path = f"{prefix}.{key}" if prefix else key
+            yield path
+            if key not in OPAQUE:
+                yield from _paths(inner, path)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _paths(entry, f"{prefix}[]")
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each command answers in a project where every list has something in it."""
+    place = tmp_path_factory.mktemp("docs")
+    schema = json.loads(_SCHEMA)
+    (place / "schema.json").write_text(_SCHEMA)
+    (place / "notes.txt").write_text("no image")
+    project = project_with_readings(place)
+    asked = place / "asked"
+    image = write_volume(place / "One.nii.gz", np.full(SHAPE, 3, np.int16))
+    lonely = write_volume(place / "Two.nii.gz", np.full(SHAPE, 4, np.int16))
+    mask = write_volume(place / "mask.nii.gz", box_mask(2, 9))
+    other = write_volume(place / "other.nii.gz", box_mask(2, 7))
+    found = {"new": must("new", asked, "--schema", place / "schema.json")}
+    found["import"] = must("import", asked, image, lonely, place / "notes.txt")
+    found["add-rater"] = must("add-rater", asked, "Ann", "Bob")
+    found["assign"] = must("assign", asked, "--raters", 2)
+    words = ("add-reading", asked, "One", "--rater")
+    found["add-reading"] = must(*words, "Ann", "--mask", mask, "--diagnosis", "yes")
+    must(*words, "Bob", "--mask", other, "--diagnosis", "no")
+    found["fuse"] = must("fuse", asked, "--out", place / "fused")
+    found["compare"] = must("compare", asked)
+    found["findings"] = must("findings", asked)
+    found["export"] = must("export", asked, place / "out", "--format", "nifti")
+    found["list"] = must("list", asked)
+    found["verify"] = must("verify", asked)
+    found["worker"] = must("worker", project)
+    found["plugins"] = must("plugins")
+    assert schema["fields"]
+    return found
+
+
+_SCHEMA = """{
+  "name": "asked", "title": "Asked",
+  "labels": [{"value": 1, "name": "Lesion", "color": "#ff0000"}],
+  "fields": [{"key": "seen", "title": "Seen?", "choices": [["yes", "Yes"], ["no", "No"]]}]
+}"""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_and_option_is_documented(command: Command) -> None:
+    section = _section(command.name)
+    usage = section.strip().splitlines()[0]
+    assert usage.startswith(f"`annotator {command.name}")
+    for argument in command.arguments:
+        flag = argument.names[0]
+        if flag.startswith("--"):
+            assert flag in usage, f"{flag} is missing in the usage line of {command.name}"
+    flags = {flag for argument in command.arguments for flag in argument.names}
+    assert set(re.findall(r"--[a-z]+", usage)) <= flags
+
+
+def test_nothing_else_is_documented() -> None:
+    names = re.findall(r"(?m)^## `annotator ([a-z-]+)`$", PAGE)
+    assert names == [command.name for command in COMMANDS]
+    assert all(flag in PAGE for flag in GLOBAL_FLAGS)
+    assert all(f"`{name}`" in _section("new") for name in bundled_schemas())
+
+
+@pytest.mark.parametrize(
+    "name", [entry.name for entry in COMMANDS if entry.name not in WINDOW | {"predict", "list"}]
+)
+def test_json_keys_are_the_documented_ones(documents: dict[str, dict[str, Any]], name: str) -> None:
+    answered = {path for path in _paths(documents[name]) if not path.endswith("[]")}
+    documented = _documented(name) - NEVER_HERE
+    if name == "export":  # this one had nothing to skip
+        documented = {path for path in documented if not path.startswith("skipped[]")}
+    assert answered == documented
+
+
+def test_keys_of_list(documents: dict[str, dict[str, Any]]) -> None:
+    answered = set(_paths(documents["list"]))
+    documented = _documented("list") | (_documented("new"))
+    assert answered == documented
+
+
+def test_keys_of_skipped_masks(tmp_path: Path) -> None:
+    from tests.e2e.command_line import annotator
+
+    project = project_with_readings(tmp_path)
+    outcome = annotator("export", project, tmp_path / "o", "--format", "dicom-seg", "--json")
+    answered = {path for path in _paths(outcome.document) if path.startswith("skipped[]")}
+    assert answered == {path for path in _documented("export") if path.startswith("skipped[]")}
+
+
+def test_tables_are_the_documented_ones(tmp_path: Path) -> None:
+    project = project_with_readings(tmp_path)
+    with Store.open(project) as store:
+        tables = tables_of(store, None, lambda fraction, message: None)
+    (line,) = [line for line in PAGE.splitlines() if line.startswith("| `csv` |")]
+    assert re.findall(r"`([a-z]+)`", line)[1:] == list(tables)
+
+
+def test_the_worked_example_is_understood() -> None:
+    import shlex
+
+    block = PAGE.split("## An example")[1].split("```")[1]
+    for line in block.strip().splitlines():
+        program, *words = shlex.split(line)
+        assert program == "annotator"
+        parse(words)
