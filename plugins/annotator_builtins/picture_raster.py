@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNCALIBRATED = "The file gives no trustworthy size of a pixel: lengths are shown in pixels."
+MOST_RATIO = 9000
+"""No PNG or JPEG holds more pixels in a byte, black or white ones included."""
 _ORIENTATION_TAG = 0x0112
 
 
@@ -36,6 +39,7 @@ def probe_raster(path: str) -> Picture:
     """Read the header of a PNG or JPEG; raises UnreadableError in words."""
     with _opened(path) as image:
         rows, columns = image.height, image.width
+        _refuse_huge(path, rows * columns)
         notes: list[str] = []
         if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
             notes.append("The camera's orientation was applied: the picture was turned upright.")
@@ -52,6 +56,16 @@ def probe_raster(path: str) -> Picture:
             geometry=Geometry(shape=(1, rows, columns), is_calibrated=False),
             notes=(UNCALIBRATED, *notes),
             mode=image.mode,
+        )
+
+
+def _refuse_huge(path: str, n_pixels: int) -> None:
+    """Refuse a header that claims more pixels than the file can hold, before memory is taken."""
+    size = os.path.getsize(path)
+    if n_pixels > size * MOST_RATIO:
+        raise UnreadableError(
+            f"the header claims {n_pixels:,} pixels, but the file has only {size:,} bytes: it is "
+            "cut off or damaged"
         )
 
 
@@ -86,7 +100,10 @@ def _opened(path: str) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path)
     except Image.DecompressionBombError as error:
-        raise UnreadableError(f"larger than pictures may be ({error})") from error
+        size = os.path.getsize(path)
+        raise UnreadableError(
+            f"larger than pictures may be: {error}; the file has {size:,} bytes"
+        ) from error
     except UnidentifiedImageError as error:
         raise UnreadableError("not a picture, in spite of its name") from error
     except (ValueError, SyntaxError, TypeError) as error:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,10 @@ MOST_BYTES = 512 << 20
 MOST_RATIO = 2000
 """No TIFF compression makes pixels smaller than this many times."""
 _SLICES = "ZIQ"
-_MICRONS = {"micron", "microns", "µm", "\\u00B5m", "um", "micrometer"}
+_MM_PER_UNIT = {
+    "µm": 1e-3, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "\\u00b5m": 1e-3, "nm": 1e-6,
+    "mm": 1.0, "cm": 10.0,
+}  # fmt: skip
 
 
 def probe_tiff(path: str) -> Picture:
@@ -157,16 +161,34 @@ def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
 
 
 def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
-    """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None."""
+    """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None.
+
+    The resolution of cameras and scanners (72, 96, 300 dots per inch) is about print, not patients.
+    """
+    spacing = _ome_spacing(file.ome_metadata or "") or _imagej_spacing(file)
+    return (spacing, ()) if spacing else (None, (UNCALIBRATED,))
+
+
+def _ome_spacing(xml: str) -> tuple[float, float, float] | None:
+    """Return what OME-XML says; a picture without depth gets 1 mm."""
+    sizes: list[float] = []
+    for axis in "ZYX":
+        size = re.search(rf'PhysicalSize{axis}="([^"]+)"', xml)
+        unit = re.search(rf'PhysicalSize{axis}Unit="([^"]+)"', xml)
+        scale = _MM_PER_UNIT.get(unit.group(1).lower() if unit else "µm", 0.0)
+        sizes.append(float(size.group(1)) * scale if size else 0.0)
+    return (sizes[0] or 1.0, sizes[1], sizes[2]) if min(sizes[1:]) > 0 else None
+
+
+def _imagej_spacing(file: tifffile.TiffFile) -> tuple[float, float, float] | None:
     meta = file.imagej_metadata or {}
     page: Any = file.pages[0]
     resolution = [page.tags[key].value for key in (283, 282) if key in page.tags]
-    unit = str(meta.get("unit", "")).lower()
-    scale = 1e-3 if unit in _MICRONS else 1.0 if unit == "mm" else 10.0 if unit == "cm" else 0.0
-    if scale and len(resolution) == 2 and all(a and b for a, b in resolution):
-        y, x = (scale * below / above for above, below in resolution)
-        return (float(meta.get("spacing", 1.0)) * scale, y, x), ()
-    return None, (UNCALIBRATED,)
+    scale = _MM_PER_UNIT.get(str(meta.get("unit", "")).lower(), 0.0)
+    if not scale or len(resolution) < 2 or not all(a and b for a, b in resolution):
+        return None
+    y, x = (scale * below / above for above, below in resolution)
+    return (float(meta.get("spacing", 1.0)) * scale, y, x)
 
 
 def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
