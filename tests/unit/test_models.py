@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import skimage.data
+from scipy import ndimage
 
 from annotator.api import no_progress
+from annotator.bundled import resource
 from annotator.domain.geometry import Geometry
 from annotator.domain.schema import Code, Label, LabelSchema
 from annotator_builtins.body_model import BodyModel
+from annotator_builtins.dicom_reader import DicomReader
 from annotator_builtins.label_choice import choose_label
 from annotator_builtins.lung_model import LungModel
 from annotator_builtins.vessel_model import VesselModel, field_of_view, vesselness
@@ -142,24 +144,24 @@ def test_lungs_refuse_other_modalities() -> None:
     assert "MR" in (LungModel().refuses(series, _schema("Lung")) or "")
 
 
-def test_real_chest_ct() -> None:
-    sitk = pytest.importorskip("SimpleITK")
-    found = sorted((Path(__file__).parents[2] / "resources" / "sample").rglob("lung1*.nrrd"))
-    if not found:
-        pytest.skip("resources/sample holds no lung1 CT")
-    image = sitk.ReadImage(str(found[0]))
-    voxels = sitk.GetArrayFromImage(image)
-    spacing = image.GetSpacing()
-    geometry = Geometry(
-        shape=voxels.shape,
-        spacing_mm=(spacing[2], spacing[1], spacing[0]),
-        origin_mm=image.GetOrigin(),
-        direction=image.GetDirection(),
-    )
-    mask = _predict(LungModel(), voxels, ct_series(geometry), _schema("Lung"))
-    litres = float((mask > 0).sum() * geometry.voxel_mm3 / 1e6)
-    assert 1.0 < litres < 8.0
-    assert float(voxels[mask > 0].mean()) < -600
+@pytest.mark.parametrize(
+    ("name", "litres"), [("chest-ct-1", (1.0, 2.5)), ("chest-ct-2", (1.5, 5.0))]
+)
+def test_lungs_of_real_chests(name: str, litres: tuple[float, float]) -> None:
+    folder = resource(f"sample/{name}")
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    (found,) = DicomReader().scan(sorted(folder.iterdir()), no_progress).found
+    content = found.read(no_progress)
+    series, voxels = content.series, content.voxels
+    mask = _predict(LungModel(), voxels, series, _schema("Lungs")) > 0
+    values_hu = voxels[mask] * series.slope + series.intercept
+    assert litres[0] < mask.sum() * series.geometry.voxel_mm3 / 1e6 < litres[1]
+    assert -900 < float(np.median(values_hu)) < -600
+    _, n_parts = ndimage.label(mask)
+    assert n_parts <= 2
+    body = _predict(BodyModel(), voxels, series, _schema("Body")) > 0
+    assert (mask & ~body).sum() < 0.01 * mask.sum(), "lungs lie inside the body"
 
 
 def _area_under_roc(scores: NDArray[Any], truth: NDArray[np.bool_]) -> float:
