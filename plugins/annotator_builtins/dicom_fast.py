@@ -27,6 +27,9 @@ FIRST_BYTES = 8192
 MOST_BYTES = 1 << 18
 """A header longer than this is left to pydicom."""
 
+SHORTEST_RUN = 3
+"""Elements that must repeat together before they are worth a comparison."""
+
 _EXPLICIT, _LONG, _IMPLICIT = struct.Struct("<HH2sH"), struct.Struct("<I"), struct.Struct("<HHI")
 _IS_LONG = dict.fromkeys(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split(), True) | dict.fromkeys(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(), False
@@ -57,22 +60,58 @@ _LAYOUT_TAGS = tuple(_tags(LAYOUT_KEYWORDS))
 _LAYOUT_SET = frozenset(_LAYOUT_TAGS)
 
 Elements = dict[int, tuple[bytes, bytes]]
+Walked = list[tuple[int, int, int]]
+"""Tag, start and end of elements that were walked one by one."""
+
+
+class Repeats:
+    """Runs of elements that are the same bytes in file after file, to be stepped over at once.
+
+    A run that starts at the same element and has the same bytes would be walked the same way, so
+    stepping over it changes nothing but the time.
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[int, tuple[bytes, Elements, int]] = {}
+        self._before: dict[int, bytes] = {}
+        self._varying: set[int] = set()
+
+    def learn(self, head: bytes, walked: Walked, found: Elements) -> None:
+        """Compare the elements of a file with those of the file before."""
+        now = {tag: head[start:end] for tag, start, end in walked}
+        before, self._before = self._before, now
+        if not before:
+            return
+        self._varying.update(tag for tag in now if now[tag] != before.get(tag))
+        self.runs = {tag: run for tag, run in self.runs.items() if tag not in now}
+        run: Walked = []
+        for item in (*walked, (0, -1, -1)):
+            tag, start, _ = item
+            if tag and tag not in self._varying and (not run or run[-1][2] == start):
+                run.append(item)
+                continue
+            if len(run) >= SHORTEST_RUN:
+                raw = head[run[0][1] : run[-1][2]]
+                inside = {tag: found[tag] for tag, _, _ in run if tag in found}
+                self.runs[run[0][0]] = (raw, inside, run[-1][0])
+            run = [item] if tag and tag not in self._varying else []
 
 
 class HeaderWalker:
-    """Reads the headers of many files; layouts that repeat are parsed once."""
+    """Reads the headers of many files; layouts and elements that repeat are parsed once."""
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[tuple[bytes, bytes] | None, ...], Layout] = {}
+        self._repeats = Repeats()
 
     def read(self, path: str) -> SliceHeader | None:
         """Return the header of a plain file, or None where pydicom must read it."""
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
             head = os.read(descriptor, FIRST_BYTES)
-            walked = walk(head)
+            walked = walk(head, self._repeats)
             if walked is None and len(head) == FIRST_BYTES and head[128:132] == b"DICM":
-                walked = walk(head + os.read(descriptor, MOST_BYTES))
+                walked = walk(head + os.read(descriptor, MOST_BYTES), self._repeats)
             if walked is None:
                 return None
             elements, offset, length = walked
@@ -114,17 +153,17 @@ class HeaderWalker:
         return layout
 
 
-def walk(head: bytes) -> tuple[Elements, int, int] | None:
+def walk(head: bytes, repeats: Repeats) -> tuple[Elements, int, int] | None:
     """Return the wanted elements before the pixels, their offset and length; None if not plain."""
     if head[128:140] != b"DICM\x02\x00\x00\x00UL\x04\x00" or len(head) < 144:
         return None
     meta_end = 144 + _LONG.unpack_from(head, 140)[0]
-    meta = _explicit_elements(head, 144, meta_end)
+    meta = _explicit_elements(head, 144, meta_end, Repeats())
     if meta is None or meta[1] != meta_end or _SYNTAX not in meta[0]:
         return None
     syntax = _text(*meta[0][_SYNTAX])
     if _NATIVE.get(syntax, syntax.startswith(_ENCAPSULATED) or syntax == _RLE):
-        body = _explicit_elements(head, meta_end, len(head))
+        body = _explicit_elements(head, meta_end, len(head), repeats)
     elif syntax in _NATIVE:
         body = _implicit_elements(head, meta_end)
     else:
@@ -141,22 +180,36 @@ def walk(head: bytes) -> tuple[Elements, int, int] | None:
     return elements, offset, length
 
 
-def _explicit_elements(head: bytes, position: int, end: int) -> tuple[Elements, int, int] | None:
+def _explicit_elements(
+    head: bytes, position: int, end: int, repeats: Repeats
+) -> tuple[Elements, int, int] | None:
     """Walk top-level elements; ends at the pixels, or at ``end`` with a length of -1."""
     found: Elements = {}
-    unpack, wanted, kinds = _EXPLICIT.unpack_from, _WANTED, _IS_LONG
-    last, limit = -1, min(end, len(head)) - 12
+    walked: Walked = []
+    unpack, wanted, kinds, runs = _EXPLICIT.unpack_from, _WANTED, _IS_LONG, repeats.runs
+    last, limit, has_missed = -1, min(end, len(head)) - 12, not runs
     while position <= limit:
         group, number, vr, length = unpack(head, position)
         tag = group << 16 | number
         is_long = kinds.get(vr)
         if tag <= last or is_long is None:
             return None
+        if tag in runs:
+            run, inside, last_inside = runs[tag]
+            if head.startswith(run, position):
+                found.update(inside)
+                last = last_inside
+                position += len(run)
+                continue
+            has_missed = True
+        start = position
         position += 8
         if is_long:
             (length,) = _LONG.unpack_from(head, position)
             position += 4
             if tag == _PIXELS:
+                if has_missed:
+                    repeats.learn(head, walked, found)
                 return (found, position, length) if last < _UNUSUAL else None
             if length == _UNDEFINED:
                 position = _skip_sequence(head, position) if vr == b"SQ" else -1
@@ -167,6 +220,7 @@ def _explicit_elements(head: bytes, position: int, end: int) -> tuple[Elements, 
             found[tag] = (vr, head[position : position + length])
         last = tag
         position += length
+        walked.append((tag, start, position))
     return (found, position, -1) if position == end else None
 
 
