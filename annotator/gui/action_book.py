@@ -91,7 +91,7 @@ class ActionBook(QObject):
         """Draw the icons in the colours of the theme."""
         for action in self.actions:
             if action.icon:
-                self._made[action.key].setIcon(themed_icon(action.icon, self._window.palette()))
+                self._made[action.key].setIcon(themed_icon(action.icon))
 
     def fill(self, bar: QMenuBar) -> None:
         """Build the menus."""

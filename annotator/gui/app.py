@@ -41,6 +41,7 @@ def run(location: str | None = None, *, build_demo: BuildDemo | None = None) -> 
     window = MainWindow(kept, build_demo=build_demo)
     undo = crash.install(window)
     window.show()
+    window.activateWindow()
     if complaint:
         window.notice.say(complaint, "caution")
     if location is not None:

@@ -9,18 +9,18 @@ from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton
 
 from annotator.gui.icons import icon
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtGui import QAction, QIcon, QPaintEvent, QPalette
+    from qtpy.QtGui import QAction, QIcon, QPaintEvent
     from qtpy.QtWidgets import QWidget
 
 
-def themed_icon(name: str, colors: QPalette, *, on_accent: bool = False) -> QIcon:
-    """Return an icon in the colours of a palette's theme."""
-    tokens = tokens_of(colors)
+def themed_icon(name: str, *, on_accent: bool = False) -> QIcon:
+    """Return an icon in the colours of the theme that is shown."""
+    tokens = shown_tokens()
     return icon(
         name,
         normal=tokens.on_accent if on_accent else tokens.text,
@@ -67,9 +67,7 @@ class Button(QPushButton):
             self._dress()
 
     def _dress(self) -> None:
-        self.setIcon(
-            themed_icon(self._icon_name, self.palette(), on_accent=self._kind == "primary")
-        )
+        self.setIcon(themed_icon(self._icon_name, on_accent=self._kind == "primary"))
 
 
 class ToolButton(QToolButton):
@@ -107,7 +105,7 @@ class IconSwitch(QToolButton):
 
     def _dress(self) -> None:
         name = self._on if self.isChecked() else self._off
-        tokens = tokens_of(self.palette())
+        tokens = shown_tokens()
         self.setIcon(icon(name, normal=tokens.muted, active=tokens.text, disabled=tokens.disabled))
 
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class DisputeStrip(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw bars, the current region and the shown slice."""
-        tokens = tokens_of(self.palette())
+        tokens = shown_tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), QColor(tokens.panel))
@@ -107,7 +107,7 @@ class DisputeStrip(QWidget):
         highest = int(self._profile.max())
         if not highest:
             return
-        color = QColor(tokens_of(self.palette()).caution)
+        color = QColor(shown_tokens().caution)
         for place in np.flatnonzero(self._profile):
             # the root keeps a slice with few disputed voxels visible beside one with many
             height = max(2.0, area.height() * float(np.sqrt(self._profile[place] / highest)))

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.icons import pixmap
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,5 +65,5 @@ class EmptyState(QWidget):
         """Draw the icon in the colours of the theme."""
         super().showEvent(event)
         ratio = self.devicePixelRatioF()
-        color = tokens_of(self.palette()).muted
+        color = shown_tokens().muted
         self._picture.setPixmap(pixmap(self._icon_name, color, 44, ratio))

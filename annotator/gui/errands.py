@@ -54,6 +54,17 @@ class Errands(QObject):
 
         self._bar.submit("import", {"paths": paths}, "Importing", done)
 
+    def list_models(self) -> None:
+        """Offer the models that are installed; their plugins are loaded only now."""
+        session = self._window.session
+        if session is None:
+            return
+
+        def work() -> list[tuple[str, str]]:
+            return [(model.name, model.card.title) for model in session.registry.models()]
+
+        self._window.background.run("models", work, self._window.project.setup.set_models)
+
     def predict(self, model: str) -> None:
         """Let a model draw on every case."""
 

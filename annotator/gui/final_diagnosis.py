@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from annotator.domain.reading import Diagnosis
 from annotator.gui.buttons import label
@@ -49,16 +41,10 @@ class FinalDiagnosis(QWidget):
     def __init__(self, schema: LabelSchema, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._schema = schema
-        self.table = QTableWidget()
-        self.table.setAccessibleName("Diagnoses of the readings")
-        self.table.setToolTip("What each reading says; a row in which they differ is marked ≠.")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.setWordWrap(True)
-        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.table.verticalHeader().hide()
+        self.answers = QGridLayout()
+        self.answers.setHorizontalSpacing(10)
+        self.answers.setVerticalSpacing(4)
+        self.answers.setColumnStretch(0, 3)
         self.comments = label("", "small", wrap=True)
         self.comments.setAccessibleName("Comments of the readings")
         self.form = DiagnosisForm(schema)
@@ -66,7 +52,7 @@ class FinalDiagnosis(QWidget):
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setSpacing(6)
         layout.addWidget(label("What the readings say", "section"))
-        layout.addWidget(self.table)
+        layout.addLayout(self.answers)
         layout.addWidget(self.comments)
         layout.addSpacing(6)
         layout.addWidget(label("Final diagnosis", "section"))
@@ -81,27 +67,16 @@ class FinalDiagnosis(QWidget):
         """Compare these diagnoses; the form starts from ``final`` or from what all agree on."""
         fields = self._schema.fields
         titles = [*(field.title for field in fields), "Confidence"]
-        self.table.setRowCount(len(titles))
-        self.table.setColumnCount(1 + len(diagnoses))
-        self.table.setHorizontalHeaderLabels(["Question", *(letter for letter, _ in diagnoses)])
+        while (item := self.answers.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._row(0, ["", *(letter for letter, _ in diagnoses)], "section")
         for row, title in enumerate(titles):
             cells = [self._cell(row, diagnosis) for _, diagnosis in diagnoses]
             differs = row < len(fields) and len(set(cells)) > 1
-            for column, text in enumerate((f"≠ {title}" if differs else title, *cells)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(f"{title}: the readings differ." if differs else f"{title}: {text}")
-                self.table.setItem(row, column, item)
-        header = self.table.horizontalHeader()
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(52)
-        for column in range(1, 1 + len(diagnoses)):
-            self.table.setColumnWidth(column, 62)
-        self.table.resizeRowsToContents()
-        height = header.sizeHint().height() + 6
-        height += sum(self.table.rowHeight(row) for row in range(len(titles)))
-        self.table.setFixedHeight(min(height, 240))
+            self._row(row + 1, [f"≠ {title}" if differs else title, *cells], "small")
         comments = [f"{letter}: {said.comment}" for letter, said in diagnoses if said.comment]
         self.comments.setText("\n".join(comments))
         self.comments.setVisible(bool(comments))
@@ -117,6 +92,14 @@ class FinalDiagnosis(QWidget):
             self.form.show_diagnosis(final)
             self._note.setText("As it was signed off.")
         self._note.setVisible(bool(self._note.text()))
+
+    def _row(self, row: int, cells: Sequence[str], role: str) -> None:
+        for column, text in enumerate(cells):
+            cell = label(text, role, wrap=True, tone="caution" if cells[0][:1] == "≠" else "")
+            cell.setToolTip(text)
+            self.answers.addWidget(cell, row, column)
+            if column:
+                self.answers.setColumnStretch(column, 1)
 
     def _cell(self, row: int, diagnosis: Diagnosis) -> str:
         fields = self._schema.fields

@@ -20,8 +20,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("Label", "What is disputed"),
     ("Kind", "Whole: some raters drew it and others did not. Edge: they differ on its border."),
     ("mm³", "Size of the region"),
-    ("For", "Raters who drew it, by letter"),
-    ("Not", "Raters who left it out, by letter"),
+    ("For | not", "Raters who drew it | who left it out, by letter"),
     ("mm", "Largest distance between two raters' contours here"),
     ("Verdict", "What you decided"),
 )
@@ -39,6 +38,10 @@ def verdict_words(verdict: Verdict | None, letters: Mapping[str, str]) -> str:
 def size_words(size_mm3: float) -> str:
     """Write a volume with as many digits as mean something."""
     return f"{size_mm3:,.0f}" if size_mm3 >= 100 else f"{size_mm3:.3g}"
+
+
+def _letters(rater_ids: Sequence[str], letters: Mapping[str, str]) -> str:
+    return "".join(sorted(letters.get(rater_id, "?") for rater_id in rater_ids)) or "–"
 
 
 class FindingsTable(QTableWidget):
@@ -92,15 +95,15 @@ class FindingsTable(QTableWidget):
                 name,
                 "whole" if finding.kind == "presence" else "edge",
                 size_words(finding.size_mm3),
-                "".join(sorted(letters.get(rater, "?") for rater in finding.raters_for)) or "–",
-                "".join(sorted(letters.get(rater, "?") for rater in finding.raters_against)) or "–",
+                f"{_letters(finding.raters_for, letters)} | "
+                f"{_letters(finding.raters_against, letters)}",
                 "–" if distance is None else f"{distance:.1f}",
                 verdict_words(verdicts.get(finding.region), letters),
             )
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setToolTip(finding.why)
-                if column in (0, 3, 6):
+                if column in (0, 3, 5):
                     item.setTextAlignment(
                         Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
                     )
@@ -113,7 +116,7 @@ class FindingsTable(QTableWidget):
         """Name the units: mm where the image is calibrated, else pixels."""
         for place, unit in (
             (3, "mm³" if is_calibrated else "px"),
-            (6, "mm" if is_calibrated else "px"),
+            (5, "mm" if is_calibrated else "px"),
         ):
             item = self.horizontalHeaderItem(place)
             if item is not None:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from annotator.gui.buttons import Button, ToolButton, label
 from annotator.gui.icons import pixmap
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,5 +77,5 @@ class BottomBar(QWidget):
             self._dress()
 
     def _dress(self) -> None:
-        color = tokens_of(self.palette()).link
+        color = shown_tokens().link
         self._picture.setPixmap(pixmap("info", color, 18, self.devicePixelRatioF()))

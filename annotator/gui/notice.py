@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWi
 
 from annotator.gui.buttons import Button, label, set_look
 from annotator.gui.icons import pixmap
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 ICONS = {"bad": "warning", "caution": "warning", "good": "check", "info": "info"}
 
@@ -46,7 +46,7 @@ class Notice(QWidget):
         """Show words; ``tone`` is good, info, caution or bad."""
         self.words.setText(words)
         set_look(self.words, "tone", tone)
-        color = getattr(tokens_of(self.palette()), tone)
+        color = getattr(shown_tokens(), tone)
         self._picture.setPixmap(pixmap(ICONS[tone], color, 18, self.devicePixelRatioF()))
         self.details.setPlainText(details)
         self.details.hide()

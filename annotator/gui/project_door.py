@@ -100,7 +100,6 @@ class ProjectDoor(QObject):
             self._window.save_settings()
             self._window.go("project")
             self._window.project.enter(session)
-            self._ask_for_models()
             if session.store.is_read_only:
                 self._window.notice.say("This project is open for reading only.", "caution")
 
@@ -126,13 +125,3 @@ class ProjectDoor(QObject):
         self._window.settings.forget(location)
         self._window.save_settings()
         self._window.start.set_recent(self._window.settings.recent)
-
-    def _ask_for_models(self) -> None:
-        session = self._window.session
-        if session is None:
-            return
-
-        def work() -> list[tuple[str, str]]:
-            return [(model.name, model.card.title) for model in session.registry.models()]
-
-        self._window.background.run("models", work, self._window.project.setup.set_models)

@@ -48,6 +48,7 @@ class ProjectSetup(QWidget):
     person_wanted = Signal(str, bool)
     assign_wanted = Signal(int)
     """readers a case, 0 for everyone"""
+    models_wanted = Signal()
     predict_wanted = Signal(str)
     export_wanted = Signal()
 
@@ -94,6 +95,7 @@ class ProjectSetup(QWidget):
             if facts.n_assignments
             else "Nothing is assigned yet."
         )
+        self.ask_models.setEnabled(ready)
         self.predict.setEnabled(ready and self.models.count() > 0)
         self.export.setEnabled(bool(facts.cases))
         for button, is_next in (
@@ -108,7 +110,9 @@ class ProjectSetup(QWidget):
         self.models.clear()
         for name, title in models:
             self.models.addItem(title, name)
-        self.model_card.setVisible(bool(models))
+        self.ask_models.hide()
+        self.models.show()
+        self.predict.show()
         self.predict.setEnabled(self.assign.isEnabled() and bool(models))
 
     def say_assigned(self, n_new: int) -> None:
@@ -202,7 +206,7 @@ class ProjectSetup(QWidget):
         return card
 
     def _models(self) -> QWidget:
-        self.model_card, layout = self._card(
+        card, layout = self._card(
             "Optional: let a model draw first",
             "Its drawing is offered to raters as a start, marked as a model's. It does not count "
             "as a reading.",
@@ -216,12 +220,21 @@ class ProjectSetup(QWidget):
             lambda: self.predict_wanted.emit(str(self.models.currentData())),
             icon_name="model",
         )
+        self.ask_models = Button(
+            "Choose a model…",
+            "List the models that are installed.",
+            self.models_wanted.emit,
+            icon_name="model",
+        )
         row = QHBoxLayout()
+        row.addWidget(self.ask_models)
         row.addWidget(self.models, 1)
         row.addWidget(self.predict)
+        row.addStretch(1)
         layout.addLayout(row)
-        self.model_card.hide()
-        return self.model_card
+        self.models.hide()
+        self.predict.hide()
+        return card
 
     def _export(self) -> QWidget:
         card, layout = self._card("Results", "")

@@ -124,9 +124,9 @@ class ReadingPanel(QWidget):
             return
         for annotation_id, title in suggestions:
             metrics = self.fontMetrics()
-            name = metrics.elidedText(f"{title} (model)", Qt.TextElideMode.ElideRight, 190)
+            name = metrics.elidedText(title, Qt.TextElideMode.ElideRight, 190)
             button = Button(
-                f"Start from:\n {name}",
+                f"Start from a model:\n {name}",
                 f"Start from {title}. Puts the model's drawing in place of yours. You check and "
                 "correct it; undo (Z) takes it back. Your reading records that it began there.",
                 partial(self.start_wanted.emit, annotation_id),

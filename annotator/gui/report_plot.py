@@ -12,7 +12,7 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtCore import QEvent
 
-from annotator.gui.theme import tokens_of
+from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ class ReportPlot(FigureCanvasQTAgg):
     def show_report(self, report: RaterReport) -> None:
         """Draw a report in the colours of the theme."""
         self._report = report
-        tokens = tokens_of(self.palette())
+        tokens = shown_tokens()
         figure = self.figure
         figure.clear()
         figure.set_facecolor(tokens.window)

@@ -53,7 +53,7 @@ def row_words(row: RaterRow) -> tuple[str, ...]:
         _range(row.dice_interval, "{:.2f}", 1.0),
         "–" if row.volume_bias is None else f"{100 * row.volume_bias:+.1f} %",
         _range(row.volume_bias_interval, "{:+.0f}", 100.0),
-        f"{row.n_missed} of {row.n_objects}",
+        f"{row.n_missed} of {row.n_objects}" if row.n_objects else "–",
     )
 
 
@@ -125,6 +125,7 @@ class ReportRoom(QWidget):
             self.table.setHorizontalHeaderItem(place, item)
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.save_table = Button(
             "Save table…", "Write the table with full figures as CSV.", self._save_table
         )
@@ -188,8 +189,9 @@ class ReportRoom(QWidget):
             f"{report.n_adjudicated} signed off, {report.n_fused} fused. Where a case is only "
             "fused, a rater's own reading is part of the consensus, which flatters a little."
         )
-        self.table.setRowCount(len(report.rows))
-        for row, entry in enumerate(report.rows):
+        told = [row for row in report.rows if row.dice is not None or row.n_objects]
+        self.table.setRowCount(len(told))
+        for row, entry in enumerate(told):
             for column, text in enumerate(row_words(entry)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{entry.rater_name}, {entry.label_name}: {COLUMNS[column][1]}")

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotator.gui.theme import Tokens, tokens_of
+from annotator.gui.theme import Tokens, shown_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ class _RowDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row: Row = index.data(_ROW)
-        tokens = tokens_of(option.palette)
+        tokens = shown_tokens()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rect = option.rect.adjusted(1, 1, -1, -1)
@@ -143,6 +143,7 @@ class _RowDelegate(QStyledItemDelegate):
             y += metrics.height()
         y += 3
         if below:
+            painter.setFont(option.font)
             chip_width = metrics.horizontalAdvance(row.chip) + 16
             self._chip(painter, row, QRect(x, y, chip_width, metrics.height()), tokens)
             y += metrics.height() + 4

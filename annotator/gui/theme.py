@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtGui import QColor, QFont, QPalette
+from qtpy.QtGui import QColor, QFont, QGuiApplication, QPalette
 
 from annotator.bundled import resource
 
@@ -200,7 +200,10 @@ def apply(app: QApplication, name: ThemeName, scale: float) -> None:
     app.setStyleSheet(style_sheet(name, scale))
 
 
-def tokens_of(colors: QPalette) -> Tokens:
-    """Return the tokens of the theme that a palette belongs to."""
-    window = colors.color(QPalette.ColorRole.Window).name()
+def shown_tokens() -> Tokens:
+    """Return the tokens of the theme that the application wears.
+
+    A widget's own palette does not tell: the style sheet may have made its window transparent.
+    """
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window).name()
     return TOKENS["dark" if _luminance(window) < 0.2 else "light"]

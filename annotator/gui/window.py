@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
     QApplication,
     QMainWindow,
@@ -124,6 +125,9 @@ class MainWindow(QMainWindow):
         for widget in (self.top, self.notice, self.stack, self.bottom):
             layout.addWidget(widget, 1 if widget is self.stack else 0)
         self.setCentralWidget(holder)
+        # The canvas draws with OpenGL. Told before it is shown, the window need not be torn down
+        # and made again, losing the keyboard, when the first case opens.
+        QOpenGLWidget(self).hide()
         self._connect()
 
     def _strip(self, groups: tuple[tuple[str, ...], ...], *, draws: bool) -> ToolStrip:
@@ -145,6 +149,7 @@ class MainWindow(QMainWindow):
         project.review_wanted.connect(self.review_cases)
         project.setup.folder_wanted.connect(self.errands.import_folder)
         project.setup.files_wanted.connect(self.errands.import_files)
+        project.setup.models_wanted.connect(self.errands.list_models)
         project.setup.predict_wanted.connect(self.errands.predict)
         project.setup.export_wanted.connect(self.errands.export)
         for room in (self.project, self.rater, self.review, self.report):
