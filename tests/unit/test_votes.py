@@ -106,6 +106,42 @@ def test_near_voxels_equal_a_dense_dilation(seed: int, margin: int) -> None:
     assert count_near(merge(masks, [1]), margin) == grown.sum()
 
 
+@given(readings(), st.integers(1, 40))
+@settings(deadline=None, max_examples=60)
+def test_slabs_merged_apart_give_the_same(
+    drawn: tuple[list[NDArray[np.uint16]], list[int]], block: int
+) -> None:
+    masks, labels = drawn
+    whole = merge(masks, labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("annotator.analysis.votes._BLOCK", block)
+        parts = merge(masks, labels)
+    assert (parts.ends == whole.ends).all()
+    assert (parts.index == whole.index).all()
+    assert (parts.patterns == whole.patterns).all()
+
+
+def test_full_slabs_hold_no_change() -> None:
+    full = np.ones((4, 3, 3), np.uint16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("annotator.analysis.votes._BLOCK", 1)
+        votes = merge([full, full], [1])
+    assert votes.ends.tolist() == [36]
+    assert votes.counts.tolist() == [0, 36]
+
+
+def test_large_slabs_with_many_labels_need_long_numbers() -> None:
+    random = np.random.default_rng(1)
+    labels = list(range(1, 40))
+    masks = [np.zeros((3, 512, 512), np.uint16) for _ in range(12)]
+    for mask in masks:
+        mask[:, 100:110, 100:110] = random.integers(0, 40, (3, 10, 10))
+        mask[1, -1, -5:] = mask[2, 0, :5] = random.integers(0, 40)
+    votes = merge(masks, labels)
+    runs = np.repeat(votes.index, np.diff(votes.ends, prepend=0))
+    assert (votes.patterns[runs] == np.stack([m.reshape(-1) for m in masks], 1)).all()
+
+
 def test_many_raters_and_labels_do_not_overflow() -> None:
     random = np.random.default_rng(0)
     labels = list(range(1, 40))
