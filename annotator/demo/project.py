@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,32 +30,54 @@ METHODS = ("majority", "staple")
 _ACTOR = "system"
 
 
-def build_sample_project(directory: Path, progress: Progress = no_progress) -> None:
-    """Make the sample project in a directory that holds no project yet.
+def is_project(directory: Path) -> bool:
+    """Whether a project lies in a directory already."""
+    return (directory / "project.sqlite").is_file()
 
-    Takes some seconds; everything goes the road that a person's project goes.
+
+def build_sample_project(directory: Path, progress: Progress = no_progress) -> None:
+    """Make the sample project in a directory that is empty or does not exist yet.
+
+    Takes some seconds; everything goes the road that a person's project goes. The directory
+    appears when the project is complete, so that half of one is never taken for all of it.
     """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise AnnotatorError(f"{directory} is not empty; name another directory for the demo")
+    part = directory.with_name(f".{directory.name}.part")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)
+        _build(part, progress)
+        part.replace(directory)
+    except OSError as error:
+        raise AnnotatorError(
+            f"cannot build the sample project in {directory}: {error.strerror or error}"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    progress(1.0, "the sample project is ready")
+
+
+def _build(directory: Path, progress: Progress) -> None:
     schema = find_schema("sample")
     with Session.create(directory, schema=schema, title="Sample project") as session:
+        guest = session.add_rater(GUEST, may_review=False)
+        session.add_rater(REVIEWER)
         for name in rater_names():
             session.add_rater(name, may_review=False)
         for number, case_key in enumerate(SOURCES):
-            progress(0.5 * number / len(SOURCES), f"importing {case_key}")
+            progress(0.3 * number / len(SOURCES), f"importing {case_key}")
             _add_case(session, case_key)
-        guest = session.add_rater(GUEST, may_review=False)
-        session.add_rater(REVIEWER)
         session.assign(rater_ids=[guest.rater_id])
         steps: list[tuple[str, dict[str, object]]] = [
-            *(("predict", {"model": name}) for name in MODELS),
-            *(("fuse", {"method": name}) for name in METHODS),
+            *[("predict", dict[str, object](model=name)) for name in MODELS],
+            *[("fuse", dict[str, object](method=name)) for name in METHODS],
             ("findings", {}),
         ]
         for number, (kind, parameters) in enumerate(steps):
-            progress(
-                0.5 + 0.5 * number / len(steps), " ".join((kind, *map(str, parameters.values())))
-            )
+            words = " ".join((kind, *map(str, parameters.values())))
+            progress(0.3 + 0.7 * number / len(steps), words)
             run_to_end(session, kind, parameters)
-        progress(1.0, "the sample project is ready")
 
 
 def run_to_end(session: Session, kind: str, parameters: dict[str, object]) -> dict[str, Any]:
