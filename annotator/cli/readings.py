@@ -75,7 +75,10 @@ def read_mask(registry: Registry, path: Path, progress: Progress) -> tuple[NDArr
     if len(found) != 1:
         reason = skipped[0].reason if skipped else "it holds several images"
         raise UnreadableError(f"{path} cannot be read as a mask: {reason}")
-    content = found[0].read(progress)
+    try:
+        content = found[0].read(progress)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path} cannot be read as a mask: {error}") from error
     voxels, series = content.voxels, content.series
     if voxels.ndim == 4:
         first = voxels[..., 0]
