@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
-from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian
@@ -117,9 +116,7 @@ def _slice(source: DicomSource, series: Series, geometry: Geometry, z: int) -> D
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for keyword, text in source.attributes:
-            # A person's name has one value; a separator within it can only be a slip.
-            is_name = dictionary_VR(keyword) == "PN"
-            setattr(instance, keyword, text.replace("\\", "") if is_name else text)
+            setattr(instance, keyword, text)
     instance.SOPClassUID = source.sop_class_uid
     instance.SOPInstanceUID = source.sop_instance_uids[z]
     instance.StudyInstanceUID = source.study_uid
