@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +20,8 @@ _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 class Outline:
     """A closed line around one part of a label: ``points`` ``(n, 2)``, pixels (row, column).
 
-    Pixel centres lie at whole numbers; the line runs half way to the pixels outside and cuts their
-    corners; its first point is its last.
+    It joins the middles of the pixels' edges, as marching squares would. Pixel centres lie at
+    whole numbers; the first point is the last.
     """
 
     label: int
@@ -37,51 +36,55 @@ def outlines(section: NDArray[np.integer]) -> tuple[Outline, ...]:
     rows, columns = np.flatnonzero(section.any(axis=1)), np.flatnonzero(section.any(axis=0))
     if rows.size == 0:
         return ()
-    corner = (int(rows[0]), int(columns[0]))
-    drawn = section[corner[0] : int(rows[-1]) + 1, corner[1] : int(columns[-1]) + 1]
-    found: list[Outline] = []
-    for value in np.unique(drawn):
-        if value == 0:
-            continue
-        same = drawn == value
-        box = ndimage.find_objects(same.view(np.uint8))[0]
-        offset = np.array([part.start + first for part, first in zip(box, corner, strict=True)])
-        found.extend(Outline(label=int(value), points=line + offset) for line in _lines(same[box]))
-    return tuple(found)
+    first = (int(rows[0]), int(columns[0]))
+    drawn = np.pad(section[first[0] : int(rows[-1]) + 1, first[1] : int(columns[-1]) + 1], 1)
+    width = drawn.shape[1] + 1
+    keys, labels = _edges(drawn, width)
+    start, way = np.divmod(keys, 4)
+    steps = np.asarray(_STEPS)
+    middle = np.stack(np.divmod(start, width), axis=1) + steps[way] / 2 - 1.5 + np.asarray(first)
+    return tuple(
+        Outline(label=int(labels[cycle[0]]), points=_without_straight(middle[cycle]))
+        for cycle in _cycles(_successors(keys, labels, width).tolist())
+    )
 
 
-def _lines(inside: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
-    """Yield the closed lines around a region: chains of pixel edges, walked with it at the right.
+def _edges(drawn: NDArray[np.integer], width: int) -> tuple[NDArray[np.intp], NDArray[np.integer]]:
+    """Return the pixel edges around labels, walked with the label at the right.
 
-    A line joins the middles of the edges, as marching squares would.
+    An edge is the corner of pixels where it begins, as row * ``width`` + column, times 4, plus its
+    direction; ascending, each with its label.
     """
-    padded = np.pad(inside, 1)
-    width = padded.shape[1] + 1
-    starts, turns = [], []
+    keys, labels = [], []
+    inside = drawn > 0
     for way, (row_step, column_step) in enumerate(_STEPS):
-        outside = np.roll(padded, (column_step, -row_step), axis=(0, 1))  # the pixel at the left
-        row, column = np.nonzero(padded & ~outside)
-        # the corner of the pixel where its edge of this direction begins
+        at_left = np.roll(drawn, (column_step, -row_step), axis=(0, 1))
+        row, column = np.nonzero(inside & (drawn != at_left))
+        labels.append(drawn[row, column])
         row += way in (2, 3)
         column += way in (1, 2)
-        starts.append(row * width + column)
-        turns.append(np.full(row.size, way))
-    start, turn = np.concatenate(starts), np.concatenate(turns)
-    steps = np.asarray(_STEPS)
-    end = start + steps[turn] @ np.array([width, 1])
-    order = np.argsort(start * 4 + turn)
-    start, turn, end = start[order], turn[order], end[order]
-    middle = np.stack(np.divmod(start, width), axis=1) + steps[turn] / 2 - 1.5
-    keys = start * 4 + turn
-    # where parts touch at a corner two edges go on: the one to the right stays with this part
-    right = end * 4 + (turn + 1) % 4
-    place = np.minimum(np.searchsorted(keys, right), keys.size - 1)
-    successor = np.where(keys[place] == right, place, np.searchsorted(start, end))
-    for cycle in _cycles(successor.tolist()):
-        yield _without_straight(middle[cycle])
+        keys.append((row * width + column) * 4 + way)
+    key, label = np.concatenate(keys), np.concatenate(labels)
+    order = np.argsort(key)
+    return key[order], label[order]
+
+
+def _successors(
+    keys: NDArray[np.intp], labels: NDArray[np.integer], width: int
+) -> NDArray[np.intp]:
+    """Return where each edge goes on: to the right where it can, so that parts stay apart."""
+    start, way = np.divmod(keys, 4)
+    end = start + np.asarray(_STEPS)[way] @ np.array([width, 1])
+    found = np.zeros(keys.size, np.intp)
+    for turn in (3, 0, 1):  # left, straight on, right: the last that is there stays
+        wanted = end * 4 + (way + turn) % 4
+        place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+        found = np.where((keys[place] == wanted) & (labels[place] == labels), place, found)
+    return found
 
 
 def _cycles(successor: list[int]) -> Iterator[list[int]]:
+    """Yield the closed chains, each as its edges in the order of walking."""
     is_walked = bytearray(len(successor))
     for first in range(len(successor)):
         if is_walked[first]:

@@ -48,15 +48,8 @@ def paint_contours(
         if not contour.is_visible:
             continue
         trace = marks.contours.trace(number, plane, index)
-        path = _to_view(camera).map(trace.path)
         color = QColor(contour.color)
-        painter.strokePath(path, _pen(QColor(0, 0, 0, 150), 3.6))
-        pen = _pen(color, 2.0)
-        pattern = DASHES.get(contour.dash, ())
-        if pattern:
-            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-            pen.setDashPattern(list(pattern))
-        painter.strokePath(path, pen)
+        _line(painter, _to_view(camera).map(trace.path), color, DASHES.get(contour.dash, ()))
         if trace.tag is not None:
             tags.append((QPointF(*camera.to_screen(*trace.tag)), contour.letter, color))
     for place, letter, color in tags:
@@ -103,9 +96,7 @@ def paint_highlight(
         path = QPainterPath()
         for outline in outlines(plane.cut(marks.highlight.view(np.uint8), index)):
             path.addPolygon([QPointF(column, row) for row, column in outline.points])
-        path = _to_view(camera).map(path)
-        painter.strokePath(path, _pen(SHADE, 4.5))
-        painter.strokePath(path, _pen(color, 2.5))
+        _line(painter, _to_view(camera).map(path), color, ())
 
 
 def paint_polygon(
@@ -206,6 +197,20 @@ def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
     text = f"{shown:g} {unit}"
     advance = QFontMetricsF(painter.font()).horizontalAdvance(text)
     _text(painter, QPointF(left + (bar - advance) / 2, y - 23), text, TEXT)
+
+
+def _line(painter: QPainter, path: QPainterPath, color: QColor, pattern: tuple[float, ...]) -> None:
+    """Stroke a line with a dark rim; bevelled joins cost a quarter of round ones."""
+    rim, pen = QPen(QColor(0, 0, 0, 150), 4.0), QPen(color, 2.0)
+    for part in (rim, pen):
+        part.setJoinStyle(Qt.PenJoinStyle.BevelJoin)
+        part.setCapStyle(Qt.PenCapStyle.FlatCap)
+    if pattern:
+        pen.setDashPattern(list(pattern))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+    painter.strokePath(path, rim)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.strokePath(path, pen)
 
 
 def _tag(painter: QPainter, place: QPointF, letter: str, color: QColor) -> None:

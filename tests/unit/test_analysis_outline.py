@@ -50,6 +50,19 @@ def test_lines_are_those_of_marching_squares(seed: int, fraction: float) -> None
     assert corners <= {tuple(point) for line in expected for point in line}
 
 
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_labels_side_by_side_have_the_lines_that_each_has_alone(seed: int) -> None:
+    section = np.random.default_rng(seed).integers(0, 4, (8, 9)).astype(np.uint16)
+    together = outlines(section)
+    for label in (1, 2, 3):
+        alone = outlines(np.where(section == label, section, 0))
+        mine = [outline for outline in together if outline.label == label]
+        assert sorted(area(line.points) for line in mine) == sorted(
+            area(line.points) for line in alone
+        )
+
+
 def area(line: NDArray[np.float64]) -> float:
     row, column = line[:, 0], line[:, 1]
     return abs(float(row[:-1] @ column[1:] - row[1:] @ column[:-1])) / 2
