@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.gui.diagnosis_form import DiagnosisForm
+    from annotator.gui.rater_room import RaterRoomPanel
     from annotator.gui.slice_view import SliceView
+    from annotator.session.open_case import OpenCase
+    from annotator.session.review_case import ReviewCase
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -157,10 +161,10 @@ class Drive:
         hand.wait(lambda: len(case.open_regions()) == n_open, "the verdict taken back")
         hand.picture("verdict taken back")
         for number in range(n_open):
-            left = len(case.open_regions())
             hand.key(str(1 + number % 2), ALT)
             hand.key("AMB"[number % 3])
-            hand.wait(lambda left=left: len(case.open_regions()) == left - 1, "the next verdict")
+            left = n_open - number - 1
+            hand.wait(partial(_has_left, case, left), "the next verdict")
         hand.picture("all regions decided")
         self._answer(review.desk.panel.final.form if review.desk else None, ("Yes", "Good"))
         hand.picture("final diagnosis")
@@ -195,12 +199,13 @@ class Drive:
             if not isinstance(dialog, ExportDialog):
                 trouble.append("the export dialog did not open")
                 return
-            hand.click(dialog.buttons[form])
-            dialog.directory.clear()
-            hand.write(dialog.directory, str(directory))
-            if form == FORMATS[0]:
-                hand.picture("export")
-            hand.click(dialog.go)
+            try:
+                self._fill_export(dialog, form, directory)
+            except AnnotatorError as error:
+                trouble.append(str(error))
+            if dialog.isVisible():
+                trouble.append("the export dialog did not close")
+                dialog.reject()
 
         QTimer.singleShot(400, fill)
         hand.key("E", CTRL)
@@ -211,6 +216,15 @@ class Drive:
         if not directory.is_dir() or not any(directory.iterdir()):
             raise AnnotatorError(f"the export as {form} did not work: {words}")
         return str(directory)
+
+    def _fill_export(self, dialog: ExportDialog, form: str, directory: Path) -> None:
+        hand = self._hand
+        hand.click(dialog.buttons[form])
+        dialog.directory.clear()
+        hand.write(dialog.directory, str(directory))
+        if form == FORMATS[0]:
+            hand.picture("export")
+        hand.click(dialog.go)
 
     # parts of steps
 
@@ -230,10 +244,7 @@ class Drive:
             before = rater.open_case
             self._hand.settle()
             self._hand.key("N")
-            self._hand.wait(
-                lambda before=before: rater.open_case is not None and rater.open_case is not before,
-                "the next case",
-            )
+            self._hand.wait(partial(_shows_another, rater, before), "the next case")
             if rater.open_case is not None and words in rater.open_case.case.title:
                 self._hand.settle()
                 return
@@ -314,6 +325,14 @@ def main(words: Sequence[str]) -> int:
         window.shut_down()
     sys.stdout.write(json.dumps(drive.report) + "\n")
     return 0
+
+
+def _has_left(case: ReviewCase, n_regions: int) -> bool:
+    return len(case.open_regions()) == n_regions
+
+
+def _shows_another(rater: RaterRoomPanel, before: OpenCase | None) -> bool:
+    return rater.open_case is not None and rater.open_case is not before
 
 
 def _tell(words: str) -> None:

@@ -2,7 +2,8 @@
 
 The readings are simulated from an ellipsoid of 5 % of the volume: once with smooth outlines, once
 ragged voxel by voxel. Peers run once on arrays that are already in memory; ours starts from the
-project on disk each time. ``first use`` is the first call in a new process, without its imports.
+project on disk each time, where the row does not say otherwise, and is the median of seven.
+``first use`` is the first call in a new process, opening the project included, imports not.
 
 ``python tests/benchmarks/bench_fusion.py [--without-peers]``
 """
@@ -132,14 +133,19 @@ def fuse_dense(store: Store) -> NDArray[np.float32]:
 
 def agree(store: Store) -> tuple[NDArray[np.float64], float, float]:
     """Return Dice of all pairs, kappa and mean entropy from the stored readings."""
-    votes = merge_votes(stored(store), labels=[1])
+    return agree_runs(stored(store))
+
+
+def agree_runs(masks: Sequence[MaskRuns]) -> tuple[NDArray[np.float64], float, float]:
+    """Return the same three from the runs."""
+    votes = merge_votes(masks, labels=[1])
     kappa = voxel_kappa(votes)
     assert kappa is not None
     return measure_overlap(votes, GEOMETRY.voxel_mm3).dice[0], kappa, mean_entropy_bits(votes)
 
 
 def agree_numpy(masks: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.float64], float, float]:
-    """Return the same three from dense arrays with numpy."""
+    """Return the same three from dense arrays ``(z, y, x)`` with numpy."""
     drawn = [mask != 0 for mask in masks]
     sizes = [np.count_nonzero(mask) for mask in drawn]
     dice = np.eye(N_RATERS)
@@ -250,6 +256,9 @@ def _measure_agreement(
             f"kappa {abs(kappa - their_kappa):.1e}, entropy {abs(entropy - their_entropy):.1e}"
         )
     row("Dice, kappa, entropy from the project", seconds, peer, first_use(location, "agree"))
+    runs = stored(store)
+    _, seconds = timed(lambda: agree_runs(runs))
+    row("... from runs in memory", seconds, peer)
 
 
 def _measure_rest(store: Store) -> None:

@@ -62,7 +62,7 @@ def step_and_compare(store: Store, draft_id: int, replay: Replay, move: str) -> 
         return
     step, content = answer
     whole = changed_slabs(replay.mask, ((0, 0, 0), SHAPE))
-    told = changed_slabs(before, ((0, 0, 0), SHAPE)) | content
+    told: dict[int, SlabRuns | None] = {**changed_slabs(before, ((0, 0, 0), SHAPE)), **content}
     for index, runs in whole.items():
         kept = told[index]
         assert (runs is None) == (kept is None)
@@ -135,7 +135,7 @@ class DraftsContract:
     )
     @given(moves=st.lists(_moves, max_size=12), data=st.uuids())
     def test_any_drawing_equals_its_replay(
-        self, store: Store, location: str, moves: list[object], data: object
+        self, store: Store, location: str, moves: list[tuple[Box, int] | str], data: object
     ) -> None:
         case = add_case(store, 1)
         rater = store.add_rater(f"{data} {len(store.raters())}", actor=ME)
@@ -149,7 +149,7 @@ class DraftsContract:
                 elif isinstance(move, str):
                     step_and_compare(current, draft_id, replay, move)
                 else:
-                    box, value = move  # type: ignore[misc]
+                    box, value = move
                     paint(current, draft_id, replay, box, value)
             np.testing.assert_array_equal(dense(current.draft_mask(draft_id)), replay.mask)
             assert current.verify() == ()

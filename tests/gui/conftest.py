@@ -30,9 +30,7 @@ def settle() -> None:
 
 
 @pytest.fixture
-def window(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
     """Return an open window in the dark theme; no top-level widget of it may survive the test."""
     monkeypatch.setenv("ANNOTATOR_SETTINGS", str(tmp_path / "settings.json"))
     settle()

@@ -30,9 +30,7 @@ SCHEMA = LabelSchema(
         Label(value=2, name="Organ", color="#56b4e9"),
     ),
     fields=(
-        DiagnosisField(
-            key="dx", title="Is it malignant?", choices=(("yes", "Yes"), ("no", "No"))
-        ),
+        DiagnosisField(key="dx", title="Is it malignant?", choices=(("yes", "Yes"), ("no", "No"))),
         DiagnosisField(key="size", title="Diameter, mm", kind="number", minimum=0, maximum=200),
         DiagnosisField(key="site", title="Where is it?", kind="text", required=False),
     ),

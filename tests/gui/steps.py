@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
     from annotator.gui.window import MainWindow
 
@@ -50,9 +50,7 @@ def open_first_case(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.wait(50)
 
 
-def stroke(
-    window: MainWindow, qtbot: QtBot, points: Sequence[tuple[float, float, float]]
-) -> None:
+def stroke(window: MainWindow, qtbot: QtBot, points: Sequence[tuple[float, float, float]]) -> None:
     """Draw through array positions ``(z, y, x)`` in the first view, with the real mouse events."""
     canvas = window.rater.holder.canvas or window.review.holder.canvas
     if window.room_name == "redraw":

@@ -116,7 +116,8 @@ def test_undo_and_redo_by_key_and_after_another_start(
     assert drawn.any()
     press(reading, Qt.Key.Key_Z)
     assert not drawing_of(reading).any()
-    press(reading, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    press(reading, Qt.Key.Key_Z, both)
     np.testing.assert_array_equal(drawing_of(reading), drawn)
     reading.back()
     qtbot.waitUntil(lambda: reading.room_name == "project", timeout=PATIENCE_MS)

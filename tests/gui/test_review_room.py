@@ -1,0 +1,197 @@
+"""The reviewer's room by keys: decide, undo, redraw, sign off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from annotator.session.session import Session
+from tests.gui.small_project import REVIEWER
+from tests.gui.steps import PATIENCE_MS, be, open_project, press, stroke
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from annotator.gui.review_desk import ReviewDesk
+    from annotator.gui.window import MainWindow
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def desk(window: MainWindow, qtbot: QtBot, read_project: Path) -> ReviewDesk:
+    """Return the desk of the case with three readings, opened by the reviewer."""
+    open_project(window, qtbot, read_project)
+    be(window, qtbot, REVIEWER, "review")
+    press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=PATIENCE_MS)
+    qtbot.wait(50)
+    assert window.review.desk is not None
+    return window.review.desk
+
+
+def chips(window: MainWindow) -> list[str]:
+    return [row.chip for row in window.review.queue.cases.rows()]
+
+
+def answer_all(desk: ReviewDesk) -> None:
+    first = desk.panel.final.form.fields["dx"].focusProxy()
+    assert first is not None
+    QTest.mouseClick(first, Qt.MouseButton.LeftButton)
+
+
+def decide_all(window: MainWindow, desk: ReviewDesk, key: Qt.Key) -> None:
+    for _ in desk.case.findings:
+        press(window, key)
+
+
+def test_a_case_is_decided_by_keys_and_signed_off(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk, read_project: Path
+) -> None:
+    n_regions = len(desk.case.findings)
+    assert n_regions >= 2
+    assert desk.panel.decided.text() == f"0 of {n_regions} regions decided"
+    decide_all(window, desk, Qt.Key.Key_A)
+    assert desk.panel.decided.text() == f"{n_regions} of {n_regions} regions decided"
+    assert {verdict.choice for verdict in desk.case.verdicts.values()} == {"rater"}
+    assert desk.panel.tabs.currentIndex() == 1, "the diagnosis comes next"
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert "malignant" in desk.panel.complaints.text()
+    answer_all(desk)
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: chips(window) == ["signed off"], timeout=PATIENCE_MS)
+    assert window.review.desk is None
+    with Session.open(read_project, read_only=True) as session:
+        (case,) = session.cases()
+        found = session.store.adjudication(case.case_id)
+        assert found is not None
+        assert len(found.verdicts) == n_regions
+        assert found.diagnosis.answer("dx") == "yes"
+        assert found.diagnosis.answer("size") == "16", "all readings agreed on it"
+
+
+def test_what_is_open_keeps_the_case_from_being_signed_off(
+    window: MainWindow, desk: ReviewDesk
+) -> None:
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert "no verdict yet" in desk.panel.complaints.text()
+    assert window.review.desk is desk
+
+
+def test_each_key_gives_its_verdict_and_undo_takes_it_back(
+    window: MainWindow, desk: ReviewDesk
+) -> None:
+    first = desk.current
+    assert first is not None
+    for key, choice in ((Qt.Key.Key_M, "fusion"), (Qt.Key.Key_X, "none"), (Qt.Key.Key_B, "rater")):
+        press(window, key)
+        assert desk.case.verdicts[first].choice == choice
+        assert desk.current != first, "the next open region comes up"
+        press(window, Qt.Key.Key_U)
+        assert desk.case.verdicts == {}
+        assert desk.current == first
+
+
+def test_a_letter_without_a_reading_does_nothing(window: MainWindow, desk: ReviewDesk) -> None:
+    press(window, Qt.Key.Key_G)
+    assert desk.case.verdicts == {}
+
+
+def test_the_views_go_to_the_region_and_the_strip_follows(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    press(window, Qt.Key.Key_N)
+    region = desk.current
+    assert region is not None
+    assert tuple(desk.canvas.position) == desk.view.findings[region].centre
+    strip = window.review.disputes
+    disputed = np.flatnonzero(desk.view.profiles[0])
+    strip.setFocus()
+    desk.canvas.set_position((0, 20, 20))
+    QTest.keyClick(strip, Qt.Key.Key_Right)
+    assert desk.canvas.position[0] == disputed[0]
+    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.rect().center())
+    assert desk.canvas.position[0] == len(desk.view.profiles[0]) // 2
+
+
+def test_the_shown_mask_follows_the_verdicts(window: MainWindow, desk: ReviewDesk) -> None:
+    region = desk.current
+    assert region is not None
+    place, inside = desk.view.slices(region), desk.view.inside(region)
+    label = desk.view.findings[region].label
+    press(window, Qt.Key.Key_X)
+    assert not np.any(desk.view.shown_mask[place][inside] == label)
+    press(window, Qt.Key.Key_U)
+    np.testing.assert_array_equal(desk.view.shown_mask[place], desk.view.fused_in(region))
+
+
+def test_reason_and_comment_are_kept_with_the_verdict(window: MainWindow, desk: ReviewDesk) -> None:
+    region = desk.current
+    assert region is not None
+    press(window, Qt.Key.Key_5, Qt.KeyboardModifier.AltModifier)
+    desk.panel.verdict.comment.setFocus()
+    QTest.keyClicks(desk.panel.verdict.comment, "motion near A")
+    assert desk.case.verdicts == {}, "letters typed into the comment are no verdicts"
+    QTest.mouseClick(desk.panel.verdict.none, Qt.MouseButton.LeftButton)
+    verdict = desk.case.verdicts[region]
+    assert verdict.reason == "artefact"
+    assert verdict.comment == "motion near A"
+
+
+def test_a_region_is_redrawn_with_the_keys_of_drawing(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    region = desk.current
+    assert region is not None
+    press(window, Qt.Key.Key_R)
+    assert window.room_name == "redraw"
+    press(window, Qt.Key.Key_B)
+    assert window.review.tools.tool == "brush"
+    assert desk.case.verdicts == {}, "B is the brush here, not rater B"
+    z, y, x = (float(value) for value in desk.canvas.position)
+    stroke(window, qtbot, [(z, y, x), (z, y, x + 2)])
+    assert desk.case.redraw.mask[int(z), int(y), int(x)] == desk.view.findings[region].label
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert window.room_name == "review"
+    assert desk.case.verdicts[region].choice == "redraw"
+
+
+def test_layers_are_switched_by_number_keys(window: MainWindow, desk: ReviewDesk) -> None:
+    press(window, Qt.Key.Key_2)
+    assert "heat" in window.review.shown
+    press(window, Qt.Key.Key_4)
+    assert "probability" in window.review.shown
+    assert "heat" not in window.review.shown
+    press(window, Qt.Key.Key_1)
+    assert "contours" not in window.review.shown
+
+
+def test_another_method_fuses_anew(window: MainWindow, qtbot: QtBot, desk: ReviewDesk) -> None:
+    assert desk.case.fusion.recipe.method == "staple"
+    window.review.fuse_by("majority")
+    qtbot.waitUntil(
+        lambda: (
+            window.review.case is not None and window.review.case.fusion.recipe.method == "majority"
+        ),
+        timeout=PATIENCE_MS,
+    )
+
+
+def test_the_report_compares_the_raters(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk, tmp_path: Path
+) -> None:
+    press(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
+    names = {window.report.table.item(row, 0).text() for row in range(3)}  # type: ignore[union-attr]
+    assert "Dr Adams" in names
+    assert window.report.plot is not None
+    window.report.plot.save(tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
+    window.back()
+    assert window.room_name == "review"
