@@ -341,9 +341,15 @@ class Canvas(QWidget):
         self._marks.contours = self._marks.contours.with_contours(contours)
         self._views.repaint_marks()
 
-    def set_heat(self, heat: NDArray[np.float32] | None) -> None:
-        """Show a heat map ``(z, y, x)``, 0 to 1, under the mask; None takes it away."""
+    def set_heat(self, heat: NDArray[np.float32] | None, title: str = "") -> None:
+        """Show a heat map ``(z, y, x)``, 0 to 1, and its scale; None takes it away."""
+        self._marks.heat_title = "" if heat is None else title
         self._views.set_heat(heat)
+        self._views.repaint_marks()
+
+    def frame(self, box: Box) -> None:
+        """Zoom and pan so that a voxel box is seen well, where it is not."""
+        self._views.frame(box)
 
     def set_highlight(self, region: Box | NDArray[np.bool_] | None) -> None:
         """Frame a voxel box, or outline where a ``(z, y, x)`` array is True; None for nothing."""

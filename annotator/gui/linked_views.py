@@ -158,6 +158,11 @@ class LinkedViews(QWidget):
         for view in self.views:
             view.bring_into_view(self._marks.position)
 
+    def frame(self, box: Box) -> None:
+        """Zoom and pan each view so that a voxel box is seen well."""
+        for view in self.views:
+            view.frame(box)
+
     def show_touched(self, box: Box) -> None:
         """Show what a tool has just written: here with the next frame, elsewhere soon.
 

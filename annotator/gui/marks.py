@@ -49,6 +49,8 @@ class Marks:
         Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
     flash : Box or None
         What undo or redo has just changed.
+    heat_title : str
+        What the heat map shows; empty where there is none.
     """
 
     position: tuple[int, int, int] = (0, 0, 0)
@@ -61,4 +63,5 @@ class Marks:
     contours: ContourBook = field(default_factory=ContourBook)
     highlight: Box | NDArray[np.bool_] | None = None
     flash: Box | None = None
+    heat_title: str = ""
     banner: str = ""

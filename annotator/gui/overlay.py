@@ -195,6 +195,8 @@ class Overlay(QWidget):
         paint.paint_texts(painter, marks, plane, index, camera)
         if marks.banner and self.shows_banner:
             paint.paint_banner(painter, marks.banner, camera)
+        if marks.heat_title and self.shows_banner:
+            paint.paint_heat_scale(painter, marks.heat_title, camera)
         frame = QColor(PLANE_COLORS[plane.name])
         frame.setAlpha(110)
         painter.fillRect(0, 0, self.width(), 2, frame)

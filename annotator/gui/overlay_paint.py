@@ -11,6 +11,7 @@ from qtpy.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
+    QLinearGradient,
     QPainter,
     QPainterPath,
     QPen,
@@ -20,7 +21,7 @@ from qtpy.QtGui import (
 
 from annotator.analysis.outline import outlines
 from annotator.gui.contours import DASHES
-from annotator.gui.marks import PLANE_COLORS
+from annotator.gui.marks import HEAT_COLORS, PLANE_COLORS
 
 if TYPE_CHECKING:
     from annotator.domain.reading import Box
@@ -176,6 +177,22 @@ def paint_banner(painter: QPainter, text: str, camera: ViewCamera) -> None:
     painter.drawRoundedRect(frame, 6, 6)
     painter.setPen(TEXT)
     painter.drawText(frame.adjusted(12, 6, -12, -6), flags, text)
+
+
+def paint_heat_scale(painter: QPainter, title: str, camera: ViewCamera) -> None:
+    """Paint what the colours of the heat map mean, above the window in the lower left."""
+    left, top = float(PAD), camera.size[1] - PAD - 76.0
+    bar = QRectF(left, top + 20, 150, 9)
+    colors = QLinearGradient(bar.topLeft(), bar.topRight())
+    for place, (red, green, blue, opacity) in enumerate(HEAT_COLORS):
+        shade = QColor.fromRgbF(red * opacity, green * opacity, blue * opacity)
+        colors.setColorAt(place / (len(HEAT_COLORS) - 1), shade)
+    painter.setPen(_pen(TEXT, 1.0))
+    painter.setBrush(colors)
+    painter.drawRect(bar)
+    _text(painter, QPointF(left, top), title, TEXT)
+    _text(painter, QPointF(left, top + 32), "0", TEXT)
+    _text(painter, QPointF(bar.right() - 8, top + 32), "1", TEXT)
 
 
 def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:

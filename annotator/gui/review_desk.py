@@ -100,21 +100,31 @@ class ReviewDesk(QObject):
 
     def _show_layers(self) -> None:
         canvas, view = self.canvas, self.view
-        canvas.set_mask_opacity(self._settings.mask_opacity if "fused" in self.shown else 0.0)
-        heat = view.entropy if "heat" in self.shown else None
-        if "probability" in self.shown:
-            region = self.current
-            values = view.case.schema.values
-            label = view.findings[region].label if region is not None else values[0]
+        heat, title = None, ""
+        if "heat" in self.shown:
+            heat, title = view.entropy, "Disagreement (vote entropy)"
+        elif "probability" in self.shown:
+            label = self._label_in_question()
+            named = view.case.schema.label(label)
             heat = view.case.probability(label)
-        canvas.set_heat(heat)
+            title = f"Probability of {named.name if named else label}"
+        # A filled mask would hide the heat: the fused label is a line then.
+        is_filled = "fused" in self.shown and heat is None
+        canvas.set_mask_opacity(self._settings.mask_opacity if is_filled else 0.0)
+        canvas.set_heat(heat, title)
         self._show_contours()
+
+    def _label_in_question(self) -> int:
+        region = self.current
+        if region is not None:
+            return self.view.findings[region].label
+        return self.view.case.schema.values[0]
 
     def _show_contours(self) -> None:
         visible = self._legend.visible() if "contours" in self.shown else frozenset()
-        self.canvas.set_contours(
-            self.view.contours(visible, with_fused=self._redrawing.region is not None)
-        )
+        has_heat = bool(self.shown & {"heat", "probability"})
+        with_fused = self._redrawing.region is not None or (has_heat and "fused" in self.shown)
+        self.canvas.set_contours(self.view.contours(visible, with_fused=with_fused))
 
     def _jump(self, place: int) -> None:
         _, y, x = self.canvas.position
@@ -134,6 +144,7 @@ class ReviewDesk(QObject):
         finding = view.findings[region]
         panel.verdict.show_region(finding.why, finding.kind)
         canvas.set_position(finding.centre)
+        canvas.frame(finding.box)
         view.highlight(canvas, region)
         self._disputes.set_highlight((finding.box[0][0], finding.box[1][0]))
         if "probability" in self.shown:

@@ -115,6 +115,16 @@ class SliceView(QWidget):
         if camera is not self._camera:
             self._look(camera)
 
+    def frame(self, box: Box) -> None:
+        """Zoom and pan so that a voxel box is seen well, where it is not."""
+        rows, columns = self.plane.window(box)
+        camera = self._camera.framing(
+            (rows.start - 0.5, rows.stop - 0.5), (columns.start - 0.5, columns.stop - 0.5)
+        )
+        if camera is not self._camera:
+            self._is_fitted = False
+            self._look(camera)
+
     def to_screen(self, point: Point) -> QPointF:
         """Return the place in the view of an array position."""
         return QPointF(*self._camera.to_screen(*self.plane.to_screen(point)))

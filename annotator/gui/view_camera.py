@@ -12,6 +12,8 @@ MARGIN = 0.96
 """Part of the view that a fitted slice takes."""
 MAX_ZOOM_VOXEL = 96.0
 """Screen pixels a voxel may grow to."""
+_LOST, _FRAMED = 1 / 6, 1 / 3
+"""Part of a view that a region must at least take to be seen well, and takes when framed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,20 @@ class ViewCamera:
     def resized(self, size: tuple[int, int]) -> ViewCamera:
         """Return the camera of a view of another size, with the same place in the middle."""
         return replace(self, size=size)
+
+    def framing(self, rows: tuple[float, float], columns: tuple[float, float]) -> ViewCamera:
+        """Return a camera that shows a part of the slice well, given by its first and last places.
+
+        The zoom stays as it is where the part is neither lost in the view nor larger than it.
+        """
+        height = (rows[1] - rows[0]) * self.spacing_mm[0] * self.zoom / max(self.size[1], 1)
+        width = (columns[1] - columns[0]) * self.spacing_mm[1] * self.zoom / max(self.size[0], 1)
+        taken = max(height, width)
+        row, column = (rows[0] + rows[1]) / 2, (columns[0] + columns[1]) / 2
+        if _LOST <= taken <= 1.0:
+            return self.showing(row, column)
+        centred = replace(self, centre_mm=(row * self.spacing_mm[0], column * self.spacing_mm[1]))
+        return centred.zoomed(_FRAMED / taken, self.size[0] / 2, self.size[1] / 2)
 
     def showing(self, row: float, column: float) -> ViewCamera:
         """Return a camera that has a place in view: the same, or one centred on the place."""

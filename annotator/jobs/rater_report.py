@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from annotator.analysis.votes import bounding_box, merge_votes, to_dense
 from annotator.jobs.comparing import mean_interval
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), np.uint8)
+_SPECK_VOXELS = 8
+"""Smaller pieces of a consensus come from its voting, voxel by voxel; nobody drew them."""
 
 Bounds = tuple[float, float]
 
@@ -34,7 +36,7 @@ class RaterCase:
     """One rater on one label of one case, against the consensus.
 
     ``dice`` is None where neither drew the label; an object is a connected piece of the consensus
-    (26 neighbours), missed where the rater's label does not touch it.
+    (26 neighbours, 8 voxels or more), missed where the rater's label does not touch it.
     """
 
     case_id: str
@@ -164,18 +166,20 @@ def _misses(votes: VoteRuns, drawn: NDArray[np.bool_]) -> tuple[int, NDArray[np.
     if box is None:
         return 0, np.zeros(n_raters, np.int64)
     pattern = to_dense(votes, np.arange(len(votes.patterns)), np.int32, box)
-    objects, n_objects = ndimage.label(drawn[pattern, -1], structure=_EVERY_NEIGHBOUR)
+    objects, n_pieces = scipy.ndimage.label(drawn[pattern, -1], structure=_EVERY_NEIGHBOUR)
+    is_object = np.bincount(objects.ravel(), minlength=n_pieces + 1)[1:] >= _SPECK_VOXELS
     # One row for every (object, pattern) that occurs together, instead of a pass a rater.
     inside = objects > 0
     pairs = np.unique(objects[inside].astype(np.int64) * len(drawn) + pattern[inside])
-    touching = np.zeros((n_objects, n_raters), np.bool_)
+    touching = np.zeros((n_pieces, n_raters), np.bool_)
     number, row = np.divmod(pairs, len(drawn))
     np.logical_or.at(touching, number - 1, drawn[row, :-1])
-    return n_objects, (~touching).sum(axis=0)
+    return int(is_object.sum()), (~touching[is_object]).sum(axis=0)
 
 
 def _rows(store: Store, found: Sequence[RaterCase]) -> tuple[RaterRow, ...]:
     schema = store.project().schema
+    in_consensus = {entry.label for entry in found if entry.consensus_mm3}
     grouped: dict[tuple[str, int], list[RaterCase]] = defaultdict(list)
     for entry in found:
         grouped[entry.rater_id, entry.label].append(entry)
@@ -183,6 +187,11 @@ def _rows(store: Store, found: Sequence[RaterCase]) -> tuple[RaterRow, ...]:
     for rater in store.raters():
         for label in sorted({label for rater_id, label in grouped if rater_id == rater.rater_id}):
             own = grouped[rater.rater_id, label]
+            is_drawn = any(entry.volume_mm3 for entry in own)
+            if not is_drawn and (rater.is_model or label not in in_consensus):
+                continue  # not what the model is for, or nothing to be missed
+            if rater.is_model and label not in in_consensus:
+                continue  # nobody's label to hold the model against
             dice = [entry.dice for entry in own if entry.dice is not None]
             bias = [
                 entry.volume_mm3 / entry.consensus_mm3 - 1.0 for entry in own if entry.consensus_mm3

@@ -121,6 +121,21 @@ def test_a_fitted_slice_is_whole_and_keeps_its_aspect() -> None:
     assert (right - left) / (bottom - top) == pytest.approx(8 * 1.0 / (6 * 3.0))
 
 
+def test_a_small_region_is_framed_and_a_seen_one_left_alone() -> None:
+    plane = planes_of(series(shape=(6, 300, 300)))[0]
+    camera = fitted(plane, (400, 300))
+    small = camera.framing((100.0, 104.0), (50.0, 58.0))
+    left, top = small.to_screen(100.0, 50.0)
+    right, bottom = small.to_screen(104.0, 58.0)
+    assert max((right - left) / 400, (bottom - top) / 300) == pytest.approx(1 / 3)
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((200, 150))
+    assert small.framing((100.0, 104.0), (50.0, 58.0)) is small
+    assert small.framing((0.0, 300.0), (0.0, 300.0)).zoom < small.zoom, "too large: zoomed out"
+    beside = small.framing((100.0, 104.0), (150.0, 158.0))
+    assert beside.zoom == small.zoom, "lost from view only: panned"
+    assert beside.to_screen(102.0, 154.0) == pytest.approx((200, 150))
+
+
 def test_the_first_window_is_the_files_then_a_usual_one_then_the_values() -> None:
     voxels = np.arange(6 * 7 * 8, dtype=np.int16).reshape(6, 7, 8)
     lung = Window(name="lung", level=-600, width=1500)

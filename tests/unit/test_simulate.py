@@ -67,6 +67,17 @@ def test_wobble_is_smooth_and_roughness_is_not() -> None:
     assert 0 < smooth < ragged / 3
 
 
+def test_moving_an_outline_leaves_no_specks_beside_it() -> None:
+    wild = SimulatedRater(wobble_mm=2.0, wobble_size_mm=3.0, roughness_mm=2.0)
+    every = np.ones((3, 3, 3))
+    for seed in range(3):
+        drawn = simulate_reading(truth(), SPACING, wild, seed=seed)
+        for value in np.unique(truth()[truth() > 0]):
+            pieces, n_pieces = ndimage.label(drawn == value, every)
+            touching = np.unique(pieces[truth() == value])
+            assert set(range(1, n_pieces + 1)) <= set(touching.tolist())
+
+
 def test_an_empty_truth_stays_empty_but_for_false_objects() -> None:
     nothing = np.zeros((6, 20, 20), np.uint8)
     assert not simulate_reading(nothing, SPACING, SimulatedRater(wobble_mm=2.0), seed=0).any()
