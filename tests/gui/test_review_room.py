@@ -181,7 +181,7 @@ def test_heat_is_seen_where_raters_disagree_and_nowhere_else(
     press(window, Qt.Key.Key_1)
     canvas, entropy = desk.canvas, desk.view.entropy
     fused = desk.view.shown_mask != 0
-    inner = ndimage.binary_erosion((entropy == 1) & fused, np.ones((1, 3, 3)))
+    inner = ndimage.binary_erosion((entropy == 1) & fused, np.ones((1, 3, 3), np.bool_))
     z, y, x = (int(at) for at in np.argwhere(inner)[0])
     far = np.argwhere((entropy[z] == 0) & ~fused[z])[0]
     canvas.set_position((z, y, x))
