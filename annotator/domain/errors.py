@@ -50,6 +50,10 @@ class AccessDeniedError(AnnotatorError):
     """The person may not see or do this, for example because the case is blinded."""
 
 
+class ConflictError(AnnotatorError):
+    """Somebody else has changed in the meantime what was to be changed."""
+
+
 class CancelledError(AnnotatorError):
     """A job stopped because it was asked to."""
 

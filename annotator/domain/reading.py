@@ -82,6 +82,8 @@ class Draft:
     started_from_id: str | None
     parent_id: str | None
     diagnosis: Diagnosis
+    head_step_id: int | None
+    """the last step in effect; None where nothing is drawn"""
     can_undo: bool
     can_redo: bool
 
@@ -92,9 +94,13 @@ Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One edit of a draft (a stroke, a fill): what undo and redo move over."""
+    """One edit of a draft (a stroke, a fill): what undo and redo move over.
+
+    ``parent_id`` is the step that it was made after; None for the first.
+    """
 
     step_id: int
+    parent_id: int | None
     tool: str
     box: Box
     created_at: str

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 
 class DraftAccess:
-    """One draft of one person, and nothing else of the store. May be called from any thread."""
+    """One draft of one person, and nothing else of the store.
 
-    __slots__ = ("__actor", "__store", "draft_id")
+    May be called from any thread, by one at a time. Raises ConflictError on a write where somebody
+    else has changed the draft since this door to it was opened: a second window, for example.
+    """
 
-    def __init__(self, store: Store, draft_id: int, actor: str) -> None:
+    __slots__ = ("__actor", "__head", "__store", "draft_id")
+
+    def __init__(self, store: Store, draft: Draft, actor: str) -> None:
         self.__store = store
         self.__actor = actor
-        self.draft_id = draft_id
+        self.__head = draft.head_step_id
+        self.draft_id = draft.draft_id
 
     def draft(self) -> Draft:
         """Return the draft as it is on disk."""
@@ -38,17 +43,25 @@ class DraftAccess:
 
     def record_step(self, tool: str, box: Box, slabs: Mapping[int, SlabRuns | None]) -> Step:
         """Put one edit on disk: the new content of the slabs that it changed."""
-        return self.__store.record_step(
-            self.draft_id, tool=tool, box=box, slabs=slabs, actor=self.__actor
+        step = self.__store.record_step(
+            self.draft_id, tool=tool, box=box, slabs=slabs, actor=self.__actor, seen=self.__head
         )
+        self.__head = step.step_id
+        return step
 
     def undo(self) -> tuple[Step, Mapping[int, SlabRuns | None]] | None:
         """Take the last edit back; return it with the slabs' content, or None."""
-        return self.__store.undo(self.draft_id, actor=self.__actor)
+        moved = self.__store.undo(self.draft_id, actor=self.__actor, seen=self.__head)
+        if moved is not None:
+            self.__head = moved[0].parent_id
+        return moved
 
     def redo(self) -> tuple[Step, Mapping[int, SlabRuns | None]] | None:
         """Do the edit again that was taken back; return it with the slabs' content, or None."""
-        return self.__store.redo(self.draft_id, actor=self.__actor)
+        moved = self.__store.redo(self.draft_id, actor=self.__actor, seen=self.__head)
+        if moved is not None:
+            self.__head = moved[0].step_id
+        return moved
 
     def set_diagnosis(self, diagnosis: Diagnosis) -> None:
         """Put the answers of the form on disk."""
@@ -63,7 +76,10 @@ class DraftAccess:
                 "a reading may only start from a model's prediction on the same case; "
                 f"{annotation_id[:12]}… is none"
             )
-        self.__store.start_draft_from(self.draft_id, annotation_id, actor=self.__actor)
+        step = self.__store.start_draft_from(
+            self.draft_id, annotation_id, actor=self.__actor, seen=self.__head
+        )
+        self.__head = step.step_id
 
     def submit(self) -> Annotation:
         """Make the draft an annotation; it cannot change afterwards."""
@@ -120,7 +136,7 @@ class OwnWork:
         self.case(case_id)
         rater_id = self.rater.rater_id
         draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
-        return DraftAccess(self.__store, draft.draft_id, rater_id)
+        return DraftAccess(self.__store, draft, rater_id)
 
     def suggestions(self, case_id: str) -> tuple[tuple[str, str], ...]:
         """Return (annotation id, model's title) of the predictions on an own case."""

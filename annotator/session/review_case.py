@@ -213,7 +213,7 @@ class ReviewCase:
             draft = self._store.open_draft(
                 self.case.case_id, reviewer_id, purpose="redraw", actor=reviewer_id
             )
-            access = DraftAccess(self._store, draft.draft_id, reviewer_id)
+            access = DraftAccess(self._store, draft, reviewer_id)
             self._redraw = DraftSession(access, self._dtype)
         return self._redraw
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import bindparam, func, insert, select, update
 
 from annotator.analysis.runs import MaskRuns, SlabGrid
-from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.errors import AnnotatorError, ConflictError, UnknownNameError
 from annotator.domain.reading import Diagnosis, Draft
 from annotator.store import cases, masks, raters, series
 from annotator.store.facts import from_json, to_json
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from annotator.store.database import Change
 
 Purpose = Literal["reading", "redraw"]
+SeenHead = int | None | Literal["any"]
+"""The last step that a writer knows of (None: no step yet), or that it does not matter."""
 
 
 # Built once: putting a statement together costs more than running it.
@@ -137,6 +139,7 @@ def read(connection: Connection, draft_id: int) -> Draft:
         started_from_id=started_from_id,
         parent_id=row.parent_id,
         diagnosis=from_json(Diagnosis, row.diagnosis),
+        head_step_id=row.head_step_id,
         can_undo=row.is_open and row.head_step_id is not None,
         can_redo=row.is_open and row.n_next > 0,
     )
@@ -159,8 +162,8 @@ def read_mask(connection: Connection, draft_id: int) -> MaskRuns:
     return found
 
 
-def read_open(connection: Connection, draft_id: int) -> DraftRow:
-    """Return what a write needs; raises where the draft was submitted."""
+def read_open(connection: Connection, draft_id: int, seen: SeenHead = "any") -> DraftRow:
+    """Return what a write needs; raises where the draft was submitted or has moved on."""
     row = connection.execute(_OPEN, {"draft": draft_id}).first()
     if row is None:
         raise _unknown(connection, draft_id)
@@ -168,6 +171,11 @@ def read_open(connection: Connection, draft_id: int) -> DraftRow:
         raise AnnotatorError(
             f"draft {draft_id} was submitted and cannot be changed; "
             "open the case again to draw a correction"
+        )
+    if seen not in ("any", row.head_step_id):
+        raise ConflictError(
+            f"draft {draft_id} was changed in another window since it was opened in this one; "
+            "close the case here and open it again to go on from there"
         )
     return DraftRow(
         draft_id=row.draft_id,

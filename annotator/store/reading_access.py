@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, Step
-    from annotator.store.drafts import Purpose
+    from annotator.store.drafts import Purpose, SeenHead
     from annotator.store.steps import Content
 
 
@@ -41,17 +41,28 @@ class ReadingAccess(Access):
         box: Box,
         slabs: Mapping[int, SlabRuns | None],
         actor: str,
+        seen: SeenHead = "any",
     ) -> Step:
-        """Append a step: the new content of the slabs that it changed, None where empty now."""
-        return self._write(actor, steps.record, draft_id, tool=tool, box=box, content=slabs)
+        """Append a step: the new content of the slabs that it changed, None where empty now.
 
-    def undo(self, draft_id: int, *, actor: str) -> tuple[Step, Content] | None:
+        Here and in `undo`, `redo` and `start_draft_from`, ``seen`` is the last step that the caller
+        knows of; raises ConflictError where the draft is at another one by now.
+        """
+        return self._write(
+            actor, steps.record, draft_id, tool=tool, box=box, content=slabs, seen=seen
+        )
+
+    def undo(
+        self, draft_id: int, *, actor: str, seen: SeenHead = "any"
+    ) -> tuple[Step, Content] | None:
         """Take a step back; return it and what its slabs hold now, None at the beginning."""
-        return self._write(actor, steps.undo, draft_id)
+        return self._write(actor, steps.undo, draft_id, seen)
 
-    def redo(self, draft_id: int, *, actor: str) -> tuple[Step, Content] | None:
+    def redo(
+        self, draft_id: int, *, actor: str, seen: SeenHead = "any"
+    ) -> tuple[Step, Content] | None:
         """Do the newest undone step again; return it and what its slabs hold now, or None."""
-        return self._write(actor, steps.redo, draft_id)
+        return self._write(actor, steps.redo, draft_id, seen)
 
     def steps(self, draft_id: int) -> tuple[Step, ...]:
         """Return the steps that led to the present state, first one first."""
@@ -61,9 +72,11 @@ class ReadingAccess(Access):
         """Keep what the rater says of the case so far."""
         self._write(actor, drafts.set_diagnosis, draft_id, diagnosis)
 
-    def start_draft_from(self, draft_id: int, annotation_id: str, *, actor: str) -> None:
+    def start_draft_from(
+        self, draft_id: int, annotation_id: str, *, actor: str, seen: SeenHead = "any"
+    ) -> Step:
         """Copy an annotation's mask into a draft, as one step that undo takes back."""
-        self._write(actor, steps.start_from, draft_id, annotation_id)
+        return self._write(actor, steps.start_from, draft_id, annotation_id, seen)
 
     def submit(self, draft_id: int, *, actor: str) -> Annotation:
         """Make an immutable annotation of a draft, and close the draft."""

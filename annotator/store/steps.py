@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
@@ -18,12 +18,12 @@ from annotator.store.tables import annotation_table, drafts, step_slabs, steps
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from annotator.analysis.runs import SlabGrid, SlabRuns
     from annotator.domain.reading import Box
     from annotator.store.database import Change
-    from annotator.store.drafts import DraftRow
+    from annotator.store.drafts import DraftRow, SeenHead
     from annotator.store.masks import Placed
 
 Content = dict[int, "SlabRuns | None"]
@@ -51,10 +51,16 @@ class _NewStep:
 
 
 def record(
-    change: Change, draft_id: int, *, tool: str, box: Box, content: Mapping[int, SlabRuns | None]
+    change: Change,
+    draft_id: int,
+    *,
+    tool: str,
+    box: Box,
+    content: Mapping[int, SlabRuns | None],
+    seen: SeenHead,
 ) -> Step:
     """Append a step under the head: the new content of the slabs that it changed."""
-    draft = draft_rows.read_open(change.connection, draft_id)
+    draft = draft_rows.read_open(change.connection, draft_id, seen)
     filled = {index: runs for index, runs in content.items() if not _is_empty(runs)}
     for index, runs in filled.items():
         _check(draft.grid, index, runs)
@@ -72,10 +78,10 @@ def record(
     )
 
 
-def start_from(change: Change, draft_id: int, annotation_id: str) -> None:
+def start_from(change: Change, draft_id: int, annotation_id: str, seen: SeenHead) -> Step:
     """Replace the draft's mask by an annotation's, as one step that undo takes back."""
     connection = change.connection
-    draft = draft_rows.read_open(connection, draft_id)
+    draft = draft_rows.read_open(connection, draft_id, seen)
     source = connection.execute(
         select(annotation_table.c.mask_id, annotation_table.c.case_id).where(
             annotation_table.c.annotation_id == annotation_id
@@ -91,7 +97,7 @@ def start_from(change: Change, draft_id: int, annotation_id: str) -> None:
     current = masks.placed(connection, draft.mask_id)
     after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(current)
     after.update(masks.placed(connection, source.mask_id))
-    _append(
+    return _append(
         change,
         draft,
         _NewStep(
@@ -103,24 +109,21 @@ def start_from(change: Change, draft_id: int, annotation_id: str) -> None:
     )
 
 
-def undo(change: Change, draft_id: int) -> tuple[Step, Content] | None:
+def undo(change: Change, draft_id: int, seen: SeenHead) -> tuple[Step, Content] | None:
     """Move the head to its parent; return the step taken back and what its slabs hold now."""
-    draft = draft_rows.read_open(change.connection, draft_id)
+    draft = draft_rows.read_open(change.connection, draft_id, seen)
     if draft.head_step_id is None:
         return None
     step = _read(change.connection, draft.head_step_id)
-    parent = change.connection.execute(
-        select(steps.c.parent_step_id).where(steps.c.step_id == draft.head_step_id)
-    ).scalar_one()
     content = _slab_ids(change.connection, step.step_id, is_after=False)
-    _move(change, draft, parent, content)
+    _move(change, draft, step.parent_id, content)
     change.log("undo", draft_id=draft_id, step_id=step.step_id)
     return step, _runs(change.connection, content)
 
 
-def redo(change: Change, draft_id: int) -> tuple[Step, Content] | None:
+def redo(change: Change, draft_id: int, seen: SeenHead) -> tuple[Step, Content] | None:
     """Move the head to its newest child; return that step and what its slabs hold now."""
-    draft = draft_rows.read_open(change.connection, draft_id)
+    draft = draft_rows.read_open(change.connection, draft_id, seen)
     child = change.connection.execute(
         select(steps.c.step_id)
         .where(
@@ -151,11 +154,8 @@ def in_effect(connection: Connection, draft_id: int) -> tuple[Step, ...]:
     }
     found: list[Step] = []
     while head is not None:
-        row = rows[head]
-        found.append(
-            Step(step_id=head, tool=row.tool, box=_box(row.box), created_at=row.created_at)
-        )
-        head = row.parent_step_id
+        found.append(_step(rows[head]))
+        head = found[-1].parent_id
     return tuple(reversed(found))
 
 
@@ -204,7 +204,13 @@ def _append(change: Change, draft: DraftRow, new: _NewStep) -> Step:
         tool=new.tool,
         content=content_digest({index: keys[index] for index in changed}),
     )
-    return Step(step_id=step_id, tool=new.tool, box=new.box, created_at=change.now)
+    return Step(
+        step_id=step_id,
+        parent_id=draft.head_step_id,
+        tool=new.tool,
+        box=new.box,
+        created_at=change.now,
+    )
 
 
 def _move(
@@ -215,8 +221,17 @@ def _move(
 
 
 def _read(connection: Connection, step_id: int) -> Step:
-    row = connection.execute(select(steps).where(steps.c.step_id == step_id)).one()
-    return Step(step_id=step_id, tool=row.tool, box=_box(row.box), created_at=row.created_at)
+    return _step(connection.execute(select(steps).where(steps.c.step_id == step_id)).one())
+
+
+def _step(row: Row[Any]) -> Step:
+    return Step(
+        step_id=row.step_id,
+        parent_id=row.parent_step_id,
+        tool=row.tool,
+        box=_box(row.box),
+        created_at=row.created_at,
+    )
 
 
 def _slab_ids(connection: Connection, step_id: int, *, is_after: bool) -> dict[int, int | None]:

@@ -86,7 +86,7 @@ def _open(directory: Path) -> tuple[Store, DraftSession]:
     case = store.add_case("Bench", [series.series_id], actor="system")
     rater = store.add_rater("Ada", actor="system")
     draft = store.open_draft(case.case_id, rater.rater_id, actor=rater.rater_id)
-    access = DraftAccess(store, draft.draft_id, rater.rater_id)
+    access = DraftAccess(store, draft, rater.rater_id)
     return store, DraftSession(access, np.dtype(np.uint8))
 
 

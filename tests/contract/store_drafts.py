@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotator.analysis.runs import SlabRuns, encode
-from annotator.domain.errors import AnnotatorError, GeometryMismatchError, UnknownNameError
+from annotator.domain.errors import (
+    AnnotatorError,
+    ConflictError,
+    GeometryMismatchError,
+    UnknownNameError,
+)
 from annotator.domain.reading import Diagnosis
 from annotator.store import Store
 from tests.contract.store_world import (
@@ -155,6 +160,25 @@ class DraftsContract:
             assert current.verify() == ()
         finally:
             current.close()
+
+    def test_a_writer_who_has_not_seen_the_last_step_is_refused(self, world: World) -> None:
+        draft = open_draft(world)
+        replay = Replay()
+        paint(world.store, draft.draft_id, replay, LEFT)
+        n_rows = len(world.store.audit())
+        for move in (world.store.undo, world.store.redo):
+            with pytest.raises(ConflictError, match="another window"):
+                move(draft.draft_id, actor=ME, seen=draft.head_step_id)
+        with pytest.raises(ConflictError):
+            world.store.record_step(
+                draft.draft_id, tool="t", box=LEFT, slabs={}, actor=ME, seen=draft.head_step_id
+            )
+        assert len(world.store.audit()) == n_rows
+        head = world.store.draft(draft.draft_id).head_step_id
+        assert head == world.store.steps(draft.draft_id)[-1].step_id
+        undone = world.store.undo(draft.draft_id, actor=ME, seen=head)
+        assert undone is not None
+        assert undone[0].parent_id is None
 
     def test_slabs_that_do_not_fit_the_grid_are_refused(self, world: World) -> None:
         draft_id = open_draft(world).draft_id

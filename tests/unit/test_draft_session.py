@@ -43,12 +43,12 @@ def _open(session: Session, number: int = 1) -> DraftSession:
     names = [rater.name for rater in session.people()]
     rater = session.store.rater("Ada") if "Ada" in names else session.add_rater("Ada")
     draft = session.store.open_draft(case.case_id, rater.rater_id, actor=rater.rater_id)
-    return DraftSession(DraftAccess(session.store, draft.draft_id, rater.rater_id), UINT8)
+    return DraftSession(DraftAccess(session.store, draft, rater.rater_id), UINT8)
 
 
 def _reopen(session: Session, drawing: DraftSession) -> DraftSession:
-    draft = drawing.draft
-    return DraftSession(DraftAccess(session.store, draft.draft_id, draft.rater_id), UINT8)
+    draft = session.store.draft(drawing.draft.draft_id)
+    return DraftSession(DraftAccess(session.store, draft, draft.rater_id), UINT8)
 
 
 def _paint(drawing: DraftSession, box: Box, value: int) -> Edit:
@@ -131,6 +131,30 @@ def test_undo_and_redo_return_the_box_and_survive_a_restart(session: Session) ->
     assert drawing.undo() is None
     assert not drawing.mask.any()
     drawing.close()
+
+
+def test_a_second_window_never_overwrites_the_first(session: Session) -> None:
+    here = _open(session)
+    there = _reopen(session, here)
+    box: Box = ((0, 0, 0), (1, 4, 4))
+    here.record("brush", _paint(here, box, 1))
+    here.flush()
+    there.record("brush", _paint(there, ((0, 1, 1), (1, 5, 5)), 2))
+    with pytest.raises(AnnotatorError, match="changed in another window"):
+        there.flush()
+    with pytest.raises(AnnotatorError, match="changed in another window"):
+        there.undo()
+    assert there.discard() == 1
+    here.record("brush", _paint(here, ((2, 0, 0), (3, 4, 4)), 1))
+    assert here.undo() == ((2, 0, 0), (3, 4, 4))
+    assert here.redo() == ((2, 0, 0), (3, 4, 4))
+    here.close()
+    again = _reopen(session, here)
+    np.testing.assert_array_equal(again.mask, here.mask)
+    assert again.undo() == ((2, 0, 0), (3, 4, 4)), "the door knows where the draft stands"
+    assert again.undo() == box
+    again.record("brush", _paint(again, box, 2))
+    again.close()
 
 
 def test_record_never_waits_for_the_disk(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
