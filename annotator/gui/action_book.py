@@ -82,7 +82,7 @@ class ActionBook(QObject):
             is_here = room in action.rooms
             made.setVisible(is_here)
             made.setEnabled(is_here and action.enabled(self._window))
-            if action.checked is not None:
+            if is_here and action.checked is not None:
                 made.setChecked(action.checked(self._window))
         for menu in reversed(self._menus):
             menu.menuAction().setVisible(any(entry.isVisible() for entry in menu.actions()))

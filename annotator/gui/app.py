@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
-from annotator.gui import crash, settings, theme
-from annotator.gui.window import MainWindow
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from annotator.gui.project_door import BuildDemo
 
 
@@ -35,12 +36,17 @@ def run(location: str | None = None, *, build_demo: BuildDemo | None = None) -> 
     ``build_demo`` makes the sample project in a directory; without it the window offers no demo.
     ``ANNOTATOR_QUIT_AFTER_MS`` lets the window close by itself, for tests of installed programs.
     """
-    app = application()
-    kept, complaint = settings.load()
-    theme.apply(app, kept.theme, kept.font_scale)
-    window = MainWindow(kept, build_demo=build_demo)
-    undo = crash.install(window)
-    window.show()
+    with _no_collecting():
+        from annotator.gui import crash, settings, theme
+        from annotator.gui.window import MainWindow
+
+        app = application()
+        kept, complaint = settings.load()
+        theme.wear_colors(app, kept.theme, kept.font_scale)
+        window = MainWindow(kept, build_demo=build_demo)
+        theme.wear_sheet(app, kept.theme, kept.font_scale)
+        undo = crash.install(window)
+        window.show()
     window.activateWindow()
     if complaint:
         window.notice.say(complaint, "caution")
@@ -54,3 +60,14 @@ def run(location: str | None = None, *, build_demo: BuildDemo | None = None) -> 
     finally:
         undo()
         window.shut_down()
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Look for no garbage while everything that is made is here to stay, nor in it later on."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -10,7 +10,6 @@ import platformdirs
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QDialog, QFileDialog
 
-from annotator.gui.new_project import NewProjectDialog
 from annotator.gui.start import HINT
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ class ProjectDoor(QObject):
 
     def new(self) -> None:
         """Ask for name, place and labels, make the project and open it."""
+        from annotator.gui.new_project import NewProjectDialog  # brings pydantic
+
         dialog = NewProjectDialog(self._window)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             location, title, schema = dialog.location, dialog.title, dialog.schema

@@ -190,14 +190,28 @@ def palette(name: ThemeName) -> QPalette:
     return made
 
 
-def apply(app: QApplication, name: ThemeName, scale: float) -> None:
-    """Dress the whole application; may be called again at any time."""
+def wear_colors(app: QApplication, name: ThemeName, scale: float) -> None:
+    """Give the application style, palette and font of a theme."""
     app.setStyle("Fusion")
     app.setPalette(palette(name))
     font = QFont(app.font())
     font.setPixelSize(round(BASE_FONT_PX * scale))
     app.setFont(font)
+
+
+def wear_sheet(app: QApplication, name: ThemeName, scale: float) -> None:
+    """Give the application the style sheet of a theme.
+
+    Best after a window is built and before it shows: Qt applies a sheet again to each widget, and
+    all within it, whenever it is put into another one.
+    """
     app.setStyleSheet(style_sheet(name, scale))
+
+
+def apply(app: QApplication, name: ThemeName, scale: float) -> None:
+    """Dress the whole application; may be called again at any time."""
+    wear_colors(app, name, scale)
+    wear_sheet(app, name, scale)
 
 
 def shown_tokens() -> Tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -29,8 +30,6 @@ from annotator.gui.notice import Notice
 from annotator.gui.project_door import ProjectDoor
 from annotator.gui.project_room import ProjectRoom
 from annotator.gui.rater_room import RaterRoomPanel
-from annotator.gui.report_room import ReportRoom
-from annotator.gui.review_room import ReviewRoomPanel
 from annotator.gui.shortcuts_page import ShortcutsPage
 from annotator.gui.start import HINT, StartRoom
 from annotator.gui.tool_strip import ToolStrip
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.project_door import BuildDemo
+    from annotator.gui.report_room import ReportRoom
+    from annotator.gui.review_room import ReviewRoomPanel
     from annotator.gui.settings import Settings
     from annotator.session.session import Session
 
@@ -73,8 +74,6 @@ class MainWindow(QMainWindow):
     start: StartRoom
     project: ProjectRoom
     rater: RaterRoomPanel
-    review: ReviewRoomPanel
-    report: ReportRoom
     notice: Notice
     errands: Errands
     door: ProjectDoor
@@ -99,7 +98,6 @@ class MainWindow(QMainWindow):
     def _make_rooms(self) -> None:
         self.start = StartRoom()
         self.project = ProjectRoom(self.background)
-        self.report = ReportRoom(self.background)
         self.notice = Notice()
         self.jobs = JobsBar(self.background)
         self.bottom = BottomBar(self.jobs)
@@ -109,14 +107,8 @@ class MainWindow(QMainWindow):
         self.rater = RaterRoomPanel(
             self._strip(TOOL_GROUPS, draws=True), self.background, self.settings
         )
-        self.review = ReviewRoomPanel(
-            self._strip(REVIEW_GROUPS, draws=False),
-            self._strip(TOOL_GROUPS, draws=True),
-            self.background,
-            self.settings,
-        )
         self.stack = QStackedWidget()
-        for room in (self.start, self.project, self.rater, self.review, self.report):
+        for room in (self.start, self.project, self.rater):
             self.stack.addWidget(room)
         holder = QWidget()
         layout = QVBoxLayout(holder)
@@ -152,16 +144,48 @@ class MainWindow(QMainWindow):
         project.setup.models_wanted.connect(self.errands.list_models)
         project.setup.predict_wanted.connect(self.errands.predict)
         project.setup.export_wanted.connect(self.errands.export)
-        for room in (self.project, self.rater, self.review, self.report):
-            room.hint_changed.connect(lambda text, room=room: self._hint(room, text))
-            room.failed.connect(self.tell_error)
-        for room in (self.project, self.rater, self.review):
+        for room in (self.project, self.rater):
+            self._listen(room)
             room.state_changed.connect(self.book.refresh)
-        self.review.report_wanted.connect(self.open_report)
-        self.review.compare_wanted.connect(self.errands.compare_readings)
-        self.report.told.connect(lambda words: self.notice.say(words, "good"))
+
+    def _listen(self, room: ProjectRoom | RaterRoomPanel | ReviewRoomPanel | ReportRoom) -> None:
+        room.hint_changed.connect(lambda text: self._hint(room, text))
+        room.failed.connect(self.tell_error)
 
     # rooms
+
+    @cached_property
+    def review(self) -> ReviewRoomPanel:
+        """The reviewer's room, made when it is first entered: most starts never do."""
+        from annotator.gui.review_room import ReviewRoomPanel
+
+        made = ReviewRoomPanel(
+            self._strip(REVIEW_GROUPS, draws=False),
+            self._strip(TOOL_GROUPS, draws=True),
+            self.background,
+            self.settings,
+        )
+        self._listen(made)
+        made.state_changed.connect(self.book.refresh)
+        made.report_wanted.connect(self.open_report)
+        made.compare_wanted.connect(self.errands.compare_readings)
+        self.stack.addWidget(made)
+        return made
+
+    @cached_property
+    def report(self) -> ReportRoom:
+        """The report, made when it is first entered."""
+        from annotator.gui.report_room import ReportRoom
+
+        made = ReportRoom(self.background)
+        self._listen(made)
+        made.told.connect(lambda words: self.notice.say(words, "good"))
+        self.stack.addWidget(made)
+        return made
+
+    @property
+    def _has_review(self) -> bool:
+        return "review" in self.__dict__
 
     @property
     def room_name(self) -> str:
@@ -177,14 +201,7 @@ class MainWindow(QMainWindow):
     def go(self, room: str) -> None:
         """Show a room; who leaves one with a case must have left the case before."""
         self._room = room
-        widget = {
-            "start": self.start,
-            "project": self.project,
-            "rater": self.rater,
-            "review": self.review,
-            "report": self.report,
-        }[room]
-        self.stack.setCurrentWidget(widget)
+        self.stack.setCurrentWidget(getattr(self, room))
         if room == "start":
             self.start.set_recent(self.settings.recent)
             self.bottom.say(HINT)
@@ -339,7 +356,7 @@ class MainWindow(QMainWindow):
         try:
             if self.rater.open_case is not None:
                 self.rater.open_case.drawing.flush()
-            if self.review.case is not None and self.review.is_redrawing:
+            if self._has_review and self.review.case is not None and self.review.is_redrawing:
                 self.review.case.redraw.flush()
         except AnnotatorError as error:
             return str(error)
@@ -353,7 +370,7 @@ class MainWindow(QMainWindow):
 
     def leave_case(self) -> bool:
         """Write what is left of an open case and let it go; False where that fails."""
-        return self.rater.leave() and self.review.leave()
+        return self.rater.leave() and (not self._has_review or self.review.leave())
 
     def quit(self) -> None:
         """Close the window."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
 from annotator.domain.errors import IntegrityError
@@ -16,7 +17,6 @@ from annotator.store.tables import slabs as slab_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import ModuleType
 
     from sqlalchemy import Connection, Executable
 
@@ -45,15 +45,16 @@ _TAKE_AWAY = delete(mask_slabs).where(
 )
 
 
-def _put_statement(dialect: ModuleType) -> Executable:
-    statement = dialect.insert(mask_slabs)
+@cache
+def _put_statement(dialect: str) -> Executable:
+    # Only the dialect that the project is kept in: the other one takes long to import.
+    own = import_module(f"sqlalchemy.dialects.{dialect}")
+    statement = own.insert(mask_slabs)
     put: Executable = statement.on_conflict_do_update(
         index_elements=["mask_id", "slab_index"], set_={"slab_id": statement.excluded.slab_id}
     )
     return put
 
-
-_PUT = {"sqlite": _put_statement(sqlite), "postgresql": _put_statement(postgresql)}
 
 Placed = dict[int, "StoredSlab"]
 """Slab number → where its content lies."""
@@ -112,7 +113,7 @@ def change(connection: Connection, mask_id: int, content: Mapping[int, int | Non
     if gone:
         connection.execute(_TAKE_AWAY, gone)
     if put:
-        connection.execute(_PUT[connection.dialect.name], put)
+        connection.execute(_put_statement(connection.dialect.name), put)
 
 
 def grid_of(connection: Connection, mask_id: int) -> SlabGrid:

@@ -28,29 +28,24 @@ N_CASES = 20
 OURS = """
 import sys
 from qtpy.QtCore import QTimer
-from annotator.gui import settings, theme
-from annotator.gui.app import application
-from annotator.gui.window import MainWindow
-
-app = application()
-kept, _ = settings.load()
-theme.apply(app, kept.theme, kept.font_scale)
-window = MainWindow(kept)
-window.resize(1280, 800)
-window.show()
-window.open_project(sys.argv[1])
+from qtpy.QtWidgets import QApplication
+from annotator.gui.app import application, run
 
 def look():
-    if window.session is not None and window.room_name != "rater":
-        window.read_cases(window.session.people()[0].rater_id)
-    if window.room_name == "rater" and window.rater.worklist.cases.count() == int(sys.argv[2]):
-        window.repaint()
-        import os
-        os._exit(0)
     QTimer.singleShot(5, look)
+    for window in QApplication.topLevelWidgets():
+        session = getattr(window, "session", None)
+        if session is not None and window.room_name != "rater":
+            window.read_cases(session.people()[0].rater_id)
+        if session is not None and window.room_name == "rater":
+            if window.rater.worklist.cases.count() == int(sys.argv[2]):
+                window.repaint()
+                import os
+                os._exit(0)
 
+app = application()
 QTimer.singleShot(0, look)
-app.exec()
+run(sys.argv[1])
 """
 
 PEER = """
