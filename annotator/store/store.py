@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from annotator.api import no_progress
-from annotator.store import audit, jobs, migrations, projects, verify
+from annotator.store import audit, jobs, migrations, projects
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.places import Place
 from annotator.store.reading_access import ReadingAccess
@@ -138,4 +138,6 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
 
     def verify(self, progress: Progress = no_progress) -> tuple[str, ...]:
         """Say in words everything that does not fit; empty when the project is sound."""
+        from annotator.store import verify  # not needed to open a project
+
         return self._read(verify.problems, self.cache_dir, progress)
