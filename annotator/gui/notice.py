@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label, set_look
 from annotator.gui.icons import pixmap
 from annotator.gui.theme import shown_tokens
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QEvent
 
 ICONS = {"bad": "warning", "caution": "warning", "good": "check", "info": "info"}
 
@@ -17,9 +22,10 @@ class Notice(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._tone = "info"
+        self._picture = QLabel()
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._picture = QLabel()
         self.words = label("", wrap=True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.words.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -46,13 +52,23 @@ class Notice(QWidget):
         """Show words; ``tone`` is good, info, caution or bad."""
         self.words.setText(words)
         set_look(self.words, "tone", tone)
-        color = getattr(shown_tokens(), tone)
-        self._picture.setPixmap(pixmap(ICONS[tone], color, 18, self.devicePixelRatioF()))
+        self._tone = tone
+        self._dress()
         self.details.setPlainText(details)
         self.details.hide()
         self.more.setText("Show details")
         self.more.setVisible(bool(details))
         self.show()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icon anew when the theme changes."""
+        super().changeEvent(event)
+        if event.type() == event.Type.PaletteChange:
+            self._dress()
+
+    def _dress(self) -> None:
+        color = getattr(shown_tokens(), self._tone)
+        self._picture.setPixmap(pixmap(ICONS[self._tone], color, 18, self.devicePixelRatioF()))
 
     def _toggle(self) -> None:
         self.details.setVisible(not self.details.isVisible())
