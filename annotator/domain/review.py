@@ -105,11 +105,13 @@ class CaseScore:
 class Verdict:
     """A reviewer's decision on one disputed region.
 
-    ``rater_id`` names whose reading holds when ``choice`` is ``rater``; ``reason`` is a code.
+    ``rater_id`` names whose reading holds when ``choice`` is ``rater``; when it is ``redraw``, the
+    drawing of ``reviewer_id``, who gave the verdict, holds. ``reason`` is a code.
     """
 
     case_id: str
     region: int
+    reviewer_id: str
     choice: Choice
     rater_id: str | None
     reason: str

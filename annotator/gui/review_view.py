@@ -35,7 +35,7 @@ class ReviewView:
         """What the canvas shows: the fused label with the verdicts applied."""
         verdicts = case.verdicts
         for region, finding in self.findings.items():
-            if region in verdicts and verdicts[region].choice != "redraw":
+            if region in verdicts:
                 self._apply(finding, verdicts[region])
 
     def slices(self, region: int) -> tuple[slice, slice, slice]:
@@ -89,7 +89,7 @@ class ReviewView:
         if verdict is not None and verdict.choice == "rater":
             chosen = self.masks[verdict.rater_id or ""][place]
         elif verdict is not None and verdict.choice == "redraw":
-            chosen = self.case.redraw.mask[place]
+            chosen = self.case.redrawn(verdict.reviewer_id)[place]
         elif verdict is not None and verdict.choice == "none":
             chosen = np.where(chosen == finding.label, chosen.dtype.type(0), chosen)
         np.copyto(self.shown_mask[place], chosen, where=inside)

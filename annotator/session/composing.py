@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,18 +33,20 @@ def compose(
     findings: Sequence[Finding],
     verdicts: Mapping[int, Verdict],
     masks: Mapping[str, MaskRuns],
-    redraw: Callable[[], Mask],
+    redrawn: Callable[[str], Mask],
 ) -> tuple[Mask, NDArray[np.uint16]]:
     """Return the composed mask and, per voxel, the region that decided it; both ``(z, y, x)``.
 
     Where all readings agree, their label stands. Inside a region its verdict decides: ``rater``
     takes that rater's labels, ``fusion`` the fused ones, ``none`` the fused ones with the region's
-    label turned to background, ``redraw`` the reviewer's drawing with what they left empty as
-    background. A drawing that reaches out of a redrawn region counts there too, as far as the
-    stroke hangs together and no other region is entered; it cannot erase out there. Undecided
-    regions, and disputes too small to be a region, show the fused labels. The origin is 0
-    wherever no verdict has decided. ``redraw`` is called only where a verdict needs it.
+    label turned to background, ``redraw`` the drawing of the reviewer who said so, with what they
+    left empty as background. A drawing that reaches out of a redrawn region counts there too, as
+    far as the stroke hangs together and no other region is entered; it cannot erase out there.
+    Undecided regions, and disputes too small to be a region, show the fused labels. The origin is
+    0 wherever no verdict has decided. ``redrawn`` gives a reviewer's drawing; it is called only
+    where a verdict needs it.
     """
+    redrawn = cache(redrawn)
     mask = fused.copy()
     agreed = to_dense(votes, votes.patterns[:, 0], mask.dtype)
     np.copyto(mask, agreed, where=to_dense(votes, ~is_disputed(votes), np.bool_))
@@ -56,20 +60,20 @@ def compose(
         if verdict.choice == "rater":
             chosen = decode_box(masks[verdict.rater_id or ""], finding.box, mask.dtype)
         elif verdict.choice == "redraw":
-            chosen = redraw()[slices]
+            chosen = redrawn(verdict.reviewer_id)[slices]
         else:
             chosen = fused[slices]
         if verdict.choice == "none":
             chosen = np.where(chosen == finding.label, mask.dtype.type(0), chosen)
         np.copyto(mask[slices], chosen, where=inside)
         origin[slices][inside] = finding.region
-    redrawn = [
-        finding
-        for finding in findings
-        if finding.region in verdicts and verdicts[finding.region].choice == "redraw"
-    ]
-    if redrawn:
-        _spill(mask, origin, redraw(), region_map, redrawn)
+    by_reviewer: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        verdict = verdicts.get(finding.region)
+        if verdict is not None and verdict.choice == "redraw":
+            by_reviewer[verdict.reviewer_id].append(finding)
+    for reviewer_id, own in by_reviewer.items():
+        _spill(mask, origin, redrawn(reviewer_id), region_map, own)
     return mask, origin
 
 
@@ -97,7 +101,7 @@ def _spill(
     region_map: NDArray[np.uint16],
     redrawn: Sequence[Finding],
 ) -> None:
-    """Take over what the reviewer drew out of the redrawn regions, worst region first."""
+    """Take over what a reviewer drew out of the regions they redrew, worst region first."""
     boxes = ndimage.find_objects((redraw != 0).view(np.uint8))
     if not boxes:
         return

@@ -22,6 +22,8 @@ from annotator.session.diagnosis import require_diagnosis
 from annotator.session.draft import DraftSession
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from annotator.domain.reading import Annotation, Diagnosis, Rater
@@ -193,6 +195,7 @@ class ReviewCase:
         verdict = Verdict(
             case_id=self.case.case_id,
             region=region,
+            reviewer_id=self._reviewer.rater_id,
             choice=choice,
             rater_id=rater_id if choice == "rater" else None,
             reason=reason,
@@ -201,8 +204,11 @@ class ReviewCase:
         self._store.add_verdict(verdict, self.findings_key, actor=self._reviewer.rater_id)
 
     def undo(self) -> int | None:
-        """Take the last verdict back; return its region, or None where there is none."""
-        taken = self._store.undo_verdict(self.case.case_id, actor=self._reviewer.rater_id)
+        """Take the reviewer's own last verdict back; return its region, or None."""
+        reviewer_id = self._reviewer.rater_id
+        taken = self._store.undo_verdict(
+            self.case.case_id, self.findings_key, reviewer_id=reviewer_id, actor=reviewer_id
+        )
         return None if taken is None else taken.region
 
     @property
@@ -217,19 +223,32 @@ class ReviewCase:
             self._redraw = DraftSession(access, self._dtype)
         return self._redraw
 
-    def composed(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint16]]:
-        """Return the mask that the verdicts make, and the region that decided each voxel.
+    def redrawn(self, reviewer_id: str) -> NDArray[np.unsignedinteger]:
+        """Return what a reviewer has drawn on this case, ``(z, y, x)``; own live, if open."""
+        own_id = self._reviewer.rater_id
+        if reviewer_id == own_id and self._redraw is not None:
+            return self._redraw.mask
+        draft = self._store.open_draft(
+            self.case.case_id, reviewer_id, purpose="redraw", actor=own_id
+        )
+        return decode(self._store.draft_mask(draft.draft_id), self._dtype)
 
-        Both are ``(z, y, x)``; see `compose` for what each verdict does.
+    def composed(
+        self, verdicts: Mapping[int, Verdict] | None = None
+    ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint16]]:
+        """Return the mask that verdicts make, and the region that decided each voxel.
+
+        Both are ``(z, y, x)``; see `compose` for what each verdict does. Without ``verdicts``, by
+        region, those count that hold now.
         """
         return compose(
             self._readings.votes,
             self.fused,
             self.region_map,
             self.findings,
-            self.verdicts,
+            self.verdicts if verdicts is None else verdicts,
             {rater_id: self._readings.mask_of(rater_id) for rater_id in self._readings.rater_ids},
-            lambda: self.redraw.mask,
+            self.redrawn,
         )
 
     def sign_off(self, diagnosis: Diagnosis) -> Adjudication:
@@ -245,12 +264,14 @@ class ReviewCase:
         self._require_current()
         if self._redraw is not None:
             self._redraw.flush()
-        mask, origin = self.composed()
+        verdicts = self.verdicts
+        mask, origin = self.composed(verdicts)
         return self._store.sign_off(
             self.case.case_id,
             reviewer_id=self._reviewer.rater_id,
             fusion_id=self.fusion.fusion_id,
             findings_key=self.findings_key,
+            verdicts=[verdicts[region] for region in sorted(verdicts)],
             diagnosis=diagnosis,
             mask=encode(mask),
             origin=encode(origin),

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 
-from annotator.domain.errors import AccessDeniedError, GeometryMismatchError, UnknownNameError
+from annotator.domain.errors import (
+    AccessDeniedError,
+    ConflictError,
+    GeometryMismatchError,
+    UnknownNameError,
+)
 from annotator.domain.reading import Diagnosis
 from annotator.domain.review import Adjudication, Verdict
 from annotator.store import cases, findings, fusions, masks, raters
@@ -14,7 +19,7 @@ from annotator.store.facts import digest, from_json, list_from_json, list_to_jso
 from annotator.store.tables import adjudications
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -47,11 +52,12 @@ def sign_off(
     reviewer_id: str,
     fusion_id: str,
     findings_key: str,
+    verdicts: Sequence[Verdict],
     diagnosis: Diagnosis,
     mask: MaskRuns,
     origin: MaskRuns,
 ) -> Adjudication:
-    """Keep the decided mask, with the verdicts that hold; a later one replaces an earlier."""
+    """Keep the decided mask, with the verdicts that made it; a later one replaces an earlier."""
     connection = change.connection
     case = cases.read(connection, case_id)
     reviewer = raters.read(connection, reviewer_id)
@@ -63,6 +69,11 @@ def sign_off(
             raise GeometryMismatchError(
                 f"the decided mask has shape (z, y, x) {given.shape}; the fusion has {grid.shape}"
             )
+    if tuple(verdicts) != findings.holding(connection, case.case_id, findings_key):
+        raise ConflictError(
+            f"verdicts on {case.title!r} were changed by somebody else just now; "
+            "open the case again, look at them, then sign off"
+        )
     placed_mask = masks.put_slabs(connection, mask)
     placed_origin = masks.put_slabs(connection, origin)
     before = _latest(connection, case.case_id)
@@ -72,7 +83,7 @@ def sign_off(
         "fusion_id": fusion_id,
         "findings_key": findings_key,
         "replaces_id": before.adjudication_id if before else None,
-        "verdicts": list_to_json(findings.holding(connection, case.case_id, findings_key)),
+        "verdicts": list_to_json(verdicts),
         "diagnosis": to_json(diagnosis),
     }
     adjudication_id = identity(row, grid, placed_mask, placed_origin)

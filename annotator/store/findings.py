@@ -93,19 +93,23 @@ def add_verdict(change: Change, verdict: Verdict, findings_key: str) -> None:
     )
 
 
-def undo_verdict(change: Change, case_id: str) -> Verdict | None:
-    """Take back the newest verdict on the present findings; the one before it holds again."""
-    current = read(change.connection, case_id)
-    if current is None:
-        return None
-    row = next(iter(reversed(_standing(change.connection, case_id, current[0]))), None)
-    if row is None:
-        return None
-    change.connection.execute(
-        update(verdicts).where(verdicts.c.verdict_id == row.verdict_id).values(is_undone=True)
-    )
-    change.log("undo verdict", case_id=case_id, verdict_id=row.verdict_id, region=row.region)
-    return from_json(Verdict, row.verdict)
+def undo_verdict(
+    change: Change, case_id: str, findings_key: str, reviewer_id: str
+) -> Verdict | None:
+    """Take back a reviewer's newest verdict; the one before it on that region holds again."""
+    for row in reversed(_standing(change.connection, case_id, findings_key)):
+        verdict = from_json(Verdict, row.verdict)
+        if verdict.reviewer_id == reviewer_id:
+            change.connection.execute(
+                update(verdicts)
+                .where(verdicts.c.verdict_id == row.verdict_id)
+                .values(is_undone=True)
+            )
+            change.log(
+                "undo verdict", case_id=case_id, verdict_id=row.verdict_id, region=row.region
+            )
+            return verdict
+    return None
 
 
 def holding(connection: Connection, case_id: str, findings_key: str) -> tuple[Verdict, ...]:

@@ -97,9 +97,11 @@ class ReviewAccess(Access):
         """Append a verdict on a region."""
         self._write(actor, finding_rows.add_verdict, verdict, findings_key)
 
-    def undo_verdict(self, case_id: str, *, actor: str) -> Verdict | None:
-        """Take back the newest verdict on the present findings, and return it."""
-        return self._write(actor, finding_rows.undo_verdict, case_id)
+    def undo_verdict(
+        self, case_id: str, findings_key: str, *, reviewer_id: str, actor: str
+    ) -> Verdict | None:
+        """Take back the reviewer's newest verdict on these findings, and return it."""
+        return self._write(actor, finding_rows.undo_verdict, case_id, findings_key, reviewer_id)
 
     def verdicts(self, case_id: str, findings_key: str) -> tuple[Verdict, ...]:
         """Return the verdicts that hold, one a region."""
@@ -112,12 +114,16 @@ class ReviewAccess(Access):
         reviewer_id: str,
         fusion_id: str,
         findings_key: str,
+        verdicts: Sequence[Verdict],
         diagnosis: Diagnosis,
         mask: MaskRuns,
         origin: MaskRuns,
         actor: str,
     ) -> Adjudication:
-        """Keep the decided mask; ``origin``: which region decided each voxel (0: undisputed)."""
+        """Keep the decided mask; ``origin``: which region decided each voxel (0: undisputed).
+
+        ``verdicts`` are those that made the mask; ConflictError where others hold by now.
+        """
         return self._write(
             actor,
             adjudications.sign_off,
@@ -125,6 +131,7 @@ class ReviewAccess(Access):
             reviewer_id=reviewer_id,
             fusion_id=fusion_id,
             findings_key=findings_key,
+            verdicts=verdicts,
             diagnosis=diagnosis,
             mask=mask,
             origin=origin,

@@ -122,12 +122,13 @@ def fill(world: World) -> None:
     store.put_findings(case_id, "key", score, findings, actor=ME)
     from tests.contract.store_review import decide
 
-    decide(world, 1, "rater")
+    verdict = decide(world, 1, "rater")
     store.sign_off(
         case_id,
         reviewer_id=world.anna.rater_id,
         fusion_id=fusion.fusion_id,
         findings_key="findings of a fusion",
+        verdicts=(verdict,),
         diagnosis=Diagnosis(),
         mask=encode(disc(35)),
         origin=encode(disc(35, 2)),

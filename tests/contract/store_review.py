@@ -11,6 +11,7 @@ from annotator.analysis.runs import encode
 from annotator.domain.errors import (
     AccessDeniedError,
     AnnotatorError,
+    ConflictError,
     GeometryMismatchError,
     IntegrityError,
     UnknownNameError,
@@ -36,6 +37,7 @@ def decide(world: World, region: int, choice: str) -> Verdict:
     verdict = Verdict(
         case_id=world.case.case_id,
         region=region,
+        reviewer_id=world.anna.rater_id,
         choice=choice,  # type: ignore[arg-type]
         rater_id=world.anna.rater_id if choice == "rater" else None,
         reason="missed",
@@ -43,6 +45,12 @@ def decide(world: World, region: int, choice: str) -> Verdict:
     )
     world.store.add_verdict(verdict, KEY, actor=world.anna.rater_id)
     return verdict
+
+
+def undo(world: World, key: str = KEY) -> Verdict | None:
+    return world.store.undo_verdict(
+        world.case.case_id, key, reviewer_id=world.anna.rater_id, actor=ME
+    )
 
 
 class ReviewContract:
@@ -101,16 +109,16 @@ class ReviewContract:
         store, case_id = world.store, world.case.case_id
         score, findings = make_findings(case_id)
         store.put_findings(case_id, KEY, score, findings, actor=ME)
-        assert store.undo_verdict(case_id, actor=ME) is None
+        assert undo(world) is None
         first, second = decide(world, 1, "rater"), decide(world, 2, "none")
         changed = decide(world, 1, "fusion")
         assert store.verdicts(case_id, KEY) == (changed, second)
         assert store.verdicts(case_id, "other findings") == ()
-        assert store.undo_verdict(case_id, actor=ME) == changed
+        assert undo(world) == changed
         assert store.verdicts(case_id, KEY) == (first, second)
-        assert store.undo_verdict(case_id, actor=ME) == second
-        assert store.undo_verdict(case_id, actor=ME) == first
-        assert store.undo_verdict(case_id, actor=ME) is None
+        assert undo(world) == second
+        assert undo(world) == first
+        assert undo(world) is None
 
     def test_verdicts_on_earlier_findings_are_not_undone(self, world: World) -> None:
         store, case_id = world.store, world.case.case_id
@@ -118,8 +126,37 @@ class ReviewContract:
         store.put_findings(case_id, KEY, score, findings, actor=ME)
         verdict = decide(world, 1, "none")
         store.put_findings(case_id, "newer", score, findings, actor=ME)
-        assert store.undo_verdict(case_id, actor=ME) is None
+        assert undo(world, "newer") is None
         assert store.verdicts(case_id, KEY) == (verdict,)
+        assert undo(world) == verdict, "a case that is still open on them goes on with them"
+
+    def test_a_reviewer_takes_back_own_verdicts_only(self, world: World) -> None:
+        verdict = decide(world, 1, "none")
+        cleo = world.store.add_rater("Cleo", actor=ME)
+        undone = world.store.undo_verdict(
+            world.case.case_id, KEY, reviewer_id=cleo.rater_id, actor=ME
+        )
+        assert undone is None
+        assert world.store.verdicts(world.case.case_id, KEY) == (verdict,)
+
+    def test_a_mask_made_of_other_verdicts_is_not_signed(self, world: World) -> None:
+        store, case_id = world.store, world.case.case_id
+        fusion = add_fusion(world, (add_reading(world, world.anna, 40).annotation_id,))
+        verdict = decide(world, 1, "none")
+        decide(world, 2, "none")
+        with pytest.raises(ConflictError, match="changed by somebody else"):
+            store.sign_off(
+                case_id,
+                reviewer_id=world.anna.rater_id,
+                fusion_id=fusion.fusion_id,
+                findings_key=KEY,
+                verdicts=(verdict,),
+                diagnosis=Diagnosis(),
+                mask=encode(disc(5)),
+                origin=encode(disc(5)),
+                actor=ME,
+            )
+        assert store.adjudication(case_id) is None
 
     def test_a_case_is_signed_off_with_its_verdicts(self, world: World) -> None:
         store, case_id = world.store, world.case.case_id
@@ -134,6 +171,7 @@ class ReviewContract:
                 reviewer_id=reviewer,
                 fusion_id=fusion.fusion_id,
                 findings_key=KEY,
+                verdicts=(verdict,),
                 diagnosis=Diagnosis(answers=(("dx", "no"),)),
                 mask=encode(disc(radius)),
                 origin=encode(disc(radius, 7)),
@@ -165,6 +203,7 @@ class ReviewContract:
                 reviewer_id=world.anna.rater_id,
                 fusion_id=fusion.fusion_id,
                 findings_key=KEY,
+                verdicts=(),
                 diagnosis=Diagnosis(),
                 mask=encode(disc(5)[:1]),
                 origin=encode(disc(5)),

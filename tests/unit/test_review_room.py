@@ -231,6 +231,25 @@ def test_signing_off_needs_every_verdict_and_the_diagnosis(session: Session) -> 
     assert session.store.verify() == ()
 
 
+def test_a_redrawing_holds_whoever_signs_off(session: Session) -> None:
+    case_id = _read(session, 1, True, False)
+    session.add_rater("Second")
+    first = _open(session, case_id)
+    region = _only_region(first)
+    _redraw(first, ((0, 7, 6), (1, 9, 9)))
+    first.decide(region, "redraw", reason="boundary-unclear")
+    first.redraw.flush()
+    decided, _ = first.composed()
+    second = session.review_room("Second").open_case(case_id, method="majority")
+    np.testing.assert_array_equal(second.composed()[0], decided)
+    assert second.undo() is None, "the verdict is another reviewer's"
+    adjudication = second.sign_off(YES)
+    mask, _ = session.store.adjudication_mask(adjudication.adjudication_id)
+    np.testing.assert_array_equal(decode(mask), decided)
+    assert adjudication.verdicts[0].reviewer_id == session.store.rater("Rev").rater_id
+    first.close()
+
+
 def test_a_reading_that_comes_later_asks_for_a_new_review(session: Session) -> None:
     case_id = _read(session, 1, True, False)
     case = _open(session, case_id)
