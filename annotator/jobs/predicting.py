@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.analysis.runs import MaskRuns
     from annotator.api import Model, Progress
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.schema import LabelSchema
@@ -50,7 +49,9 @@ def predict_case(
     mask = model.predict(voxels, series, schema, checked, progress)
     _check(model, mask, series.geometry.shape, schema)
     rater = model_rater(store, model, actor=actor)
-    return add_if_new(store, case.case_id, rater.rater_id, encode(mask), Diagnosis(), actor=actor)
+    return store.add_annotation(
+        case.case_id, rater.rater_id, encode(mask), Diagnosis(), only_new=True, actor=actor
+    )
 
 
 def model_rater(store: Store, model: Model, *, actor: str) -> Rater:
@@ -63,30 +64,6 @@ def model_rater(store: Store, model: Model, *, actor: str) -> Rater:
     if not rater.is_model:
         raise AnnotatorError(f"a person is named {name!r}, like the model; rename the person")
     return rater
-
-
-def add_if_new(
-    store: Store,
-    case_id: str,
-    rater_id: str,
-    mask: MaskRuns,
-    diagnosis: Diagnosis,
-    *,
-    actor: str,
-) -> Annotation:
-    """Add a reading, or return the rater's latest one where it says the same."""
-    for known in store.annotations(case_id, latest=True):
-        if known.rater_id == rater_id and known.diagnosis == diagnosis:
-            same = store.annotation_mask(known.annotation_id)
-            if same.grid == mask.grid and _equal(same, mask):
-                return known
-    return store.add_annotation(case_id, rater_id, mask, diagnosis, actor=actor)
-
-
-def _equal(left: MaskRuns, right: MaskRuns) -> bool:
-    return left.slabs.keys() == right.slabs.keys() and all(
-        left.slabs[slab].equals(right.slabs[slab]) for slab in left.slabs
-    )
 
 
 def _check(

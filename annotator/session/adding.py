@@ -11,7 +11,6 @@ from scipy import ndimage
 from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 from annotator.domain.schema import Label
-from annotator.jobs.predicting import add_if_new
 from annotator.session.diagnosis import require_diagnosis
 
 if TYPE_CHECKING:
@@ -60,17 +59,28 @@ def add_reading(
         )
     if differences:
         labels = resample_nearest(labels, geometry, grid)
-    schema = store.project().schema
-    unknown = sorted(set(np.unique(labels).tolist()) - {0, *schema.values})
-    if unknown and not extend:
-        raise AnnotatorError(
-            f"the mask has the values {_listed(unknown)}, which the schema {schema.name!r} lacks; "
-            f"it has {_listed(schema.values)}. Extend the schema to keep them"
-        )
-    require_diagnosis(schema, diagnosis, needs_required=False)
-    if unknown:
-        store.set_schema(extended(schema, unknown), actor=actor)
-    return add_if_new(store, case.case_id, found.rater_id, encode(labels), diagnosis, actor=actor)
+    values = set(np.unique(labels).tolist()) - {0}
+
+    def fit(schema: LabelSchema) -> LabelSchema:
+        """Check the reading against the schema; called while nobody else can change it."""
+        unknown = sorted(values.difference(schema.values))
+        if unknown and not extend:
+            raise AnnotatorError(
+                f"the mask has the values {_listed(unknown)}, which the schema {schema.name!r} "
+                f"lacks; it has {_listed(schema.values)}. Extend the schema to keep them"
+            )
+        require_diagnosis(schema, diagnosis, needs_required=False)
+        return extended(schema, unknown)
+
+    return store.add_annotation(
+        case.case_id,
+        found.rater_id,
+        encode(labels),
+        diagnosis,
+        fit_schema=fit,
+        only_new=True,
+        actor=actor,
+    )
 
 
 def whole_labels(mask: NDArray[Any]) -> NDArray[np.unsignedinteger]:
@@ -111,7 +121,7 @@ def resample_nearest(
 
 
 def extended(schema: LabelSchema, values: list[int]) -> LabelSchema:
-    """Return the schema with a label for each of the values."""
+    """Return the schema with a label for each of the values, which it must lack."""
     added = tuple(
         Label(
             value=value,

@@ -32,23 +32,20 @@ def utc_now() -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """One write transaction: its connection, who makes it, when, and its row in the audit log."""
+    """One write transaction: its connection, who makes it, when, and its rows in the audit log."""
 
     connection: Connection
     actor: str
     now: str = field(default_factory=utc_now)
-    _entry: tuple[str, dict[str, object]] | None = None
+    _entries: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def log(self, action: str, **payload: object) -> None:
-        """Say what this change is; one row is appended when it commits."""
-        if self._entry is not None:
-            raise RuntimeError(f"a change is one audit row; got {action!r} besides {self._entry}")
-        self._entry = (action, payload)
+        """Say what is changed, one row for each thing; appended in this order at the end."""
+        self._entries.append((action, payload))
 
-    def append_entry(self) -> None:
-        """Write the row; a change that found nothing to do has none."""
-        if self._entry is not None:
-            action, payload = self._entry
+    def append_entries(self) -> None:
+        """Write the rows; a change that found nothing to do has none."""
+        for action, payload in self._entries:
             audit.append(
                 self.connection, now=self.now, actor=self.actor, action=action, payload=payload
             )
@@ -94,14 +91,14 @@ class Database:
 
     @contextmanager
     def write(self, actor: str) -> Iterator[Change]:
-        """Open a transaction that commits as a whole, with its audit row, or not at all."""
+        """Open a transaction that commits as a whole, with its audit rows, or not at all."""
         with self.alter() as connection:
             change = Change(connection=connection, actor=actor)
             if not self.is_sqlite:
                 connection.execute(text("LOCK TABLE audit_head IN EXCLUSIVE MODE"))
                 change.now = utc_now()
             yield change
-            change.append_entry()
+            change.append_entries()
 
     @contextmanager
     def alter(self) -> Iterator[Connection]:

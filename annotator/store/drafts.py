@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from annotator.analysis.runs import MaskRuns, SlabGrid
 from annotator.domain.errors import AnnotatorError, ConflictError, UnknownNameError
 from annotator.domain.reading import Diagnosis, Draft
-from annotator.store import cases, masks, raters, series
+from annotator.store import masks, series
 from annotator.store.facts import from_json, to_json
 from annotator.store.raters import NO_DIAGNOSIS
 from annotator.store.tables import annotation_table, drafts, steps
@@ -19,6 +19,7 @@ from annotator.store.tables import masks as mask_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    from annotator.domain.study import Case
     from annotator.store.database import Change
 
 Purpose = Literal["reading", "redraw"]
@@ -57,30 +58,39 @@ class DraftRow:
     diagnosis: str
 
 
-def open_or_return(change: Change, case_id: str, rater_id: str, purpose: Purpose) -> Draft:
-    """Open a draft, or return the open one; after a submission it starts from the last revision."""
-    case = cases.read(change.connection, case_id)
-    rater = raters.read(change.connection, rater_id)
-    known = change.connection.execute(
+def open_one(connection: Connection, case_id: str, rater_id: str, purpose: Purpose) -> int | None:
+    """Return the draft of a rater on a case that is open, or None."""
+    found: int | None = connection.execute(
         select(drafts.c.draft_id).where(
-            drafts.c.case_id == case.case_id,
-            drafts.c.rater_id == rater.rater_id,
+            drafts.c.case_id == case_id,
+            drafts.c.rater_id == rater_id,
             drafts.c.purpose == purpose,
             drafts.c.is_open,
         )
     ).scalar_one_or_none()
-    if known is not None:
-        return read(change.connection, known)
-    parent = None
-    if purpose == "reading":
-        parent = latest_annotation(change.connection, case.case_id, rater.rater_id)
+    return found
+
+
+def begin(
+    change: Change,
+    case: Case,
+    rater_id: str,
+    purpose: Purpose,
+    *,
+    parent: Row[Any] | None,
+    replaces: int | None,
+) -> int:
+    """Open a draft that begins as its parent's reading; return its number.
+
+    ``replaces`` is the draft that was closed for it.
+    """
     grid = SlabGrid(series.read(change.connection, case.series_ids[0]).geometry.shape)
     base = masks.placed(change.connection, parent.mask_id) if parent else {}
     draft_id: int = change.connection.execute(
         insert(drafts)
         .values(
             case_id=case.case_id,
-            rater_id=rater.rater_id,
+            rater_id=rater_id,
             purpose=purpose,
             is_open=True,
             mask_id=masks.add_placed(change.connection, grid, base),
@@ -95,11 +105,12 @@ def open_or_return(change: Change, case_id: str, rater_id: str, purpose: Purpose
         "open draft",
         draft_id=draft_id,
         case_id=case.case_id,
-        rater_id=rater.rater_id,
+        rater_id=rater_id,
         purpose=purpose,
         parent_id=parent.annotation_id if parent else None,
+        **({} if replaces is None else {"replaces_id": replaces}),
     )
-    return read(change.connection, draft_id)
+    return draft_id
 
 
 def latest_annotation(connection: Connection, case_id: str, rater_id: str) -> Row[Any] | None:
@@ -169,7 +180,7 @@ def read_open(connection: Connection, draft_id: int, seen: SeenHead = "any") -> 
         raise _unknown(connection, draft_id)
     if not row.is_open:
         raise AnnotatorError(
-            f"draft {draft_id} was submitted and cannot be changed; "
+            f"draft {draft_id} was submitted, or replaced by a newer one, and cannot be changed; "
             "open the case again to draw a correction"
         )
     if seen not in ("any", row.head_step_id):
@@ -195,8 +206,12 @@ def read_open(connection: Connection, draft_id: int, seen: SeenHead = "any") -> 
 
 def set_diagnosis(change: Change, draft_id: int, diagnosis: Diagnosis) -> None:
     """Keep what the rater says of the case so far."""
+    set_diagnosis_text(change, draft_id, to_json(diagnosis))
+
+
+def set_diagnosis_text(change: Change, draft_id: int, text: str) -> None:
+    """Keep a diagnosis that is JSON already."""
     draft = read_open(change.connection, draft_id)
-    text = to_json(diagnosis)
     if text == draft.diagnosis:
         return
     change.connection.execute(

@@ -12,6 +12,8 @@ from annotator.store.facts import from_json, to_json
 from annotator.store.tables import project, schema_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from annotator.store.database import Change
@@ -66,3 +68,11 @@ def set_schema(change: Change, schema: LabelSchema) -> None:
     text = to_json(schema)
     change.connection.execute(update(project).values(schema=text))
     change.log("set schema", schema=text)
+
+
+def fit_schema(change: Change, fit: Callable[[LabelSchema], LabelSchema]) -> None:
+    """Replace the label schema by what ``fit`` makes of it as it is now; may raise to refuse."""
+    kept = read(change.connection).schema
+    wanted = fit(kept)
+    if wanted != kept:
+        set_schema(change, wanted)

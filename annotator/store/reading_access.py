@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import drafts, readings, steps
+from annotator.store import drafts, opening, readings, steps
 from annotator.store.access import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, Step
+    from annotator.domain.schema import LabelSchema
     from annotator.store.drafts import Purpose, SeenHead
     from annotator.store.steps import Content
 
@@ -22,8 +23,12 @@ class ReadingAccess(Access):
     def open_draft(
         self, case_id: str, rater_id: str, *, purpose: Purpose = "reading", actor: str
     ) -> Draft:
-        """Open a draft, or return the open one; a correction starts from the last revision."""
-        return self._write(actor, drafts.open_or_return, case_id, rater_id, purpose)
+        """Open a draft, or return the open one; a correction starts from the last revision.
+
+        Where the rater's last reading came after the open draft was begun, what is drawn in it is
+        carried over onto that reading, in a new draft.
+        """
+        return self._write(actor, opening.open_draft, case_id, rater_id, purpose)
 
     def draft(self, draft_id: int) -> Draft:
         """Return the state of a draft."""
@@ -79,7 +84,10 @@ class ReadingAccess(Access):
         return self._write(actor, steps.start_from, draft_id, annotation_id, seen)
 
     def submit(self, draft_id: int, *, actor: str) -> Annotation:
-        """Make an immutable annotation of a draft, and close the draft."""
+        """Make an immutable annotation of a draft, and close the draft.
+
+        Raises ConflictError where another reading of the rater came after the draft was begun.
+        """
         return self._write(actor, readings.submit, draft_id)
 
     def add_annotation(
@@ -90,9 +98,17 @@ class ReadingAccess(Access):
         diagnosis: Diagnosis,
         *,
         started_from_id: str | None = None,
+        fit_schema: Callable[[LabelSchema], LabelSchema] | None = None,
+        only_new: bool = False,
         actor: str,
     ) -> Annotation:
-        """Keep a reading from elsewhere; a new revision where the rater has one."""
+        """Keep a reading from elsewhere; a new revision where the rater has one.
+
+        ``fit_schema`` gets the schema as it is while nobody else can change it, returns the one
+        that the reading needs, and raises to refuse. With ``only_new``, a reading that says the
+        same as the rater's last one gives that one. Raises ConflictError where the rater has drawn
+        in a draft of the case and not submitted it.
+        """
         return self._write(
             actor,
             readings.add,
@@ -101,6 +117,8 @@ class ReadingAccess(Access):
             mask=mask,
             diagnosis=diagnosis,
             started_from_id=started_from_id,
+            fit_schema=fit_schema,
+            only_new=only_new,
         )
 
     def annotations(

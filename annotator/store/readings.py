@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select
 
-from annotator.domain.errors import AnnotatorError, GeometryMismatchError, UnknownNameError
+from annotator.domain.errors import (
+    AnnotatorError,
+    ConflictError,
+    GeometryMismatchError,
+    UnknownNameError,
+)
 from annotator.domain.reading import Annotation, Diagnosis
-from annotator.store import cases, drafts, masks, raters, series
+from annotator.store import cases, drafts, masks, opening, projects, raters, series
 from annotator.store.facts import digest, from_json, to_json
 from annotator.store.tables import annotation_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
     from annotator.analysis.runs import MaskRuns, SlabGrid
+    from annotator.domain.schema import LabelSchema
     from annotator.store.database import Change
     from annotator.store.masks import Placed
 
@@ -39,11 +45,22 @@ def identity(row: Mapping[str, Any], grid: SlabGrid, content: Placed) -> str:
 
 
 def submit(change: Change, draft_id: int) -> Annotation:
-    """Make an annotation of a draft, and close the draft."""
+    """Make an annotation of a draft, and close the draft.
+
+    Raises ConflictError where the rater's last reading is not the one that the draft corrects.
+    """
     draft = drafts.read_open(change.connection, draft_id)
     if draft.purpose != "reading":
         raise AnnotatorError(
             f"draft {draft_id} is a reviewer's redrawing; it ends with the sign-off of the case"
+        )
+    last = drafts.latest_annotation(change.connection, draft.case_id, draft.rater_id)
+    if last is not None and last.annotation_id != draft.parent_id:
+        raise ConflictError(
+            f"this was not submitted: another reading of the case by the same rater, revision "
+            f"{last.revision}, was added after this drawing was begun, and would be replaced "
+            "unseen. Close the case here and open it again: what is drawn is carried over onto "
+            "that reading, as one step that undo takes back; then submit it"
         )
     content = masks.placed(change.connection, draft.mask_id)
     facts = {
@@ -64,6 +81,8 @@ def add(
     mask: MaskRuns,
     diagnosis: Diagnosis,
     started_from_id: str | None,
+    fit_schema: Callable[[LabelSchema], LabelSchema] | None,
+    only_new: bool,
 ) -> Annotation:
     """Keep a reading that was drawn elsewhere; a new revision where the rater has one."""
     case = cases.read(change.connection, case_id)
@@ -75,7 +94,24 @@ def add(
         )
     if started_from_id is not None:
         row_of(change.connection, started_from_id)
+    if fit_schema is not None:
+        projects.fit_schema(change, fit_schema)
     stored = masks.put_slabs(change.connection, mask)
+    last = drafts.latest_annotation(change.connection, case.case_id, rater.rater_id)
+    if (
+        only_new
+        and last is not None
+        and last.diagnosis == to_json(diagnosis)
+        and masks.placed(change.connection, last.mask_id) == stored
+    ):
+        return _fact(last)
+    draft_id = opening.unfinished(change.connection, case.case_id, rater.rater_id)
+    if draft_id is not None:
+        raise ConflictError(
+            f"{rater.name} has drawn in {case.title!r} and not submitted it (draft {draft_id}); "
+            f"a reading from elsewhere would get in between. Let {rater.name} open the case and "
+            "submit, or undo, what is drawn; then add this reading"
+        )
     facts = {
         "case_id": case.case_id,
         "rater_id": rater.rater_id,

@@ -40,6 +40,8 @@ _MOVE_HEAD = (
 
 START_FROM = "start from"
 """The tool's name of the step that copies another reading into a draft."""
+CARRY_OVER = "carry over"
+"""The tool's name of the step that copies a draft that could not be submitted into a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,26 @@ def start_from(change: Change, draft_id: int, annotation_id: str, seen: SeenHead
             box=((0, 0, 0), draft.grid.shape),
             after=after,
             started_from_id=annotation_id,
+        ),
+    )
+
+
+def carry_over(change: Change, draft_id: int, source: DraftRow) -> Step:
+    """Replace the draft's mask by that of another draft, as one step that undo takes back."""
+    connection = change.connection
+    draft = draft_rows.read_open(connection, draft_id)
+    after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(
+        masks.placed(connection, draft.mask_id)
+    )
+    after.update(masks.placed(connection, source.mask_id))
+    return _append(
+        change,
+        draft,
+        _NewStep(
+            tool=CARRY_OVER,
+            box=((0, 0, 0), draft.grid.shape),
+            after=after,
+            started_from_id=source.started_from_id,
         ),
     )
 

@@ -29,8 +29,8 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 
     May be used from several threads, and by several processes at once. Every write is one
-    transaction with one row in the audit log; a call that changes nothing writes nothing. Every
-    error of the database is an `AnnotatorError` in words.
+    transaction with a row in the audit log for each thing that it changes; a call that changes
+    nothing writes nothing. Every error of the database is an `AnnotatorError` in words.
     """
 
     location: str
@@ -65,7 +65,7 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
                     schema=schema,
                     seed=secrets.randbits(32) if seed is None else seed,
                 )
-                change.append_entry()
+                change.append_entries()
             undo.pop_all()
         return cls(place, database, project_id)
 

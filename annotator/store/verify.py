@@ -9,7 +9,7 @@ from sqlalchemy import select
 from annotator.api import series_id as series_id_of
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.study import Series
-from annotator.store import series, verify_content, verify_drafts, verify_log
+from annotator.store import series, verify_content, verify_drafts, verify_labels, verify_log
 from annotator.store.facts import from_json
 from annotator.store.tables import series as series_table
 from annotator.store.words import Words
@@ -38,6 +38,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("fusions", verify_content.fusions),
         ("adjudications", verify_content.adjudications),
         ("drafts", verify_drafts.drafts),
+        ("drawn values", verify_labels.drawn_values),
     )
     for number, (name, check) in enumerate(checks):
         progress(number / (len(checks) + 1), f"Checking {name}")

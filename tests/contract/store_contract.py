@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from annotator.store import Store
+from tests.contract.store_conflicts import ConflictsContract
 from tests.contract.store_drafts import DraftsContract
 from tests.contract.store_integrity import IntegrityContract
 from tests.contract.store_review import ReviewContract
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class StoreContract(StudiesContract, DraftsContract, ReviewContract, IntegrityContract):
+class StoreContract(
+    StudiesContract, DraftsContract, ConflictsContract, ReviewContract, IntegrityContract
+):
     """Subclass it, give `location` and `tamper`, and pytest runs the lot."""
 
     @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,19 @@ def test_values_that_the_schema_lacks_are_named_or_added(session: Session) -> No
         session.add_reading("Case 1", "Ada", block(BOX, value=7), _geometry(session))
     session.add_reading("Case 1", "Ada", block(BOX, value=7), _geometry(session), extend=True)
     assert session.project().schema.values == (1, 2, 7)
+    assert session.store.verify() == ()
+
+
+def test_readings_that_are_added_at_once_all_extend_the_schema(session: Session) -> None:
+    names = [session.add_rater(f"Reader {number}").name for number in range(6)]
+
+    def add(number: int) -> None:
+        mask = block(BOX, value=10 + number)
+        session.add_reading("Case 1", names[number], mask, _geometry(session), extend=True)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(add, range(6)))
+    assert session.project().schema.values == (1, 2, *range(10, 16))
     assert session.store.verify() == ()
 
 
