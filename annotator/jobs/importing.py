@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 SCAN_SHARE = 0.2
 """Part of the progress that looking through the files takes."""
 NOT_AN_IMAGE = "not an image format this program reads"
+_SPECIAL = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,7 @@ def import_paths(
     skipped.extend(more)
     before = {case.case_id for case in store.cases()}
     cases: dict[str, Case] = {}
+    sources: dict[str, str] = {}
     for number, entry in enumerate(found):
         start = SCAN_SHARE + (1 - SCAN_SHARE) * number / len(found)
         share = (1 - SCAN_SHARE) / len(found)
@@ -64,7 +72,13 @@ def import_paths(
             skipped.append(content)
             continue
         case = _keep(store, entry, content, actor)
+        path = _common_path(entry.paths)
+        if case.case_id in cases:
+            same = f"the same image as {sources[case.case_id]}, the case {case.title!r}"
+            skipped.append(Skipped(path=path, reason=_of_files(entry, same)))
+            continue
         cases[case.case_id] = case
+        sources[case.case_id] = path
     progress(1.0, f"{len(cases)} cases")
     return ImportReport(
         cases=tuple(cases.values()),
@@ -74,14 +88,22 @@ def import_paths(
 
 
 def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
-    """Return the files behind paths, sorted, and the directories that could not be looked into.
+    """Return the regular files behind paths, sorted, and what cannot be looked into, with reasons.
 
-    Hidden files and directories (``.git``, ``.DS_Store``) inside a directory are passed over.
+    Pipes, sockets and devices are among the latter: reading from one could wait for ever. Hidden
+    files and directories (``.git``, ``.DS_Store``) inside a directory are passed over.
     """
     if not paths:
         raise AnnotatorError("nothing to import: name at least one file or directory")
     files: dict[Path, None] = {}
     skipped: list[Skipped] = []
+
+    def take(path: Path) -> None:
+        reason = _why_no_file(path)
+        if reason is None:
+            files[path] = None
+        else:
+            skipped.append(Skipped(path=str(path), reason=reason))
 
     def complain(error: OSError) -> None:
         skipped.append(Skipped(path=str(error.filename), reason=_reason(error)))
@@ -93,9 +115,9 @@ def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
                 names[:] = sorted(name for name in names if not name.startswith("."))
                 for name in sorted(own):
                     if not name.startswith("."):
-                        files[Path(directory, name)] = None
+                        take(Path(directory, name))
         elif path.exists():
-            files[path] = None
+            take(path)
         else:
             raise AnnotatorError(f"there is no file or directory {str(given)!r}")
     return list(files), skipped
@@ -138,10 +160,7 @@ def _read(entry: FoundSeries, progress: Progress) -> ReadSeries | Skipped:
     except CancelledError:
         raise
     except Exception as error:  # one bad series may not stop the others
-        reason = _reason(error)
-        if len(entry.paths) > 1:
-            reason = f"{entry.title} ({len(entry.paths)} files): {reason}"
-        return Skipped(path=_common_path(entry.paths), reason=reason)
+        return Skipped(path=_common_path(entry.paths), reason=_of_files(entry, _reason(error)))
 
 
 def _keep(store: Store, entry: FoundSeries, content: ReadSeries, actor: str) -> Case:
@@ -152,6 +171,25 @@ def _keep(store: Store, entry: FoundSeries, content: ReadSeries, actor: str) -> 
         raise AnnotatorError(
             f"cannot keep {entry.title} in the project {store.location}: {_reason(error)}"
         ) from error
+
+
+def _why_no_file(path: Path) -> str | None:
+    """Say why a path is no file that can be read to its end, or None; opens nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return (
+            f"a link that leads nowhere: {_reason(error)}" if path.is_symlink() else _reason(error)
+        )
+    if stat.S_ISREG(mode):
+        return None
+    kind = next((words for is_kind, words in _SPECIAL if is_kind(mode)), "something special")
+    return f"{kind}, not a file"
+
+
+def _of_files(entry: FoundSeries, reason: str) -> str:
+    n_files = len(entry.paths)
+    return reason if n_files == 1 else f"{entry.title} ({n_files} files): {reason}"
 
 
 def _common_path(paths: Sequence[str]) -> str:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from annotator.domain.errors import AnnotatorError, CancelledError, UnreadableEr
 from annotator.domain.geometry import Geometry
 from annotator.domain.study import Series
 from annotator.jobs import worker
-from annotator.jobs.importing import NOT_AN_IMAGE, import_paths
+from annotator.jobs.importing import NOT_AN_IMAGE, import_paths, list_files
 from annotator.jobs.local import LocalWorker
 from annotator.jobs.run import run_job, work_off
 from annotator.registry import Registry
@@ -141,6 +143,42 @@ def test_a_mixed_directory_is_imported_and_says_what_it_left_out(
         "e.txt": NOT_AN_IMAGE,
     }
     assert session.store.verify() == ()
+
+
+def test_what_is_no_regular_file_is_left_out_and_never_opened(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(tmp_path / "s", a__num="1")
+    os.mkfifo(source / "pipe.num")
+    (source / "zero.num").symlink_to("/dev/zero")
+    (source / "lost.num").symlink_to(source / "nowhere")
+    (source / "link.num").symlink_to(source / "a.num")
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(source / "s.num"))
+        files, skipped = list_files([source, source / "pipe.num"])
+    assert [path.name for path in files] == ["a.num", "link.num"]
+    assert {(Path(entry.path).name, entry.reason) for entry in skipped} == {
+        ("pipe.num", "a named pipe, not a file"),
+        ("s.num", "a socket, not a file"),
+        ("zero.num", "a device, not a file"),
+        ("lost.num", "a link that leads nowhere: no such file or directory"),
+    }
+    report = import_paths(
+        session.store, registry, [source / "pipe.num"], no_progress, actor="system"
+    )
+    assert (report.cases, len(report.skipped)) == ((), 1)
+
+
+def test_the_same_image_twice_is_one_case_and_told(
+    session: Session, registry: Registry, tmp_path: Path
+) -> None:
+    source = _files(tmp_path / "s", a__num="1", b__num="1", c__num="2")
+    for _ in range(2):
+        report = import_paths(session.store, registry, [source], no_progress, actor="system")
+        assert [case.title for case in report.cases] == ["a", "c"]
+        (skipped,) = report.skipped
+        assert Path(skipped.path).name == "b.num"
+        assert skipped.reason == f"the same image as {source / 'a.num'}, the case 'a'"
 
 
 def test_importing_again_makes_no_second_case(
