@@ -14,6 +14,7 @@ from annotator.gui.theme import shown_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtCore import QEvent
     from qtpy.QtGui import QShowEvent
 
 
@@ -64,6 +65,14 @@ class EmptyState(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Draw the icon in the colours of the theme."""
         super().showEvent(event)
-        ratio = self.devicePixelRatioF()
+        self._dress()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icon anew when the theme changes."""
+        super().changeEvent(event)
+        if event.type() == event.Type.PaletteChange:
+            self._dress()
+
+    def _dress(self) -> None:
         color = shown_tokens().muted
-        self._picture.setPixmap(pixmap(self._icon_name, color, 44, ratio))
+        self._picture.setPixmap(pixmap(self._icon_name, color, 44, self.devicePixelRatioF()))

@@ -107,6 +107,11 @@ class RaterRoomPanel(QWidget):
         """Take a rater's room and show the worklist."""
         self.room = room
         self._drop_panel()
+        # What the person before was given is nothing that this one may see, not for a moment.
+        self._entries = ()
+        self.worklist.set_entries(())
+        self.holder.empty.say("Looking up your cases…", "", button=False)
+        self.holder.show_empty()
         self.refresh_worklist()
 
     def leave(self) -> bool:

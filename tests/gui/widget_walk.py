@@ -93,7 +93,7 @@ def _fits_label(label: QLabel) -> bool:
     document = QTextDocument()
     document.setDefaultFont(label.font())
     document.setDocumentMargin(0)
-    if label.textFormat() == Qt.TextFormat.RichText or Qt.mightBeRichText(label.text()):
+    if label.textFormat() == Qt.TextFormat.RichText:
         document.setHtml(label.text())
     else:
         document.setPlainText(label.text())
@@ -122,7 +122,7 @@ def _words(widget: QWidget) -> str:
 
 
 def _where(widget: QWidget) -> str:
-    names = []
+    names: list[str] = []
     here: QWidget | None = widget
     while here is not None and len(names) < 4:
         names.append(f"{type(here).__name__}{'#' + here.objectName() if here.objectName() else ''}")
