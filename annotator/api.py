@@ -202,7 +202,8 @@ class MaskForExport:
     """One mask on its way out.
 
     ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
-    name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept.
+    name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept;
+    ``origin`` says of an adjudicated mask which disputed region decided each voxel, 0 for none.
     """
 
     case: Case
@@ -215,6 +216,7 @@ class MaskForExport:
     mask: NDArray[np.unsignedinteger]
     annotation: Annotation | None = None
     probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    origin: NDArray[np.unsignedinteger] | None = None
 
 
 class MaskWriter(Protocol):

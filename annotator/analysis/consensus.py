@@ -65,7 +65,6 @@ def warn_of_votes(
     patterns: NDArray[np.integer],
     counts: NDArray[np.integer],
     undecided: NDArray[np.bool_],
-    voxel_mm3: float,
 ) -> list[str]:
     """Say in words what makes any fusion of these votes doubtful."""
     n_raters = patterns.shape[1]
@@ -83,7 +82,8 @@ def warn_of_votes(
     n_tied = int(counts[undecided].sum())
     if n_tied:
         found.append(
-            f"{n_tied * voxel_mm3:.6g} mm³ are tied; they were given the lowest tied label."
+            f"{n_tied} {'voxel is' if n_tied == 1 else 'voxels are'} tied: the lowest tied label "
+            "was taken."
         )
     return found
 

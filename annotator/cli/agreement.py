@@ -43,7 +43,9 @@ def compare(arguments: argparse.Namespace, progress: Progress) -> Result:
                 if arguments.cases:
                     raise
                 skipped.append({"case": case.case_id, "reason": str(error)})
-        questions = session.compare_diagnoses()
+        questions = session.compare_diagnoses(
+            [case.case_id for case in cases], include_models=arguments.models
+        )
     labels = compare_labels(found)
     document = {
         "cases": [_case_document(entry, names) for entry in found],
@@ -83,6 +85,8 @@ def _case_document(entry: CaseAgreement, names: Mapping[str, str]) -> dict[str, 
                 "iou": pair.iou,
                 "hd95_mm": pair.hd95_mm,
                 "mean_surface_mm": pair.mean_surface_mm,
+                "hd95_px": pair.hd95_px,
+                "mean_surface_px": pair.mean_surface_px,
             }
             for pair in _drawn(entry)
         ],
@@ -94,6 +98,7 @@ def _label_document(entry: LabelAgreement, schema: LabelSchema) -> dict[str, Any
         "label": entry.label,
         "name": _name(entry.label, schema),
         "n_cases": entry.n_cases,
+        "n_cases_hd95": entry.n_cases_hd95,
         "dice": entry.dice,
         "dice_interval": _ends(entry.dice_interval),
         "hd95_mm": entry.hd95_mm,
@@ -129,8 +134,9 @@ def _case_lines(
     lines = [f"{entry.case.title}: mean Dice {_number(entry.mean_dice)}"]
     lines += [
         f"  {_name(pair.label, schema)}: {names[pair.rater_a]} and {names[pair.rater_b]}: "
-        f"Dice {_number(pair.dice)}, IoU {_number(pair.iou)}, HD95 {_number(pair.hd95_mm)} mm, "
-        f"mean surface distance {_number(pair.mean_surface_mm)} mm"
+        f"Dice {_number(pair.dice)}, IoU {_number(pair.iou)}, "
+        f"HD95 {_length(pair.hd95_mm, pair.hd95_px)}, "
+        f"mean surface distance {_length(pair.mean_surface_mm, pair.mean_surface_px)}"
         for pair in _drawn(entry)
     ]
     return lines
@@ -144,7 +150,7 @@ def _summary_lines(
     lines = [
         f"{_name(entry.label, schema)} over {entry.n_cases} cases: "
         f"Dice {_number(entry.dice)}{_interval(entry.dice_interval)}, "
-        f"HD95 {_number(entry.hd95_mm)} mm{_interval(entry.hd95_interval)}"
+        f"HD95 {_length(entry.hd95_mm, None)}{_interval(entry.hd95_interval)}"
         for entry in labels
         if entry.n_cases
     ]
@@ -160,6 +166,10 @@ def _summary_lines(
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _length(in_mm: float | None, in_px: float | None) -> str:
+    return f"{_number(in_px)} pixels" if in_px is not None else f"{_number(in_mm)} mm"
 
 
 def _interval(interval: Interval | None) -> str:

@@ -184,9 +184,10 @@ class ReportRoom(QWidget):
                 "in the review queue, or press “Compare all readings” there.",
             )
             return
+        by = f" by {' and '.join(report.methods)}" if report.methods else ""
         self.about.setText(
             f"Against the consensus of {report.n_adjudicated + report.n_fused} cases: "
-            f"{report.n_adjudicated} signed off, {report.n_fused} fused. Where a case is only "
+            f"{report.n_adjudicated} signed off, {report.n_fused} fused{by}. Where a case is only "
             "fused, a rater's own reading is part of the consensus, which flatters a little."
         )
         told = [row for row in report.rows if row.dice is not None or row.n_objects]

@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
 
+_UNKNOWN = (None, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairAgreement:
     """Two raters, by id, on one label of one case; None where a number is undefined.
 
-    Dice and IoU are undefined where neither drew the label, distances where one did not.
+    Dice and IoU are undefined where neither drew the label, distances where one did not, and in
+    videos. Distances are in pixels, not mm, where the image says nothing of its spacing.
     """
 
     rater_a: str
@@ -42,6 +46,8 @@ class PairAgreement:
     iou: float | None
     hd95_mm: float | None
     mean_surface_mm: float | None
+    hd95_px: float | None
+    mean_surface_px: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +70,13 @@ class CaseAgreement:
 class LabelAgreement:
     """One label over all cases: the mean of each case's mean over its pairs.
 
-    Intervals are 95 % bootstrap intervals over cases, None for fewer than two cases.
+    Intervals are 95 % bootstrap intervals over cases, None for fewer than two cases. Distances in
+    mm are known in fewer cases, ``n_cases_hd95``, than overlaps are.
     """
 
     label: int
     n_cases: int
+    n_cases_hd95: int
     dice: float | None
     dice_interval: Interval | None
     hd95_mm: float | None
@@ -97,11 +105,16 @@ def compare_case(readings: Readings) -> CaseAgreement:
     """Compare all pairs of readings of a case."""
     readings.require_two()
     votes, geometry = readings.votes, readings.series.geometry
+    # The frames of a video lie apart in time: no length leads from one to the next.
+    is_video = readings.series.kind == "video"
     overlap = measure_overlap(votes, geometry.voxel_mm3)
     pairs: list[PairAgreement] = []
     for label in votes.labels[1:]:
         for distance in surface_distances(votes, label, geometry.spacing_mm):
             dice, iou = overlap.pair(label, distance.first, distance.second)
+            lengths = (distance.hd95_mm, distance.mean_mm)
+            in_mm = lengths if geometry.is_calibrated and not is_video else _UNKNOWN
+            in_px = _UNKNOWN if geometry.is_calibrated or is_video else lengths
             pairs.append(
                 PairAgreement(
                     rater_a=readings.rater_ids[distance.first],
@@ -109,8 +122,10 @@ def compare_case(readings: Readings) -> CaseAgreement:
                     label=label,
                     dice=dice,
                     iou=iou,
-                    hd95_mm=distance.hd95_mm,
-                    mean_surface_mm=distance.mean_mm,
+                    hd95_mm=in_mm[0],
+                    mean_surface_mm=in_mm[1],
+                    hd95_px=in_px[0],
+                    mean_surface_px=in_px[1],
                 )
             )
     return CaseAgreement(
@@ -153,6 +168,7 @@ def compare_labels(cases: Sequence[CaseAgreement]) -> tuple[LabelAgreement, ...]
         LabelAgreement(
             label=label,
             n_cases=len(dice[label]),
+            n_cases_hd95=len(hd95[label]),
             dice=_mean(dice[label]),
             dice_interval=mean_interval(dice[label]),
             hd95_mm=_mean(hd95[label]),
@@ -207,6 +223,8 @@ def agreement_table(store: Store, cases: Sequence[Case], progress: Progress) -> 
                     "iou": pair.iou,
                     "hd95_mm": pair.hd95_mm,
                     "mean_surface_mm": pair.mean_surface_mm,
+                    "hd95_px": pair.hd95_px,
+                    "mean_surface_px": pair.mean_surface_px,
                 }
             )
     return Table(columns=_AGREEMENT_COLUMNS, rows=tuple(rows))
@@ -214,7 +232,7 @@ def agreement_table(store: Store, cases: Sequence[Case], progress: Progress) -> 
 
 _AGREEMENT_COLUMNS = (
     "case_id", "case", "label", "label_name", "rater_a", "rater_b", "dice", "iou", "hd95_mm",
-    "mean_surface_mm",
+    "mean_surface_mm", "hd95_px", "mean_surface_px",
 )  # fmt: skip
 _DIAGNOSIS_COLUMNS = (
     "key", "title", "n_cases", "n_answers", "kappa", "kappa_low", "kappa_high", "alpha",

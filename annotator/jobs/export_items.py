@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from annotator.analysis.runs import decode
 from annotator.api import MaskForExport
 from annotator.domain.errors import IntegrityError, UnknownNameError
 from annotator.file_names import slug
-from annotator.jobs.readings import Readings
+from annotator.jobs.readings import Readings, current_fusions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 def items_of_case(
     store: Store, registry: Registry, case: Case, stem: str
 ) -> Iterator[tuple[str, MaskForExport]]:
-    """Yield (file stem, mask): latest readings, latest fusion of each method, adjudication.
+    """Yield (file stem, mask): latest readings, what was fused of them, adjudication.
 
-    Stems are ``<stem>_reading-<rater>``, ``<stem>_fused-<method>`` and ``<stem>_adjudicated``. One
+    Stems are ``<stem>_reading-<rater>``, ``<stem>_fused-<method>`` (with the first letters of the
+    fusion's id where a method was used with several parameters) and ``<stem>_adjudicated``. One
     mask is in memory at a time.
     """
     taken: set[str] = set()
@@ -61,11 +63,16 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 annotation=annotation,
             ),
         )
-    for fusion in latest_fusions(store, case.case_id):
-        yield f"fused-{slug(fusion.recipe.method)}", fused_item(store, registry, case, fusion)
+    fusions = current_fusions(store, case.case_id)
+    times = Counter(fusion.recipe.method for fusion in fusions)
+    for fusion in fusions:
+        name = f"fused-{slug(fusion.recipe.method)}"
+        if times[fusion.recipe.method] > 1:
+            name += f"-{fusion.fusion_id[:8]}"
+        yield name, fused_item(store, registry, case, fusion)
     adjudication = store.adjudication(case.case_id)
     if adjudication is not None:
-        mask, _ = store.adjudication_mask(adjudication.adjudication_id)
+        mask, origin = store.adjudication_mask(adjudication.adjudication_id)
         yield (
             "adjudicated",
             MaskForExport(
@@ -77,14 +84,9 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 is_automatic=False,
                 content_id=adjudication.adjudication_id,
                 mask=decode(mask),
+                origin=decode(origin),
             ),
         )
-
-
-def latest_fusions(store: Store, case_id: str) -> tuple[Fusion, ...]:
-    """Return the newest fusion of each method on a case, by method."""
-    newest = {fusion.recipe.method: fusion for fusion in store.fusions(case_id)}
-    return tuple(newest[method] for method in sorted(newest))
 
 
 def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> MaskForExport:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.jobs.comparing import agreement_table, diagnosis_table
-from annotator.jobs.export_items import latest_fusions
 from annotator.jobs.rater_report import report_raters
+from annotator.jobs.readings import current_fusions, has_current_findings
 from annotator.jobs.table_files import Table, Value
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _readings(
                 "parent_id": annotation.parent_id,
                 "started_from_id": annotation.started_from_id,
                 "created_at": annotation.created_at,
+                "is_calibrated": geometry.is_calibrated,
             }
             row |= _diagnosis(annotation.diagnosis, schema)
             row |= {f"volume_mm3.{value}": volume for value, volume in volumes.items()}
@@ -91,6 +92,7 @@ def _readings(
         "parent_id",
         "started_from_id",
         "created_at",
+        "is_calibrated",
         *_diagnosis_columns(schema),
         *(f"volume_mm3.{value}" for value in schema.values),
     )
@@ -142,6 +144,7 @@ def _raters(store: Store, cases: Sequence[Case]) -> Table:
 _FINDING_COLUMNS = (
     "case_id", "case", "region", "label", "label_name", "kind", "score", "size_mm3", "box",
     "centre", "raters_for", "raters_against", "mean_entropy", "max_distance_mm", "why",
+    "is_calibrated", "is_current",
 )  # fmt: skip
 
 
@@ -151,8 +154,13 @@ def _findings(
     rows: list[Row] = []
     for case in cases:
         found = store.findings(case.case_id)
+        more: Row = {
+            "case": case.title,
+            "is_calibrated": store.series(case.series_ids[0]).geometry.is_calibrated,
+            "is_current": has_current_findings(store, case.case_id),
+        }
         for finding in found[1] if found else ():
-            rows.append(finding_row(finding, names, schema) | {"case": case.title})
+            rows.append(finding_row(finding, names, schema) | more)
     return Table(columns=_FINDING_COLUMNS, rows=tuple(rows))
 
 
@@ -178,7 +186,8 @@ def finding_row(finding: Finding, names: Mapping[str, Rater], schema: LabelSchem
 
 
 _VERDICT_COLUMNS = (
-    "case_id", "case", "region", "choice", "rater", "reason", "comment", "adjudication_id",
+    "case_id", "case", "region", "choice", "rater", "reason", "comment", "reviewer",
+    "adjudication_id",
 )  # fmt: skip
 
 
@@ -203,6 +212,7 @@ def _verdicts(store: Store, cases: Sequence[Case], names: Mapping[str, Rater]) -
                     "rater": names[verdict.rater_id].name if verdict.rater_id else None,
                     "reason": verdict.reason,
                     "comment": verdict.comment,
+                    "reviewer": names[verdict.reviewer_id].name,
                     "adjudication_id": adjudication.adjudication_id if adjudication else None,
                 }
             )
@@ -244,18 +254,20 @@ def _adjudications(
 
 
 _PERFORMANCE_COLUMNS = (
-    "case_id", "case", "method", "fusion_id", "rater", "label", "label_name", "sensitivity",
-    "specificity", "volume_mm3",
+    "case_id", "case", "method", "parameters", "fusion_id", "rater", "label", "label_name",
+    "sensitivity", "specificity", "volume_mm3", "is_calibrated",
 )  # fmt: skip
 
 
 def _performance(
     store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
 ) -> Table:
-    """Return what the newest fusion of each method thinks of each rater."""
+    """Return what each fusion of the readings that count now thinks of each rater."""
     rows: list[Row] = []
     for case in cases:
-        for fusion in latest_fusions(store, case.case_id):
+        is_calibrated = store.series(case.series_ids[0]).geometry.is_calibrated
+        for fusion in current_fusions(store, case.case_id):
+            parameters = " ".join(f"{name}={value}" for name, value in fusion.recipe.parameters)
             for entry in fusion.performance:
                 label = schema.label(entry.label)
                 rows.append(
@@ -263,6 +275,7 @@ def _performance(
                         "case_id": case.case_id,
                         "case": case.title,
                         "method": fusion.recipe.method,
+                        "parameters": parameters,
                         "fusion_id": fusion.fusion_id,
                         "rater": names[entry.rater_id].name,
                         "label": entry.label,
@@ -270,6 +283,7 @@ def _performance(
                         "sensitivity": entry.sensitivity,
                         "specificity": entry.specificity,
                         "volume_mm3": entry.volume_mm3,
+                        "is_calibrated": is_calibrated,
                     }
                 )
     return Table(columns=_PERFORMANCE_COLUMNS, rows=tuple(rows))

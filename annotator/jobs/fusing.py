@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from annotator.analysis.votes import spread
+from annotator.analysis.votes import count_near, spread
 from annotator.api import VotePatterns
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.review import FusionRecipe
@@ -113,6 +113,7 @@ def _run(
             counts=votes.counts,
             labels=votes.labels,
             voxel_mm3=readings.series.geometry.voxel_mm3,
+            n_near=count_near(votes),
         ),
         parameters,
     )

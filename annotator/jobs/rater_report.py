@@ -11,7 +11,7 @@ import scipy
 
 from annotator.analysis.votes import bounding_box, merge_votes, to_dense
 from annotator.jobs.comparing import mean_interval
-from annotator.jobs.readings import Readings
+from annotator.jobs.readings import Readings, current_fusions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,12 +77,14 @@ class RaterReport:
     """Every rater against the consensus: the adjudicated mask where there is one, else the fused.
 
     A rater's own reading is part of the fused consensus, which flatters everyone a little.
+    ``methods`` names what the fused ones were fused by.
     """
 
     rows: tuple[RaterRow, ...]
     cases: tuple[RaterCase, ...]
     n_adjudicated: int
     n_fused: int
+    methods: tuple[str, ...]
 
 
 def report_raters(
@@ -90,15 +92,18 @@ def report_raters(
 ) -> RaterReport:
     """Compare every rater with the consensus of each case that has one."""
     found: list[RaterCase] = []
-    n_adjudicated = n_fused = 0
+    n_adjudicated = 0
+    methods: list[str] = []
     for number, case in enumerate(cases):
         if progress is not None:
             progress(number / len(cases), f"comparing {case.title}")
-        consensus, is_adjudicated = consensus_of(store, case.case_id)
+        consensus, method = consensus_of(store, case.case_id)
         if consensus is None:
             continue
-        n_adjudicated += is_adjudicated
-        n_fused += not is_adjudicated
+        if method is None:
+            n_adjudicated += 1
+        else:
+            methods.append(method)
         found.extend(
             compare_case(Readings.load(store, case.case_id, include_models=True), consensus)
         )
@@ -106,19 +111,23 @@ def report_raters(
         rows=_rows(store, found),
         cases=tuple(found),
         n_adjudicated=n_adjudicated,
-        n_fused=n_fused,
+        n_fused=len(methods),
+        methods=tuple(sorted(set(methods))),
     )
 
 
-def consensus_of(store: Store, case_id: str) -> tuple[MaskRuns | None, bool]:
-    """Return the adjudicated mask of a case, else the newest fused one, else None."""
+def consensus_of(store: Store, case_id: str) -> tuple[MaskRuns | None, str | None]:
+    """Return the consensus of a case, and the method that fused it: None where it was adjudicated.
+
+    The adjudicated mask, else what was fused last of the readings that count now, else no mask.
+    """
     adjudication = store.adjudication(case_id)
     if adjudication is not None:
-        return store.adjudication_mask(adjudication.adjudication_id)[0], True
-    fusions = store.fusions(case_id)
+        return store.adjudication_mask(adjudication.adjudication_id)[0], None
+    fusions = current_fusions(store, case_id)
     if not fusions:
-        return None, False
-    return store.fusion_labels(fusions[-1].fusion_id), False
+        return None, None
+    return store.fusion_labels(fusions[-1].fusion_id), fusions[-1].recipe.method
 
 
 def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from annotator.analysis.runs import MaskRuns
     from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
     from annotator.store import Store
@@ -119,6 +120,27 @@ def counted(store: Store, case_id: str, *, include_models: bool) -> tuple[Annota
     return tuple(
         entry for entry in store.annotations(case_id, latest=True) if entry.rater_id not in models
     )
+
+
+def current_fusions(store: Store, case_id: str) -> tuple[Fusion, ...]:
+    """Return the fusions of the readings that count now, oldest first.
+
+    One that lacks a person's latest reading, or holds an older revision, is out of date.
+    """
+    latest = {entry.annotation_id for entry in counted(store, case_id, include_models=True)}
+    needed = {entry.annotation_id for entry in counted(store, case_id, include_models=False)}
+    return tuple(
+        fusion for fusion in store.fusions(case_id) if needed <= set(fusion.recipe.inputs) <= latest
+    )
+
+
+def has_current_findings(store: Store, case_id: str) -> bool:
+    """Whether what is stored as found in a case was found in the readings that count now."""
+    found = store.findings(case_id)
+    return found is not None and found[0] in {
+        findings_key([entry.annotation_id for entry in counted(store, case_id, include_models=on)])
+        for on in (False, True)
+    }
 
 
 def findings_key(annotation_ids: Sequence[str]) -> str:

@@ -240,13 +240,18 @@ class Session:
 
         return compare_cases(self.store, self.cases(), progress, include_models=include_models)
 
-    def compare_diagnoses(self) -> tuple[DiagnosisAgreement, ...]:
-        """Return how far people agree on each question, over all cases."""
+    def compare_diagnoses(
+        self, case_ids: Sequence[str] | None = None, *, include_models: bool = False
+    ) -> tuple[DiagnosisAgreement, ...]:
+        """Return how far readings agree on each question, over the chosen cases or all."""
         from annotator.jobs.comparing import compare_diagnoses
+        from annotator.jobs.readings import counted
 
-        people = {rater.rater_id for rater in self.people()}
+        chosen = [case.case_id for case in self.cases()] if case_ids is None else case_ids
         annotations = [
-            entry for entry in self.store.annotations(latest=True) if entry.rater_id in people
+            entry
+            for case_id in chosen
+            for entry in counted(self.store, case_id, include_models=include_models)
         ]
         return compare_diagnoses(annotations, self.project().schema)
 

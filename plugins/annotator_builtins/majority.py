@@ -27,7 +27,7 @@ class MajorityVote:
 
     name = "majority"
     title = "Majority vote"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = MajorityParameters
 
     def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
@@ -46,5 +46,5 @@ class MajorityVote:
                 chosen,
                 votes.voxel_mm3,
             ),
-            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided, votes.voxel_mm3)),
+            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided)),
         )

@@ -24,11 +24,12 @@ _TOLERANCE = 1e-2
 
 
 class NiftiWriter:
-    """``<stem>_labels.nii.gz`` and, where there is one, ``<stem>_probability.nii.gz``.
+    """``<stem>_labels.nii.gz`` and, where there are, ``…_probability.nii.gz``, ``…_origin.nii.gz``.
 
     Labels are uint8, or uint16 where a value needs it; probabilities float32, 0 to 1. Where the
     schema has several labels the probability is that of any of them, and
-    ``<stem>_probability_<value>.nii.gz`` holds that of each.
+    ``<stem>_probability_<value>.nii.gz`` holds that of each. The origin is the number of the
+    disputed region that decided a voxel, as in the findings and verdicts, 0 for none.
     """
 
     name = "nifti"
@@ -47,6 +48,8 @@ class NiftiWriter:
             if len(item.schema.labels) > 1:
                 for value, voxels in maps.items():
                     files[f"{stem}_probability_{value}.nii.gz"] = voxels
+        if item.origin is not None:
+            files[f"{stem}_origin.nii.gz"] = item.origin
         return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())
 
 

@@ -39,7 +39,7 @@ class SoftVote:
 
     name = "soft-vote"
     title = "Soft vote (average)"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = SoftVoteParameters
 
     def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
@@ -66,5 +66,5 @@ class SoftVote:
                 chosen,
                 votes.voxel_mm3,
             ),
-            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided, votes.voxel_mm3)),
+            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided)),
         )

@@ -49,7 +49,7 @@ class Staple:
 
     name = "staple"
     title = "STAPLE"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = StapleParameters
 
     def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
@@ -68,7 +68,7 @@ class Staple:
             is_empty = (votes.patterns == 0).all(axis=1)
             probability[is_empty] = np.eye(len(votes.labels))[0]
         chosen, undecided = choose(probability, votes.labels)
-        warnings += warn_of_votes(votes.patterns, votes.counts, undecided, votes.voxel_mm3)
+        warnings += warn_of_votes(votes.patterns, votes.counts, undecided)
         warnings += _doubts(votes, found, chosen)
         return FusedPatterns(
             probability=probability,
@@ -123,11 +123,11 @@ def _doubts(votes: VotePatterns, found: StapleResult, chosen: NDArray[np.uint16]
     share = count_votes(votes.patterns, votes.labels) / len(votes.rater_ids)
     majority, _ = choose(share, votes.labels)
     for label in votes.labels[1:]:
-        fused = float(votes.counts[chosen == label].sum()) * votes.voxel_mm3
-        voted = float(votes.counts[majority == label].sum()) * votes.voxel_mm3
+        fused = int(votes.counts[chosen == label].sum())
+        voted = int(votes.counts[majority == label].sum())
         if abs(fused - voted) > _DEPARTURE * voted:
             said.append(
-                f"Label {label} has {fused:.6g} mm³ by STAPLE and {voted:.6g} mm³ by majority: "
+                f"Label {label} has {fused} voxels by STAPLE and {voted} by majority: "
                 "look at where the two differ."
             )
     return said

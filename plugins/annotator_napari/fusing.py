@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.analysis.runs import decode, encode
-from annotator.analysis.votes import merge_votes, spread, to_dense
+from annotator.analysis.votes import count_near, merge_votes, spread, to_dense
 from annotator.api import VotePatterns
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 
@@ -108,6 +108,7 @@ def _patterns(votes: VoteRuns, names: tuple[str, ...], voxel_mm3: float) -> Vote
         counts=votes.counts,
         labels=votes.labels,
         voxel_mm3=voxel_mm3,
+        n_near=count_near(votes),
     )
 
 

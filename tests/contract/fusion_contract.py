@@ -230,7 +230,7 @@ class FusionContract:
             return
         assert fused.undecided.tolist() == [False, True, True, False]
         assert fused.chosen.tolist() == [0, 0, 0, 1]
-        assert any("40 mm³ are tied" in text for text in fused.warnings)
+        assert any("20 voxels are tied" in text for text in fused.warnings)
 
     @given(random_votes())
     @settings(LAW, max_examples=20)

@@ -187,3 +187,53 @@ def test_titles_that_look_alike_get_the_id() -> None:
         "id1": "chest-1-id1",
         "id2": "Chest-2",
     }
+
+
+def test_what_is_out_of_date_is_not_exported(session: Session, tmp_path: Path) -> None:
+    (case,) = session.cases()
+    geometry = session.store.series(case.series_ids[0]).geometry
+    tables = tables_of(session.store, None, no_progress)
+    assert {row["is_current"] for row in tables["findings"].rows} == {True}
+    assert tables["performance"].rows
+    session.add_reading(case.case_id, "Ann", RIGHT, geometry, Diagnosis(answers=(("dx", "yes"),)))
+    names = {path.name for path in _exported(session, tmp_path / "old")}
+    assert not [name for name in names if "fused" in name]
+    tables = tables_of(session.store, None, no_progress)
+    assert {row["is_current"] for row in tables["findings"].rows} == {False}
+    assert tables["performance"].rows == ()
+    session.fuse(case.case_id, "majority")
+    names = {path.name for path in _exported(session, tmp_path / "new")}
+    assert "Case-1_fused-majority_labels.nii.gz" in names
+
+
+def test_fusions_by_several_parameters_stay_apart(session: Session, tmp_path: Path) -> None:
+    (case,) = session.cases()
+    for threshold in (0.3, 0.9, 0.3):
+        session.fuse(case.case_id, "soft-vote", {"threshold": threshold})
+    names = [path.name for path in _exported(session, tmp_path) if "soft-vote" in path.name]
+    labels = [name for name in names if name.endswith("_labels.nii.gz")]
+    assert len(labels) == 2
+    sizes = {int(_voxels(tmp_path / name).sum()) for name in labels}
+    assert sizes == {int(np.logical_or(LEFT, RIGHT).sum()), int(np.logical_and(LEFT, RIGHT).sum())}
+    rows = tables_of(session.store, None, no_progress)["performance"].rows
+    told = {row["parameters"] for row in rows if row["method"] == "soft-vote"}
+    assert told == {"threshold=0.3", "threshold=0.9"}
+
+
+def test_the_adjudicated_mask_says_where_it_came_from(session: Session, tmp_path: Path) -> None:
+    _exported(session, tmp_path)
+    origin = _voxels(tmp_path / "Case-1_adjudicated_origin.nii.gz")
+    np.testing.assert_array_equal(origin != 0, LEFT != RIGHT)
+    tables = tables_of(session.store, None, no_progress)
+    regions = {row["region"] for row in tables["verdicts"].rows}
+    assert regions == set(np.unique(origin[origin != 0]).tolist())
+    assert {row["reviewer"] for row in tables["verdicts"].rows} == {"Rev"}
+
+
+def _exported(session: Session, directory: Path) -> list[Path]:
+    report = export_project(session.store, session.registry, directory, "nifti", None, no_progress)
+    return [directory / entry.name for entry in report.files]
+
+
+def _voxels(path: Path) -> Any:  # noqa: ANN401 - as SimpleITK gives it
+    return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
