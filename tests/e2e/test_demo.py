@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 FORMATS = ("nifti", "dicom-seg", "csv", "json")
-LIMIT_S = 280
+LIMIT_S = 420
 FEWEST_PICTURES = 15
 FEWEST_COLORS = 40
 """A blank window has a handful of colours, text alone has more than these."""
@@ -111,13 +111,17 @@ def test_pictures_show_something(demo: Demo) -> None:
 
 def test_nifti_is_readable_and_lies_on_the_case(demo: Demo) -> None:
     shapes = {tuple(case["shape"][::-1]) for case in must("list", demo.project)["cases"]}
-    (adjudicated,) = demo.files("nifti", "adjudicated")
+    adjudicated = demo.files("nifti", "adjudicated")
+    assert {path.name.rsplit("_", 1)[1] for path in adjudicated} == {
+        "labels.nii.gz",
+        "origin.nii.gz",
+    }
     for path in sorted(demo.export("nifti").glob("*.nii.gz")):
         image = load_nifti(path)
         assert image.shape in shapes
         voxels = np.asanyarray(image.dataobj)
         assert np.isfinite(voxels).all()
-        if path == adjudicated:
+        if path in adjudicated:
             assert voxels.any()
     assert demo.files("nifti", "reading")
     assert demo.files("nifti", "fused")
