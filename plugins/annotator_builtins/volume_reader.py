@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,13 @@ from annotator.domain.geometry import Direction, Geometry
 from annotator.domain.study import Series
 from annotator_builtins.file_list import expand
 from annotator_builtins.volume_checks import (
-    claimed_size,
     nifti_notes,
     nifti_shear,
-    refuse_damaged_gzip,
     refuse_shear,
+    refuse_too_large,
 )
+from annotator_builtins.volume_headers import read_payload
+from annotator_builtins.volume_payload import refuse_cut, refuse_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.api import Progress
+    from annotator_builtins.volume_headers import Payload
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MOST_TIMES = 32
@@ -43,6 +46,7 @@ class Volume:
     """One volume of a file: what its header says. ``time`` is -1 unless the file holds several."""
 
     path: str
+    payload: Payload
     size: tuple[int, ...]
     time: int
     geometry: Geometry
@@ -58,23 +62,39 @@ class VolumeReader:
 
     def scan(self, paths: Sequence[Path], progress: Progress) -> ScanResult:
         """Read the headers of the volume files among ``paths``."""
-        files = [path for path in expand(paths) if path.lower().endswith(SUFFIXES)]
+        given = expand(paths)
+        files = [path for path in given if path.lower().endswith(SUFFIXES)]
         found: list[FoundSeries] = []
         skipped: list[Skipped] = []
         for number, path in enumerate(files):
             progress(number / len(files), f"Reading headers: {number} of {len(files)}")
             try:
                 found.extend(_found(volume) for volume in read_header(path))
-            except (UnreadableError, OSError, ValueError) as error:
+            except OSError as error:
+                reason = f"cannot be opened: {error.strerror or error}"
+                skipped.append(Skipped(path=path, reason=reason))
+                continue
+            except (UnreadableError, ValueError) as error:
                 skipped.append(Skipped(path=path, reason=str(error)))
+                reason = f"holds the voxels of {Path(path).name}, which was not read"
+                orphans = set(_data_of(path)).intersection(given)
+                skipped.extend(Skipped(path=name, reason=reason) for name in sorted(orphans))
         progress(1.0, f"Found {len(found)} volumes")
         return ScanResult(found=tuple(found), skipped=tuple(skipped))
+
+
+def _data_of(path: str) -> tuple[str, ...]:
+    """Return the files beside a header that hold its voxels, where the header can be read."""
+    try:
+        return tuple(name for name in read_payload(path).data if name != path)
+    except (UnreadableError, OSError, ValueError):
+        return ()
 
 
 def _found(volume: Volume) -> FoundSeries:
     return FoundSeries(
         title=_title(volume),
-        paths=(os.path.abspath(volume.path),),
+        paths=tuple(map(os.path.abspath, dict.fromkeys((volume.path, *volume.payload.data)))),
         read=partial(_read, volume),
         first_slice=partial(_first_slice, volume),
     )
@@ -92,16 +112,19 @@ def read_header(path: str) -> tuple[Volume, ...]:
         raise UnreadableError("a segmentation, not an image; bring it in as a reading")
     if os.path.getsize(path) == 0:
         raise UnreadableError("the file is empty")
+    payload = read_payload(path)
+    refuse_cut(payload)
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
+        refuse_damaged(payload)
         raise UnreadableError(_words(error)) from error
     header = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
     size = reader.GetSize()
     n_channels = reader.GetNumberOfComponents()
     dtype = _dtype(reader.GetPixelID())
-    claimed_size(path, size, dtype.itemsize * n_channels)
+    refuse_too_large(size, dtype.itemsize * n_channels)
     while len(size) > 3 and size[-1] == 1:
         size = size[:-1]
     if n_channels not in (1, 3) or (n_channels == 3 and dtype != np.uint8):
@@ -115,11 +138,11 @@ def read_header(path: str) -> tuple[Volume, ...]:
             f"it holds {shape} values; volumes of three dimensions can be read, or up to "
             f"{MOST_TIMES} of them in one file"
         )
-    return _volumes(path, reader, header, size, dtype, n_channels)
+    return _volumes(payload, reader, header, size, dtype, n_channels)
 
 
 def _volumes(
-    path: str,
+    payload: Payload,
     reader: SimpleITK.ImageFileReader,
     header: dict[str, str],
     size: tuple[int, ...],
@@ -136,7 +159,7 @@ def _volumes(
     spacing[:n], origin[:n] = reader.GetSpacing()[:n], reader.GetOrigin()[:n]
     notes: tuple[str, ...] = ()
     if "sform_code" in header:
-        notes = nifti_notes(path, header, np.column_stack([axes * spacing, origin]))
+        notes = nifti_notes(payload.path, header, np.column_stack([axes * spacing, origin]))
         if header.get("sform_code", "0") != "0" and header.get("qform_code", "0") == "0":
             nifti_shear(header)
     shape = (*size[:3], 1)[:3] if len(size) == 2 else size[:3]
@@ -145,13 +168,17 @@ def _volumes(
         spacing_mm=(spacing[2], spacing[1], spacing[0]),
         origin_mm=(origin[0], origin[1], origin[2]),
         direction=_direction(axes),
+        is_calibrated=payload.says_spacing,
     )
+    if not payload.says_spacing:
+        notes += ("The file gives no size of a voxel: lengths are shown in pixels.",)
     times = size[3] if len(size) == 4 else 0
     if times:
         notes += (f"The file holds {times} volumes; each was read as a series of its own.",)
     return tuple(
         Volume(
-            path=path,
+            path=payload.path,
+            payload=payload,
             size=size,
             time=time,
             geometry=geometry,
@@ -189,11 +216,17 @@ def _reader(path: str) -> SimpleITK.ImageFileReader:
 
 
 def _words(error: Exception) -> str:
-    """Return what SimpleITK complains of, without where in its sources it did."""
-    text = str(error).rsplit("ERROR:", 1)[-1].strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    words = " ".join(lines)[:250] or "no reason given"
-    return f"cannot be read: {words}"
+    """Return what SimpleITK complains of in words of ours, as far as they are known."""
+    text = str(error).rsplit("ERROR:", 1)[-1]
+    if "orthonormal" in text:
+        return (
+            "its axes are not perpendicular (sheared), which no grid of voxels can hold; resample "
+            "it to an upright grid first"
+        )
+    if "Unable to determine ImageIO" in text:
+        return "its header is damaged, or not of the format that its name says"
+    text = re.sub(r"\w+\(0x[0-9a-fA-F]+\): ", "", text.partition("Reason:")[0])
+    return f"cannot be read, probably damaged: {' '.join(text.split())[:200] or 'no reason given'}"
 
 
 def _execute(volume: Volume, *, first_only: bool) -> NDArray[Any]:
@@ -203,7 +236,7 @@ def _execute(volume: Volume, *, first_only: bool) -> NDArray[Any]:
             _extract(reader, volume, first_only=first_only)
         image = reader.Execute()
     except RuntimeError as error:
-        raise UnreadableError(f"{volume.path}: {_words(error)}") from error
+        raise UnreadableError(f"{Path(volume.path).name}: {_words(error)}") from error
     except MemoryError as error:
         raise UnreadableError(f"{volume.path}: too little memory to read it") from error
     voxels: NDArray[Any] = np.array(SimpleITK.GetArrayViewFromImage(image))
@@ -233,8 +266,11 @@ def _first_slice(volume: Volume) -> NDArray[Any]:
 
 def _read(volume: Volume, progress: Progress) -> ReadSeries:
     progress(0.0, f"Reading {Path(volume.path).name}")
-    if volume.path.lower().endswith(".nii.gz"):
-        refuse_damaged_gzip(volume.path)
+    try:
+        refuse_damaged(volume.payload)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnreadableError(f"{volume.path}: cannot be read: {reason}") from error
     voxels = _execute(volume, first_only=False)
     progress(0.8, f"Checking {Path(volume.path).name}")
     series = Series(
