@@ -132,9 +132,14 @@ class OwnWork:
         return self.__store.voxels(self.case(case_id).series_ids[0])
 
     def open_draft(self, case_id: str) -> DraftAccess:
-        """Open own draft of an own case, or go on with it."""
-        self.case(case_id)
+        """Open own draft of an own case, or go on with it; refused once they have reviewed it."""
+        case = self.case(case_id)
         rater_id = self.rater.rater_id
+        if self.__store.has_reviewed(case.case_id, rater_id):
+            raise AccessDeniedError(
+                f"{self.rater.name} has seen the other readings of {case.title!r} in review; "
+                "a reading now would not be blinded. Redraw the region in the review instead"
+            )
         draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
         return DraftAccess(self.__store, draft, rater_id)
 

@@ -84,11 +84,15 @@ class ReviewRoom:
     ) -> ReviewCase:
         """Open a case; fuses and compares its readings where that was not done for them yet.
 
-        Models' predictions count as readings only where ``include_models`` says so.
+        Models' predictions count as readings only where ``include_models`` says so. From now on the
+        reviewer cannot correct an own reading of this case: it would no longer be blinded.
         """
         case = self._store.case(case_id)
         if case.case_id in withheld_cases(self._store, self.reviewer.rater_id):
             raise AccessDeniedError(_blinded(self.reviewer, case))
+        if not self._store.is_read_only:
+            reviewer_id = self.reviewer.rater_id
+            self._store.note_review(case.case_id, reviewer_id, actor=reviewer_id)
         return ReviewCase(
             self._store,
             self._registry,

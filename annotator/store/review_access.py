@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import adjudications, fusions
+from annotator.store import adjudications, fusions, unblinding
 from annotator.store import findings as finding_rows
 from annotator.store.access import Access
 
@@ -92,6 +92,14 @@ class ReviewAccess(Access):
     def case_scores(self) -> tuple[CaseScore, ...]:
         """Return the scores of cases, hardest first."""
         return self._read(finding_rows.scores)
+
+    def note_review(self, case_id: str, rater_id: str, *, actor: str) -> None:
+        """Note that a person sees all readings of a case: they cannot read it blinded again."""
+        self._write(actor, unblinding.note, case_id, rater_id)
+
+    def has_reviewed(self, case_id: str, rater_id: str) -> bool:
+        """Whether a person has seen the readings of a case in review."""
+        return self._read(unblinding.is_noted, case_id, rater_id)
 
     def add_verdict(self, verdict: Verdict, findings_key: str, *, actor: str) -> None:
         """Append a verdict on a region."""

@@ -210,6 +210,17 @@ class ReviewContract:
                 actor=ME,
             )
 
+    def test_who_has_seen_the_readings_of_a_case_is_noted_once(self, world: World) -> None:
+        store, case_id = world.store, world.case.case_id
+        anna, ben = world.anna.rater_id, world.ben.rater_id
+        other = add_case(store, 2)
+        for _ in range(2):
+            store.note_review(case_id, anna, actor=anna)
+        assert store.has_reviewed(case_id, anna)
+        assert not store.has_reviewed(case_id, ben)
+        assert not store.has_reviewed(other.case_id, anna)
+        assert [row.action for row in store.audit()].count("open for review") == 1
+
     def test_a_job_is_queued_claimed_and_done(self, store: Store) -> None:
         job = store.add_job("import", {"paths": ["/ä"]}, actor=ME)
         later = store.add_job("fuse", {}, actor=ME)

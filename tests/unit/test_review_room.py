@@ -305,6 +305,21 @@ def test_a_case_that_the_reviewer_still_has_to_read_is_withheld(session: Session
     room.open_case(case_id)
 
 
+def test_who_has_reviewed_a_case_cannot_read_it_blinded_again(session: Session) -> None:
+    case_id = _read(session, 1, True, True, False)
+    ada = session.store.rater("Ada")
+    session.store.assign(case_id, ada.rater_id, 1, actor="system")
+    correction = session.rater_room("Ada").open_case(case_id)
+    correction.close()
+    session.review_room("Ada").open_case(case_id, method="majority").close()
+    with pytest.raises(AccessDeniedError, match="has seen the other readings of 'Case 1' in rev"):
+        session.rater_room("Ada").open_case(case_id)
+    session.review_room("Ada").open_case(case_id, method="majority").close()
+    opened = [row for row in session.store.audit() if row.action == "open for review"]
+    assert len(opened) == 1, "noted once"
+    assert session.store.verify() == ()
+
+
 def test_only_people_who_may_review_enter(session: Session) -> None:
     session.add_rater("Novice", may_review=False)
     with pytest.raises(AccessDeniedError, match="Novice may not review"):
