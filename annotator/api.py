@@ -246,19 +246,55 @@ def slice_digest(voxels: NDArray[Any]) -> bytes:
 
 
 def combined_series_id(
-    geometry: Geometry, dtype: np.dtype[Any], shape: tuple[int, ...], digests: Iterable[bytes]
+    geometry: Geometry,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    digests: Iterable[bytes],
+    *,
+    rescale: tuple[float, float] = (1.0, 0.0),
+    source_uid: str = "",
 ) -> str:
     """Return the ``series_id`` from the digests of all slices in order.
 
     For a reader that hashes slices as they arrive, several at once.
     """
-    digest = hashlib.sha256(repr((geometry, dtype.str, shape)).encode())
+    slope, intercept = map(float, rescale)
+    facts: tuple[object, ...] = (geometry, dtype.str, shape)
+    if (slope, intercept) != (1.0, 0.0) or source_uid:
+        facts = (*facts, slope, intercept, source_uid)
+    digest = hashlib.sha256(repr(facts).encode())
     for one in digests:
         digest.update(one)
     return digest.hexdigest()
 
 
-def series_id(geometry: Geometry, voxels: NDArray[Any]) -> str:
-    """Return the identity of a series: SHA-256 over its grid and the SHA-256 of each slice."""
-    digests = map(slice_digest, voxels)
-    return combined_series_id(geometry, voxels.dtype, voxels.shape, digests)
+def series_id(
+    geometry: Geometry,
+    voxels: NDArray[Any],
+    *,
+    rescale: tuple[float, float] = (1.0, 0.0),
+    source_uid: str = "",
+) -> str:
+    """Return the identity of a series: SHA-256 over what it is and the SHA-256 of each slice.
+
+    Two series with one identity are taken for the same images.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The grid.
+    voxels : ndarray
+        Stored values, ``(z, y, x)`` or ``(z, y, x, channel)``.
+    rescale : tuple of float
+        Slope and intercept that make modality values of them: ``Series.slope, Series.intercept``.
+    source_uid : str
+        DICOM's SeriesInstanceUID, where there is one: equal voxels of two patients are two series.
+    """
+    return combined_series_id(
+        geometry,
+        voxels.dtype,
+        voxels.shape,
+        map(slice_digest, voxels),
+        rescale=rescale,
+        source_uid=source_uid,
+    )

@@ -43,7 +43,8 @@ class Series:
     Attributes
     ----------
     series_id : str
-        SHA-256 over geometry and stored voxels: the same study imported twice is one series.
+        SHA-256 over geometry, stored voxels, slope, intercept and DICOM's SeriesInstanceUID: the
+        same study imported twice is one series.
     modality : str
         DICOM modality (``CT``, ``MR``, ``OP``, ``US``…); ``OT`` where the file did not say.
     dtype : str

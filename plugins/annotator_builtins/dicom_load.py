@@ -45,9 +45,17 @@ def load_stack(stack: Stack, progress: Progress) -> ReadSeries:
     """Read all slices of a stack; raises UnreadableError, or CancelledError through progress."""
     progress(0.0, f"Reading {len(stack.slices)} slices")
     with _words_for_failures(stack):
-        voxels, identity = _voxels(stack, progress)
+        voxels, digests = _voxels(stack, progress)
     header = read_dataset(stack.slices[0].path)
     shown = display(stack, header)
+    identity = combined_series_id(
+        stack.geometry,
+        voxels.dtype,
+        voxels.shape,
+        digests,
+        rescale=(shown.slope, shown.intercept),
+        source_uid=stack.layout.series_uid,
+    )
     return ReadSeries(
         series=Series(
             series_id=identity,
@@ -81,7 +89,7 @@ def _words_for_failures(stack: Stack) -> Iterator[None]:
         raise UnreadableError(f"too little memory for {size:,} bytes of voxels") from error
 
 
-def _voxels(stack: Stack, progress: Progress) -> tuple[NDArray[Any], str]:
+def _voxels(stack: Stack, progress: Progress) -> tuple[NDArray[Any], list[bytes]]:
     """Read and hash all slices, and tell progress of each batch."""
     n = len(stack.slices)
     digests: list[bytes] = []
@@ -91,7 +99,7 @@ def _voxels(stack: Stack, progress: Progress) -> tuple[NDArray[Any], str]:
         for part in batches:
             digests += part
             progress(len(digests) / n, f"Reading slices: {len(digests)} of {n}")
-    return out, combined_series_id(stack.geometry, out.dtype, out.shape, digests)
+    return out, digests
 
 
 Batches = Generator[list[bytes], None, None]

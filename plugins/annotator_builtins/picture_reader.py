@@ -99,7 +99,7 @@ def _read(picture: Picture, load: Loader, progress: Progress) -> ReadSeries:
     geometry = picture.geometry
     kind: SeriesKind = "volume" if geometry.is_volume else "picture"
     series = Series(
-        series_id=series_id(geometry, voxels),
+        series_id=series_id(geometry, voxels, rescale=(picture.slope, picture.intercept)),
         kind="video" if geometry.is_time else kind,
         modality="OT",
         description=Path(picture.path).stem,

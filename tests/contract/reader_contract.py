@@ -64,7 +64,12 @@ class ReaderContract:
         assert series.dtype == read.voxels.dtype.name
         assert read.voxels.dtype.isnative
         assert read.voxels.flags.c_contiguous
-        assert series.series_id == series_id(series.geometry, read.voxels)
+        assert series.series_id == series_id(
+            series.geometry,
+            read.voxels,
+            rescale=(series.slope, series.intercept),
+            source_uid=series.dicom.series_uid if series.dicom else "",
+        )
         direction = np.reshape(series.geometry.direction, (3, 3))
         assert np.allclose(direction.T @ direction, np.eye(3), atol=1e-3)
         assert min(series.geometry.spacing_mm) > 0

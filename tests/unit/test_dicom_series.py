@@ -115,11 +115,27 @@ def test_identity_does_not_depend_on_file_names_or_syntax(tmp_path: Path) -> Non
     for number, syntax in enumerate([ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        builder = SeriesBuilder(folder=folder, syntax=syntax, n_written=10 * number)
+        builder = SeriesBuilder(
+            folder=folder, syntax=syntax, n_written=10 * number, series_uid="1.2.3"
+        )
         for index in range(5):
             builder.add(voxels[index], (0, 0, 3.0 * index))
         identities.add(read_one(folder).series.series_id)
     assert len(identities) == 1
+
+
+def test_equal_voxels_of_other_values_or_other_series_stay_apart(tmp_path: Path) -> None:
+    identities = set()
+    kinds = [("1.2.3", "1", "-1024"), ("1.2.3", "1", "0"), ("1.2.3", "2", "0"), ("1.9", "1", "0")]
+    for number, (series_uid, slope, intercept) in enumerate(kinds):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        builder = SeriesBuilder(folder=folder, series_uid=series_uid)
+        for index, voxels in enumerate(random_slices(3)):
+            builder.add(voxels, (0, 0, 3.0 * index), RescaleSlope=slope, RescaleIntercept=intercept)
+        identities.add(read_one(folder).series.series_id)
+        assert read_one(folder).series.series_id in identities
+    assert len(identities) == len(kinds)
 
 
 def test_missing_slices_are_never_invented(tmp_path: Path) -> None:
