@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QStackedWidget, QToolTip, QVBoxLayout, QWidget
 
-from annotator.gui.buttons import label
+from annotator.gui.buttons import Button, label
 from annotator.gui.empty_state import EmptyState
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class CanvasHolder(QWidget):
         self.foot = QHBoxLayout(self._foot)
         self.foot.setContentsMargins(10, 3, 10, 3)
         self.foot.addWidget(self.readout, 1)
+        self.notes = Button(
+            "About this image", "", self._tell_notes, kind="quiet", icon_name="warning"
+        )
+        self.foot.addWidget(self.notes)
         self._foot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -82,12 +86,18 @@ class CanvasHolder(QWidget):
         self._voxels, self._series, self._mask, self._schema = voxels, series, mask, schema
         self._stack.setCurrentWidget(canvas)
         self._foot.show()
+        self.notes.setVisible(bool(series.notes))
+        self.notes.setToolTip("\n".join(("How this image was read:", *series.notes)))
         canvas.show_volume(voxels, series, mask, schema)
         return canvas
 
     def watch_mask(self, mask: NDArray[Any]) -> None:
         """Name labels under the pointer by another mask from now on."""
         self._mask = mask
+
+    def _tell_notes(self) -> None:
+        corner = self.notes.mapToGlobal(self.notes.rect().topLeft())
+        QToolTip.showText(corner, self.notes.toolTip(), self.notes)
 
     def _canvas(self) -> Canvas:
         if self.canvas is None:

@@ -36,6 +36,7 @@ SCHEMA = LabelSchema(
     ),
     windows=("lung",),
 )
+NOTE = "1 slice is missing after slice 4; it was left out."
 READERS = ("Dr Adams", "Dr Brown", "Dr Clark")
 REVIEWER = "Prof Zhou"
 
@@ -60,6 +61,7 @@ def add_case(session: Session, number: int) -> Case:
         description=f"chest {number}",
         geometry=geometry,
         dtype=voxels.dtype.name,
+        notes=(NOTE,),
     )
     session.store.add_series(series, voxels, actor="system")
     return session.store.add_case(f"Chest {number}", [series.series_id], actor="system")

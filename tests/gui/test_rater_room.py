@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QPlainTextEdit, QToolTip, QWidget
 
 from annotator.gui.answer_fields import NumberField, RadioField
 from annotator.gui.rows import RowList
 from annotator.session.session import Session
-from tests.gui.small_project import READERS, REVIEWER
+from tests.gui.small_project import NOTE, READERS, REVIEWER
 from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press, stroke
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ def answer_all(window: MainWindow) -> None:
 def submit(window: MainWindow) -> None:
     assert window.rater.panel is not None
     QTest.mouseClick(window.rater.panel.submit, Qt.MouseButton.LeftButton)
+
+
+def test_how_the_image_was_read_is_told_beside_it(reading: MainWindow) -> None:
+    button = reading.rater.holder.notes
+    assert button.isVisible()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert NOTE in QToolTip.text()
+    QToolTip.hideText()
 
 
 def test_a_case_from_the_first_stroke_to_the_submitted_reading(
