@@ -12,7 +12,6 @@ from annotator.store.failures import explain_os_error, told_in_words
 
 FILE_NAME = "project.sqlite"
 CACHE_NAME = "cache"
-_SQLITE_HEADER = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,10 @@ class Place:
                 f"{self.shown}: no such directory. Check the path, or make a project there with: "
                 "annotator new"
             )
+        # Must not open the file: closing it again would drop the locks that SQLite holds on it for
+        # another store in this process, and a second process would take its log away.
         try:
-            with self.file.open("rb") as file:
-                header = file.read(len(_SQLITE_HEADER))
+            n_bytes = self.file.stat().st_size
         except (FileNotFoundError, NotADirectoryError) as error:
             raise AnnotatorError(
                 f"{self.shown}: not an annotator project (it has no {FILE_NAME}). "
@@ -121,15 +121,10 @@ class Place:
             ) from error
         except OSError as error:
             raise explain_os_error(error, str(self.file)) from error
-        if not header:
+        if not n_bytes:
             raise AnnotatorError(
                 f"{self.shown}: {FILE_NAME} is empty: making this project was interrupted, or the "
                 "file was cut. Restore it from a backup, or delete it and make the project again"
-            )
-        if header != _SQLITE_HEADER:
-            raise AnnotatorError(
-                f"{self.shown}: {FILE_NAME} is not a database: the file is damaged or is something "
-                "else. Restore it from a backup"
             )
 
     def _query_without_writing(self) -> str:
