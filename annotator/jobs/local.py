@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import IO, TYPE_CHECKING
 
-from annotator.domain.errors import AnnotatorError
+from annotator.domain.errors import AnnotatorError, ConflictError
 from annotator.jobs.outcome import CANCELLED, CLAIMED_ELSEWHERE, FINISHED
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class LocalWorker:
     """
 
     def __init__(self, store: Store, *, actor: str = "system") -> None:
+        with contextlib.suppress(AnnotatorError):  # it may not stand in the way of opening
+            store.fail_abandoned_jobs()
         self._store = store
         self._actor = actor
         self._queue: deque[int] = deque()
@@ -113,44 +115,84 @@ class LocalWorker:
     def _run(self, job_id: int) -> None:
         if self._is_closing:
             self.cancel(job_id)
-        if self._store.job(job_id).state in FINISHED:
-            return
-        command = [sys.executable, "-m", "annotator.jobs.worker", "-", "--job", str(job_id)]
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
-            )
-            with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
-                if process.stdin is not None:
-                    process.stdin.write(f"{self._store.location}\n".encode())
-            self._watch(process, job_id)
-            job = self._store.job(job_id)
-            if job.state in FINISHED or process.returncode == CLAIMED_ELSEWHERE:
-                return
-            if job.cancel_requested:
-                self._end(job_id, "cancelled", CANCELLED)
-            else:
-                self._fail(job_id, _epitaph(process.returncode, _last_line(errors)))
-
-    def _watch(self, process: subprocess.Popen[bytes], job_id: int) -> None:
-        """Wait for the process to end; end it where it does not heed a cancel."""
-        asked_s: float | None = None
-        while process.poll() is None:
-            time.sleep(POLL_S)
-            if self._is_closing and asked_s is None:
-                self.cancel(job_id)
-            if asked_s is None and self._store.job(job_id).cancel_requested:
-                asked_s = time.monotonic()
-            if asked_s is not None and time.monotonic() - asked_s > CANCEL_GRACE_S:
-                process.kill()
-                process.wait()
+        run_in_process(self._store, job_id, actor=self._actor, is_closing=lambda: self._is_closing)
 
     def _fail(self, job_id: int, error: str) -> None:
         with contextlib.suppress(Exception):
-            self._end(job_id, "failed", error)
+            self._store.finish_job(job_id, state="failed", result={}, error=error)
 
-    def _end(self, job_id: int, state: JobState, error: str) -> None:
-        self._store.finish_job(job_id, state=state, result={}, error=error)
+
+def run_in_process(
+    store: Store,
+    job_id: int,
+    *,
+    actor: str = "system",
+    is_closing: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Do a queued job in a process of its own; return whether it was done here.
+
+    Whatever becomes of the process, the job has ended afterwards, in words, unless another worker
+    has it. The process outlives an interrupt from the keyboard; who waits here does not.
+    """
+    if store.job(job_id).state in FINISHED:
+        return False
+    command = [sys.executable, "-m", "annotator.jobs.worker", "-", "--job", str(job_id)]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
+                if process.stdin is not None:
+                    process.stdin.write(f"{store.location}\n".encode())
+            _watch(store, process, job_id, actor=actor, is_closing=is_closing)
+        except BaseException as error:
+            _kill(process)
+            if not isinstance(error, Exception):  # Ctrl+C, not a fault of ours
+                _end(store, job_id, "cancelled", "its worker was interrupted")
+            raise
+        job = store.job(job_id)
+        if process.returncode == CLAIMED_ELSEWHERE:
+            return False
+        if job.state not in FINISHED and job.cancel_requested:
+            _end(store, job_id, "cancelled", CANCELLED)
+        elif job.state not in FINISHED:
+            _end(store, job_id, "failed", _epitaph(process.returncode, _last_line(errors)))
+    return True
+
+
+def _watch(
+    store: Store,
+    process: subprocess.Popen[bytes],
+    job_id: int,
+    *,
+    actor: str,
+    is_closing: Callable[[], bool],
+) -> None:
+    """Wait for the process to end; end it where it does not heed a cancel."""
+    asked_s: float | None = None
+    while process.poll() is None:
+        time.sleep(POLL_S)
+        if asked_s is None and is_closing():
+            store.request_cancel(job_id, actor=actor)
+        if asked_s is None and store.job(job_id).cancel_requested:
+            asked_s = time.monotonic()
+        if asked_s is not None and time.monotonic() - asked_s > CANCEL_GRACE_S:
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def _end(store: Store, job_id: int, state: JobState, error: str) -> None:
+    with contextlib.suppress(ConflictError):  # it ended by itself at the last moment
+        store.finish_job(job_id, state=state, result={}, error=error)
 
 
 def _epitaph(code: int, last_words: str) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING
 
-from annotator.domain.errors import AnnotatorError, CancelledError, UnknownNameError
+from annotator.domain.errors import (
+    AnnotatorError,
+    CancelledError,
+    ConflictError,
+    UnknownNameError,
+)
 from annotator.jobs.handlers import HANDLERS
+from annotator.jobs.heart import Heart
+from annotator.jobs.local import run_in_process
 from annotator.jobs.outcome import CANCELLED
 from annotator.registry import Registry
 from annotator.store import Store
@@ -23,43 +31,52 @@ REPORT_EVERY_S = 0.25
 """How often progress is written, and with it how soon a cancel is noticed."""
 
 
-def run_job(location: str | Path, job_id: int, registry: Registry | None = None) -> Job:
+def run_job(
+    location: str | Path,
+    job_id: int,
+    registry: Registry | None = None,
+    *,
+    is_own_process: bool = False,
+) -> Job:
     """Do one queued job of a project and return its row as it ended.
 
     A job that somebody else has claimed is left alone. Never raises for what goes wrong inside
-    the job: that is written into its row in words.
+    the job: that is written into its row in words. A cancel is heeded when the job reports
+    progress; where this ``is_own_process``, it ends the process soon after in any case.
     """
     with Store.open(location) as store:
         job = store.claim_job(job_id)
         if job is not None:
-            _work(store, registry or Registry.load(), job)
+            _work(store, registry or Registry.load(), job, is_own_process=is_own_process)
         return store.job(job_id)
 
 
 def work_off(location: str | Path, *, stop: Callable[[], bool] = lambda: False) -> int:
-    """Do queued jobs until there are none or ``stop()`` says so; return how many were done."""
-    registry = Registry.load()
+    """Do queued jobs until there are none or ``stop()`` says so; return how many were done.
+
+    Each runs in a process of its own, which is ended where the job does not heed a cancel. Jobs
+    whose worker has died are failed first.
+    """
     n_done = 0
     with Store.open(location) as store:
+        store.fail_abandoned_jobs()
         while not stop():
             job = store.next_queued_job()
             if job is None:
                 break
-            claimed = store.claim_job(job.job_id)
-            if claimed is not None:
-                _work(store, registry, claimed)
-                n_done += 1
+            n_done += run_in_process(store, job.job_id)
     return n_done
 
 
-def _work(store: Store, registry: Registry, job: Job) -> None:
+def _work(store: Store, registry: Registry, job: Job, *, is_own_process: bool) -> None:
     state: JobState = "done"
     result: dict[str, object] = {}
     error = ""
     try:
-        result = _handler(job.kind)(
-            store, registry, json.loads(job.parameters), _Reporter(store, job.job_id)
-        )
+        with Heart(store, job.job_id, may_exit=is_own_process):
+            result = _handler(job.kind)(
+                store, registry, json.loads(job.parameters), _Reporter(store, job.job_id)
+            )
     except CancelledError:
         state, error = "cancelled", CANCELLED
     except AnnotatorError as problem:
@@ -68,7 +85,8 @@ def _work(store: Store, registry: Registry, job: Job) -> None:
         state, error = "failed", f"the {job.kind} job needs more memory than there is"
     except Exception as problem:  # a plugin may raise anything; the row must say so
         state, error = "failed", f"the {job.kind} job failed: {type(problem).__name__}: {problem}"
-    store.finish_job(job.job_id, state=state, result=result, error=error)
+    with contextlib.suppress(ConflictError):  # it was ended from outside, and says why
+        store.finish_job(job.job_id, state=state, result=result, error=error)
 
 
 def _handler(kind: str) -> Handler:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     location = sys.stdin.readline().strip() if given.location == "-" else given.location
     try:
         if given.job is not None:
-            state = run_job(location, given.job).state
+            state = run_job(location, given.job, is_own_process=True).state
             return {"done": 0, "running": CLAIMED_ELSEWHERE}.get(state, 1)
         if given.watch:
             watch(location)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, select, text, update
 
 from annotator.domain.errors import AnnotatorError
 from annotator.store.audit import FIRST_HASH
 from annotator.store.database import utc_now
-from annotator.store.tables import audit_head, audit_log, metadata, schema_versions
+from annotator.store.tables import audit_head, audit_log, jobs, metadata, schema_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 2
+VERSION = 3
 """What this program writes."""
 
 
@@ -89,7 +89,14 @@ def _keep_end_of_log(connection: Connection) -> None:
     )
 
 
+def _keep_signs_of_workers(connection: Connection) -> None:
+    for column in ("host TEXT", "pid BIGINT", "beat_at TEXT"):
+        connection.execute(text(f"ALTER TABLE jobs ADD COLUMN {column}"))
+    connection.execute(update(jobs).where(jobs.c.state == "running").values(beat_at=utc_now()))
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
+    3: _keep_signs_of_workers,
 }
 """Version → what leads to it from the one before."""

@@ -118,9 +118,25 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
         return self._read(jobs.next_queued)
 
     def report_progress(self, job_id: int, fraction: float, message: str) -> bool:
-        """Keep how far a job is; return whether it was asked to stop."""
+        """Keep how far a job is; return whether it must stop: asked to, or ended already."""
         with self._database.alter() as connection:
             return jobs.report_progress(connection, job_id, fraction, message)
+
+    def beat_job(self, job_id: int) -> bool:
+        """Keep that the worker of a job lives, as progress does too; return whether it must stop.
+
+        A worker that gives no sign for a minute counts as dead.
+        """
+        with self._database.alter() as connection:
+            return jobs.beat(connection, job_id)
+
+    def fail_abandoned_jobs(self) -> None:
+        """End jobs whose worker has died as failed, in words; writes nothing where there is none.
+
+        They are not queued again: a job that took its machine down would do so again.
+        """
+        if not self.is_read_only and self._read(jobs.abandoned):
+            self._write(SYSTEM, jobs.fail_abandoned)
 
     def finish_job(
         self, job_id: int, *, state: JobState, result: Mapping[str, object], error: str = ""

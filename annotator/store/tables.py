@@ -268,4 +268,8 @@ jobs = Table(
     Column("error", Text, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("host", Text),
+    Column("pid", BigInteger),
+    Column("beat_at", Text),
 )
+"""``host``, ``pid`` and ``beat_at``: who works on it, and when that process last gave a sign."""

@@ -10,6 +10,7 @@ from annotator.store import Store
 from tests.contract.store_conflicts import ConflictsContract
 from tests.contract.store_drafts import DraftsContract
 from tests.contract.store_integrity import IntegrityContract
+from tests.contract.store_jobs import JobsContract
 from tests.contract.store_review import ReviewContract
 from tests.contract.store_studies import StudiesContract
 from tests.contract.store_world import SCHEMA, World, make_world
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class StoreContract(
-    StudiesContract, DraftsContract, ConflictsContract, ReviewContract, IntegrityContract
+    StudiesContract,
+    DraftsContract,
+    ConflictsContract,
+    ReviewContract,
+    JobsContract,
+    IntegrityContract,
 ):
     """Subclass it, give `location` and `tamper`, and pytest runs the lot."""
 

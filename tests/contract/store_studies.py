@@ -67,9 +67,13 @@ class StudiesContract:
             Store.open(location)
 
     def test_an_older_project_is_brought_forward(self, world: World, location: str) -> None:
+        job_id = world.store.add_job("import", {}, actor=ME).job_id
+        world.store.claim_job(job_id)
         rows = world.store.audit()
         world.store.close()
         self.tamper(location, "DROP TABLE audit_head")
+        for column in ("host", "pid", "beat_at"):
+            self.tamper(location, f"ALTER TABLE jobs DROP COLUMN {column}")
         self.tamper(location, "DELETE FROM schema_versions WHERE version >= ?", (2,))
         with pytest.raises(AnnotatorError, match="Open it once where it can be written"):
             Store.open(location, read_only=True)
@@ -79,6 +83,8 @@ class StudiesContract:
             assert store.audit() == rows
             store.add_rater("Carla", actor=ME)
             assert store.verify() == ()
+            store.fail_abandoned_jobs()
+            assert store.job(job_id).state == "running", "its worker is given time for a sign"
 
     def test_a_schema_can_be_extended(self, store: Store) -> None:
         extended = replace(

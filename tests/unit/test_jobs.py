@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -26,11 +27,14 @@ from annotator.api import (
 from annotator.domain.errors import AnnotatorError, CancelledError, UnreadableError
 from annotator.domain.geometry import Geometry
 from annotator.domain.study import Series
-from annotator.jobs import worker
+from annotator.jobs import heart, worker
+from annotator.jobs.handlers import HANDLERS
 from annotator.jobs.importing import NOT_AN_IMAGE, import_paths, list_files
 from annotator.jobs.local import LocalWorker
 from annotator.jobs.run import run_job, work_off
 from annotator.registry import Registry
+from annotator.session.session import Session
+from annotator.store import Store
 from tests.unit.project_builder import make_session
 
 if TYPE_CHECKING:
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
 
     from annotator.api import Progress
     from annotator.domain.job import Job
-    from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
 
@@ -297,6 +300,87 @@ def test_a_job_runs_in_another_process(jobs: LocalWorker) -> None:
     ended = jobs.wait(job.job_id, progress=lambda fraction, _: seen.append(fraction))
     assert (ended.state, ended.error) == ("failed", "there is no file or directory '/nowhere'")
     assert seen
+
+
+def _claim_by_a_dead_process(session: Session, kind: str) -> int:
+    job_id = _submit(session, kind)
+    program = (
+        "import sys; from annotator.store import Store; "
+        "Store.open(sys.argv[1]).claim_job(int(sys.argv[2]))"
+    )
+    subprocess.run([sys.executable, "-c", program, session.store.location, str(job_id)], check=True)
+    assert session.store.job(job_id).state == "running"
+    return job_id
+
+
+@pytest.mark.parametrize("way", ["worker", "window"])
+def test_a_job_whose_worker_died_fails_when_the_next_one_starts(session: Session, way: str) -> None:
+    job_id = _claim_by_a_dead_process(session, "findings")
+    if way == "worker":
+        work_off(session.store.location)
+    else:
+        with Session.open(session.store.location):
+            pass
+    job = session.store.job(job_id)
+    assert (job.state, "stopped without a word" in job.error) == ("failed", True)
+    assert session.store.verify() == ()
+
+
+def test_a_silent_job_gives_signs_of_life(
+    session: Session, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[int] = []
+    beat = Store.beat_job
+    seen = threading.Event()
+
+    def note(store: Store, job_id: int) -> bool:
+        beats.append(job_id)
+        seen.set()
+        return beat(store, job_id)
+
+    monkeypatch.setattr(Store, "beat_job", note)
+    monkeypatch.setattr(heart, "BEAT_EVERY_S", 0.01)
+    monkeypatch.setitem(HANDLERS, "silent", lambda *_: {"heard": seen.wait(60)})
+    job_id = _submit(session, "silent")
+    assert run_job(session.store.location, job_id, registry).result == '{"heard":true}'
+    assert set(beats) == {job_id}
+
+
+_SILENT = """
+import sys, time
+from annotator.jobs import heart, worker
+from annotator.jobs.handlers import HANDLERS
+heart.BEAT_EVERY_S = heart.GRACE_S = 0.05
+HANDLERS["silent"] = lambda *_: time.sleep(600)
+sys.exit(worker.main([sys.argv[1], "--job", sys.argv[2]]))
+"""
+
+
+def test_a_worker_that_nobody_watches_heeds_a_cancel_between_reports(session: Session) -> None:
+    job_id = _submit(session, "silent")
+    with subprocess.Popen([sys.executable, "-c", _SILENT, session.store.location, str(job_id)]) as (
+        process
+    ):
+        while session.store.job(job_id).state == "queued":
+            time.sleep(0.01)
+        session.store.request_cancel(job_id, actor="system")
+        assert process.wait(60) == 1
+    job = session.store.job(job_id)
+    assert (job.state, job.error) == ("cancelled", "cancelled on request")
+
+
+def test_the_queue_goes_on_after_a_job_that_does_not_heed_a_cancel(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _submit(session, "import", paths=["/nowhere"])
+    started = _stand_in(monkeypatch, _SLEEPER, session)
+    thread = threading.Thread(target=work_off, args=(session.store.location,))
+    thread.start()
+    while not started:
+        time.sleep(0.01)
+    session.store.request_cancel(job_id, actor="system")
+    thread.join(60)
+    assert session.store.job(job_id).state == "cancelled"
 
 
 _SLEEPER = "import sys, time; sys.stdin.readline(); time.sleep(600)"
