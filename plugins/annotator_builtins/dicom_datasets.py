@@ -42,6 +42,10 @@ NOT_IMAGES = {
 }
 PIXEL_TAGS = {(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)}
 UNDEFINED = 0xFFFFFFFF
+VIDEO = "1.2.840.10008.1.2.4.10"
+"""What the transfer syntaxes of MPEG and HEVC begin with."""
+MOST_DEFLATED = 1100
+"""No deflated file grows more than 1032 times."""
 TWO_DIMENSIONAL, CENTIMETRES = 1, 3
 """Codes of an ultrasound region's format and units."""
 
@@ -57,6 +61,8 @@ def read_dataset(path: str, *, with_pixels: bool = False) -> Dataset:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "its header nests sequences too deeply"
     return str(error).strip().split("\n")[0][:200] or type(error).__name__
 
 
@@ -190,7 +196,10 @@ def _pixel_offset(
     stream: BinaryIO, dataset: Dataset, syntax: UID, layout: Layout, n_frames: int
 ) -> int:
     """Find where native pixels begin; -1 where pydicom must decode them. Refuses cut files."""
+    size = os.fstat(stream.fileno()).st_size
     if syntax == DeflatedExplicitVRLittleEndian:
+        if layout.frame_bytes * n_frames > size * MOST_DEFLATED:
+            raise UnreadableError(_too_many(n_frames, f"a file of {size:,} bytes"))
         return -1
     order = ">" if syntax == "1.2.840.10008.1.2.2" else "<"
     head = stream.read(12)
@@ -202,15 +211,41 @@ def _pixel_offset(
         raise UnreadableError("the file ends before its pixels: it is cut off")
     (length,) = struct.unpack(order + "I", head[8:12] if is_long else head[4:8])
     if length == UNDEFINED or (syntax.is_transfer_syntax and syntax.is_encapsulated):
+        stream.seek((12 if is_long else 8) - len(head), os.SEEK_CUR)
+        _refuse_missing_frames(stream, n_frames, syntax)
         return -1
     offset = stream.tell() - len(head) + (12 if is_long else 8)
     wanted = layout.frame_bytes * n_frames
     if layout.bits_allocated == 1:
         wanted = -(-layout.rows * layout.columns * n_frames // 8)
-    present = min(length, os.fstat(stream.fileno()).st_size - offset)
+    present = min(length, size - offset)
     if present < wanted:
         raise UnreadableError(f"cut off: it holds {present:,} of {wanted:,} bytes of pixels")
     plain = layout.photometric in ("MONOCHROME1", "MONOCHROME2") and layout.samples == 1
     is_float = struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010)
     can_copy = order == "<" and plain and not is_float and layout.bits_allocated in (8, 16, 32)
     return offset if can_copy else -1
+
+
+def _refuse_missing_frames(stream: BinaryIO, n_frames: int, syntax: UID) -> None:
+    """Refuse compressed pixels in fewer pieces than frames: each frame is a piece at least."""
+    if syntax.startswith(VIDEO):
+        raise UnreadableError(f"a video stream ({syntax.name}); export its frames as pictures")
+    n_pieces = -1  # the first is the table of where frames begin
+    while n_pieces < n_frames:
+        head = stream.read(8)
+        if len(head) < 8:
+            break
+        group, element, length = struct.unpack("<HHI", head)
+        if (group, element) != (0xFFFE, 0xE000) or length == UNDEFINED:
+            break
+        stream.seek(length, os.SEEK_CUR)
+        n_pieces += 1
+    if n_pieces < n_frames and n_frames > 1:
+        raise UnreadableError(
+            _too_many(n_frames, f"pixels in pieces, {max(0, n_pieces):,} of them,")
+        )
+
+
+def _too_many(n_frames: int, held: str) -> str:
+    return f"the header claims {n_frames:,} frames, but {held} cannot hold them: it is damaged"

@@ -27,6 +27,9 @@ FIRST_BYTES = 8192
 MOST_BYTES = 1 << 18
 """A header longer than this is left to pydicom."""
 
+DEEPEST = 16
+"""Sequences within sequences that are stepped over; a header with more is left to pydicom."""
+
 SHORTEST_RUN = 3
 """Elements that must repeat together before they are worth a comparison."""
 
@@ -244,8 +247,10 @@ def _implicit_elements(head: bytes, position: int) -> tuple[Elements, int, int] 
     return None
 
 
-def _skip_sequence(head: bytes, position: int) -> int:
+def _skip_sequence(head: bytes, position: int, depth: int = 1) -> int:
     """Return where an explicit sequence of undefined length ends; -1 where that is not plain."""
+    if depth > DEEPEST:
+        return -1
     while position + 8 <= len(head):
         group, number, length = _IMPLICIT.unpack_from(head, position)
         position += 8
@@ -253,13 +258,13 @@ def _skip_sequence(head: bytes, position: int) -> int:
             return position
         if (group, number) != (0xFFFE, 0xE000):
             return -1
-        position = _skip_item(head, position) if length == _UNDEFINED else position + length
+        position = _skip_item(head, position, depth) if length == _UNDEFINED else position + length
         if position < 0:
             return -1
     return -1
 
 
-def _skip_item(head: bytes, position: int) -> int:
+def _skip_item(head: bytes, position: int, depth: int) -> int:
     """Return where an item of undefined length ends; -1 where that is not plain."""
     while position + 8 <= len(head):
         group, number, vr, length = _EXPLICIT.unpack_from(head, position)
@@ -273,7 +278,7 @@ def _skip_item(head: bytes, position: int) -> int:
             (length,) = _LONG.unpack_from(head, position)
             position += 4
             if length == _UNDEFINED:
-                position = _skip_sequence(head, position) if vr == b"SQ" else -1
+                position = _skip_sequence(head, position, depth + 1) if vr == b"SQ" else -1
                 length = 0
                 if position < 0:
                     return -1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.domain.errors import UnreadableError
 from annotator_builtins.dicom_headers import PHASE_KEYWORDS
 from annotator_builtins.dicom_pixels import stored_digest
 
@@ -49,7 +50,16 @@ def group_slices(slices: Iterable[SliceHeader]) -> tuple[Group, ...]:
     by_series: dict[str, list[SliceHeader]] = defaultdict(list)
     for item in slices:
         by_series[item.layout.series_uid or item.path].append(item)
-    return tuple(group for members in by_series.values() for group in _split_series(members))
+    return tuple(group for members in by_series.values() for group in _groups_of(members))
+
+
+def _groups_of(members: list[SliceHeader]) -> list[Group]:
+    try:
+        return _split_series(members)
+    except Exception as error:  # one bad series may not stop the others
+        words = str(error) if isinstance(error, UnreadableError) else repr(error)
+        reason = f"its slices cannot be put in order: {words}"
+        return [Group(slices=tuple(members), refusal=reason)]
 
 
 def drop_copies(slices: Iterable[SliceHeader]) -> tuple[list[SliceHeader], dict[str, str]]:

@@ -49,14 +49,8 @@ class DicomReader:
             if number % PROGRESS_STEP == 0:
                 progress(0.95 * number / len(files), f"Reading headers: {number} of {len(files)}")
             try:
-                header = walker.read(path)
-                if header is not None:
-                    slices.append(header)
-                elif is_dicom(path):
-                    slices.extend(read_headers(path))
-                elif Path(path).suffix.lower() in SUFFIXES:
-                    skipped.append(Skipped(path=path, reason=_why_not(path)))
-            except (UnreadableError, OSError) as error:
+                slices.extend(_headers(walker, path))
+            except Exception as error:  # one bad file may not stop the others
                 skipped.append(Skipped(path=path, reason=_reason(path, error)))
         kept, copies = drop_copies(slices)
         skipped.extend(
@@ -75,11 +69,25 @@ class DicomReader:
         return ScanResult(found=tuple(found), skipped=tuple(skipped))
 
 
+def _headers(walker: HeaderWalker, path: str) -> tuple[SliceHeader, ...]:
+    """Return the header of each frame of a file; none where it is no business of this reader."""
+    header = walker.read(path)
+    if header is not None:
+        return (header,)
+    if is_dicom(path):
+        return read_headers(path)
+    if Path(path).suffix.lower() in SUFFIXES:
+        raise UnreadableError(_why_not(path))
+    return ()
+
+
 def _stacks(group: Group) -> tuple[Stack, ...] | str:
     try:
         return build_stacks(group)
     except UnreadableError as error:
         return str(error)
+    except Exception as error:  # one bad series may not stop the others
+        return f"its slices cannot be laid out: {type(error).__name__}: {error}"
 
 
 def is_dicom(path: str) -> bool:
@@ -105,6 +113,8 @@ def _why_not(path: str) -> str:
 def _reason(path: str, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be opened: {error.strerror or error}"
+    if not isinstance(error, UnreadableError):
+        return f"damaged DICOM file ({type(error).__name__}: {error})"
     return str(error).removeprefix(f"{path}: ")
 
 
