@@ -54,7 +54,11 @@ class Background(QObject):
         self._generations: dict[str, int] = {}
         self._waiting: dict[
             tuple[str, int],
-            tuple[Callable[[Any], None], Callable[[Exception], None] | None],
+            tuple[
+                Callable[[Any], None],
+                Callable[[Exception], None] | None,
+                Callable[[Any], None] | None,
+            ],
         ] = {}
         self._n_running = 0
 
@@ -64,11 +68,16 @@ class Background(QObject):
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[Exception], None] | None = None,
+        *,
+        late: Callable[[T], None] | None = None,
     ) -> None:
-        """Run ``work`` in another thread, then ``done`` (or ``failed``) in this one."""
+        """Run ``work`` in another thread, then ``done`` (or ``failed``) in this one.
+
+        A result that nobody waits for any more goes to ``late``, so that it can be closed.
+        """
         generation = self._generations.get(key, 0) + 1
         self._generations[key] = generation
-        self._waiting[key, generation] = (done, failed)
+        self._waiting[key, generation] = (done, failed, late)
         self._n_running += 1
         if self._n_running == 1:
             self.busy_changed.emit(True)
@@ -98,10 +107,13 @@ class Background(QObject):
         self._n_running -= 1
         if self._n_running == 0:
             self.busy_changed.emit(False)
-        if handlers is None or generation != self._generations.get(key):
+        if handlers is None:
             return
-        done, failed = handlers
-        if failure is None:
+        done, failed, late = handlers
+        if generation != self._generations.get(key):
+            if failure is None and late is not None:
+                late(result)
+        elif failure is None:
             done(result)
         elif failed is not None and isinstance(failure, Exception):
             failed(failure)

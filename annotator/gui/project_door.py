@@ -118,6 +118,7 @@ class ProjectDoor(QObject):
             for key in ("project", "worklist", "queue", "open case", "open review case", "report"):
                 self._window.background.drop(key)
             self._window.jobs.use(None)
+            self._window.project.leave()
             self._window.session.close()
             self._window.session = None
 

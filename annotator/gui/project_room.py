@@ -56,6 +56,12 @@ class ProjectRoom(QWidget):
         self._session = session
         self.refresh(focus=True)
 
+    def leave(self) -> None:
+        """Let the project go; until another one's facts are there, nobody may act on its own."""
+        self._session = None
+        self.facts = None
+        self.setEnabled(False)
+
     def refresh(self, *, focus: bool = False) -> None:
         """Ask for cases, people and assignments again."""
         session = self._session
@@ -71,6 +77,7 @@ class ProjectRoom(QWidget):
 
     def _show(self, facts: ProjectFacts) -> None:
         self.facts = facts
+        self.setEnabled(True)
         self.people.set_people(facts.people, has_cases=bool(facts.cases))
         self.setup.show_facts(facts)
         self.say_hint()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from annotator.domain.errors import AnnotatorError
@@ -116,6 +116,7 @@ class RaterRoomPanel(QWidget):
 
     def leave(self) -> bool:
         """Write what is left and let the case go; False where it could not be written."""
+        self._background.drop("open case")
         if self.open_case is None:
             return True
         try:
@@ -202,7 +203,10 @@ class RaterRoomPanel(QWidget):
             import_canvas()
             return room.open_case(case_id)
 
-        self._background.run("open case", work, self._show_case, self._could_not_open)
+        def let_go(opened: OpenCase) -> None:
+            opened.drawing.discard()  # nobody has drawn on it
+
+        self._background.run("open case", work, self._show_case, self._could_not_open, late=let_go)
 
     def _could_not_open(self, error: Exception) -> None:
         self._say_empty()
@@ -212,15 +216,17 @@ class RaterRoomPanel(QWidget):
         self.open_case = opened
         drawing = opened.drawing
         panel = self._panel_for(opened)
-        canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
-        canvas.set_read_only(False)
+        # Laid out before the canvas shows: each change of its size draws every view again.
         self.strip.set_windows(windows_for(opened.series, opened.schema))
-        self.tools.begin(canvas, drawing, opened.series, panel.labels)
-        self.saving.follow(drawing)
-        panel.form.show_diagnosis(drawing.draft.diagnosis)
         panel.show_suggestions(opened.suggestions, drawing.draft.started_from_id)
         self._right.show()
         self.strip.show()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+        canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
+        canvas.set_read_only(False)
+        self.tools.begin(canvas, drawing, opened.series, panel.labels)
+        self.saving.follow(drawing)
+        panel.form.show_diagnosis(drawing.draft.diagnosis)
         canvas.setFocus()
         self.refresh_worklist()
         self.say_hint()
