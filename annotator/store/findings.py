@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from annotator.domain.review import CaseScore, Finding, Verdict
 from annotator.store import cases
-from annotator.store.facts import from_json, list_from_json, list_to_json, to_json
+from annotator.store.facts import digest, from_json, list_from_json, list_to_json, to_json
 from annotator.store.tables import case_findings, verdicts
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def put(
 ) -> None:
     """Replace the findings of a case."""
     case = cases.read(change.connection, case_id)
-    row = {
+    row: dict[str, Any] = {
         "findings_key": findings_key,
         "score": score.score,
         "case_score": to_json(score),
@@ -48,7 +48,13 @@ def put(
         findings_key=findings_key,
         n_findings=len(found),
         score=score.score,
+        content=content_digest(row["case_score"], row["findings"]),
     )
+
+
+def content_digest(case_score: str, found: str) -> str:
+    """Return what the audit log keeps of findings: a hash over both texts (hex)."""
+    return digest([case_score, found])
 
 
 def read(connection: Connection, case_id: str) -> tuple[str, tuple[Finding, ...]] | None:

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text, update
 
 from annotator.domain.errors import AnnotatorError, ConflictError, UnknownNameError
 from annotator.domain.job import Job
-from annotator.store.facts import canonical
+from annotator.store.facts import canonical, digest
 from annotator.store.processes import is_alive, this_host
 from annotator.store.tables import jobs
 
@@ -178,17 +178,18 @@ def finish(
     job = read(change.connection, job_id)
     if job.state in _ENDS:
         raise ConflictError(f"job {job_id} has ended already: {job.state}")
+    content = canonical(dict(result))
     change.connection.execute(
         update(jobs)
         .where(jobs.c.job_id == job_id)
         .values(
             state=state,
             progress=1.0 if state == "done" else job.progress,
-            result=canonical(dict(result)),
+            result=content,
             error=error,
         )
     )
-    change.log("finish job", job_id=job_id, state=state, error=error)
+    change.log("finish job", job_id=job_id, state=state, error=error, result_sha256=digest(content))
 
 
 def request_cancel(change: Change, job_id: int) -> None:

@@ -9,7 +9,14 @@ from sqlalchemy import select
 from annotator.api import series_id as series_id_of
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.study import Series
-from annotator.store import series, verify_content, verify_drafts, verify_labels, verify_log
+from annotator.store import (
+    series,
+    verify_content,
+    verify_drafts,
+    verify_labels,
+    verify_log,
+    verify_replay,
+)
 from annotator.store.facts import from_json
 from annotator.store.tables import series as series_table
 from annotator.store.words import Words
@@ -32,6 +39,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
     checks: tuple[tuple[str, Callable[[Connection, Words], Iterator[str]]], ...] = (
         ("the audit log", verify_log.chain),
         ("rows against the audit log", verify_log.rows_against_log),
+        ("last values in the audit log", verify_replay.last_values),
         ("references between rows", verify_content.dangling),
         ("slabs", verify_content.slabs),
         ("annotations", verify_content.submitted),

@@ -13,6 +13,7 @@ from tests.contract.store_integrity import IntegrityContract
 from tests.contract.store_jobs import JobsContract
 from tests.contract.store_review import ReviewContract
 from tests.contract.store_studies import StudiesContract
+from tests.contract.store_tampering import TamperingContract
 from tests.contract.store_world import SCHEMA, World, make_world
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class StoreContract(
     ReviewContract,
     JobsContract,
     IntegrityContract,
+    TamperingContract,
 ):
     """Subclass it, give `location` and `tamper`, and pytest runs the lot."""
 
