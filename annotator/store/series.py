@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from annotator.domain.errors import (
 from annotator.domain.study import Series
 from annotator.store.facts import digest, from_json, to_json
 from annotator.store.failures import explain_os_error
+from annotator.store.processes import is_alive, this_host
 from annotator.store.tables import series as table
 
 if TYPE_CHECKING:
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from annotator.store.database import Change
+
+
+_PARTIAL = ".partial"
+_NO_HOST = "npy"
+"""Stands where the host does in names that were made before it was part of them."""
+_DAY_S = 24 * 3600.0
 
 
 def add(change: Change, series: Series) -> None:
@@ -88,7 +98,8 @@ def voxel_path(cache_dir: Path, series_id: str) -> Path:
 def write_voxels(cache_dir: Path, series_id: str, voxels: NDArray[Any]) -> None:
     """Write the cached voxels whole or not at all."""
     path = voxel_path(cache_dir, series_id)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
+    writer = f"{_host_mark()}.{os.getpid()}.{os.urandom(4).hex()}"
+    partial = path.with_name(f"{path.name}.{writer}{_PARTIAL}")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -105,6 +116,24 @@ def write_voxels(cache_dir: Path, series_id: str, voxels: NDArray[Any]) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def remove_stale_partials(cache_dir: Path) -> None:
+    """Remove what writers that were killed have left; what a living one writes stays.
+
+    Whether the writer lives can be told on its own machine; what another one left goes after a day.
+    """
+    with contextlib.suppress(OSError):  # the next start tries again
+        for partial in cache_dir.glob(f"*{_PARTIAL}"):
+            _, host, pid, _ = ["", "", "", *partial.name.removesuffix(_PARTIAL).split(".")][-4:]
+            is_own = host in (_host_mark(), _NO_HOST) and pid.isdigit()
+            is_old = time.time() - partial.stat().st_mtime > _DAY_S
+            if is_old or (is_own and not is_alive(int(pid))):
+                partial.unlink(missing_ok=True)
+
+
+def _host_mark() -> str:
+    return hashlib.sha256(this_host().encode()).hexdigest()[:8]
 
 
 def read_voxels(cache_dir: Path, series: Series) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from annotator.api import no_progress
-from annotator.store import audit, jobs, migrations, projects
+from annotator.store import audit, jobs, migrations, projects, series
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.places import Place
 from annotator.store.reading_access import ReadingAccess
@@ -83,7 +83,10 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
             with database.read() as connection:
                 project_id = projects.read(connection).project_id
             undo.pop_all()
-        return cls(place, database, project_id)
+        store = cls(place, database, project_id)
+        if not store.is_read_only:
+            series.remove_stale_partials(store.cache_dir)
+        return store
 
     def close(self) -> None:
         """Close the connections; the store is of no use afterwards."""
