@@ -198,8 +198,9 @@ def _pixel_offset(
     """Find where native pixels begin; -1 where pydicom must decode them. Refuses cut files."""
     size = os.fstat(stream.fileno()).st_size
     if syntax == DeflatedExplicitVRLittleEndian:
-        if layout.frame_bytes * n_frames > size * MOST_DEFLATED:
-            raise UnreadableError(_too_many(n_frames, f"a file of {size:,} bytes"))
+        most = size * MOST_DEFLATED // max(1, layout.frame_bytes)
+        if n_frames > max(1, most):
+            raise UnreadableError(_too_many(n_frames, most))
         return -1
     order = ">" if syntax == "1.2.840.10008.1.2.2" else "<"
     head = stream.read(12)
@@ -242,10 +243,11 @@ def _refuse_missing_frames(stream: BinaryIO, n_frames: int, syntax: UID) -> None
         stream.seek(length, os.SEEK_CUR)
         n_pieces += 1
     if n_pieces < n_frames and n_frames > 1:
-        raise UnreadableError(
-            _too_many(n_frames, f"pixels in pieces, {max(0, n_pieces):,} of them,")
-        )
+        raise UnreadableError(_too_many(n_frames, max(0, n_pieces)))
 
 
-def _too_many(n_frames: int, held: str) -> str:
-    return f"the header claims {n_frames:,} frames, but {held} cannot hold them: it is damaged"
+def _too_many(n_frames: int, most: int) -> str:
+    return (
+        f"the header claims {n_frames:,} frames, but the file can hold {most:,} at most: it is cut "
+        "off or damaged"
+    )

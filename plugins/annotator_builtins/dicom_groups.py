@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import gcd
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +38,8 @@ PHASE_WORDS = {
 class Group:
     """Slices that make one stack. ``part`` says in words which of the series' parts it is.
 
-    ``refusal`` is the reason where no array can be made of them.
+    ``refusal`` is the reason where no array can be made of them. ``copies`` are files that were
+    left out, each with the file of ``slices`` that it repeats.
     """
 
     slices: tuple[SliceHeader, ...]
@@ -43,6 +47,7 @@ class Group:
     part: str = ""
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    copies: tuple[tuple[str, str], ...] = ()
 
 
 def group_slices(slices: Iterable[SliceHeader]) -> tuple[Group, ...]:
@@ -93,11 +98,20 @@ def _split_series(members: list[SliceHeader]) -> list[Group]:
             f"The series mixes {len(clusters)} kinds of slices (orientation, size or pixel type); "
             "each was read as a series of its own.",
         )
-    return [
-        replace(group, notes=notes + group.notes)
-        for cluster in clusters
-        for group in _split_cluster(cluster)
-    ]
+    groups = [group for cluster in clusters for group in _split_cluster(cluster)]
+    if len(groups) == 1:
+        notes += _step_note(members)
+    return [replace(group, notes=notes + group.notes) for group in groups]
+
+
+def _step_note(members: list[SliceHeader]) -> tuple[str, ...]:
+    """Say where every other instance number is missing: somebody may have thinned the series."""
+    numbers = sorted(item.instance_number for item in members)
+    step = gcd(*(b - a for a, b in pairwise(numbers)))
+    if len(numbers) < 3 or step < 2 or len(set(numbers)) < len(numbers):
+        return ()
+    first = ", ".join(map(str, numbers[:3]))
+    return (f"The instance numbers go in steps of {step} ({first}…): slices may be missing.",)
 
 
 def _by_layout(members: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
@@ -128,6 +142,7 @@ def _fits(left: Layout, right: Layout) -> bool:
         == right.photometric.startswith("MONOCHROME1")
         and left.frame_of_reference_uid == right.frame_of_reference_uid
         and left.modality == right.modality
+        and left.bad_orientation == right.bad_orientation
     )
     return (
         same
@@ -163,6 +178,7 @@ def _split_cluster(cluster: list[SliceHeader]) -> list[Group]:
             spatial.append(item)
     for frames in by_file.values():
         groups.append(_frames_group(sorted(frames, key=lambda item: item.frame)))
+    n_framed = len(groups)
     if alone and alone[0].layout.modality in STACKED_MODALITIES and len(alone) > 1:
         groups.extend(_numbered_group(alone))
     else:
@@ -170,9 +186,28 @@ def _split_cluster(cluster: list[SliceHeader]) -> list[Group]:
         for number, item in enumerate(alone, 1):
             part = f"image {item.instance_number or number}" if len(alone) > 1 else ""
             groups.append(Group(slices=(item,), part=part))
-    if spatial:
-        groups.extend(_split_phases(spatial))
-    return groups
+    if not spatial:
+        return groups
+    placed = _split_phases(spatial)
+    if alone:
+        said = _lone_note(len(spatial))
+        groups[n_framed:] = [replace(one, notes=(said, *one.notes)) for one in groups[n_framed:]]
+        placed = [replace(one, notes=(_left_note(alone), *one.notes)) for one in placed]
+    return groups + placed
+
+
+def _lone_note(n_placed: int) -> str:
+    return (
+        f"The header gives no position, unlike that of {n_placed} other slices of the series, "
+        "which were read without it."
+    )
+
+
+def _left_note(alone: list[SliceHeader]) -> str:
+    names = ", ".join(sorted({Path(item.path).name for item in alone})[:3])
+    who = "1 slice" if len(alone) == 1 else f"{len(alone)} slices"
+    more = "…" if len(alone) > 3 else ""
+    return f"{who} of the series ({names}{more}) gave no position: left out here, and read apart."
 
 
 def _frames_group(frames: list[SliceHeader]) -> Group:
@@ -266,17 +301,27 @@ def _natural(text: str) -> tuple[int, float, str]:
 def _split_unnamed(slices: list[SliceHeader], depths: list[list[int]], part: str) -> list[Group]:
     """Handle positions that occur several times with nothing in the header to tell why."""
     kept: list[list[SliceHeader]] = []
-    n_dropped = 0
+    copies: list[tuple[str, str]] = []
     for members in depths:
         ordered = sorted((slices[i] for i in members), key=lambda item: item.order)
         distinct: dict[bytes, SliceHeader] = {}
         for item in ordered:
-            distinct.setdefault(stored_digest(item) if len(members) > 1 else b"", item)
-        n_dropped += len(members) - len(distinct)
+            first = distinct.setdefault(stored_digest(item) if len(members) > 1 else b"", item)
+            if first is not item:
+                copies.append((item.path, first.path))
         kept.append(list(distinct.values()))
     notes = _part_note(part)
-    if n_dropped:
-        notes += (f"{n_dropped} slices repeat the position and pixels of others: left out.",)
+    if copies:
+        who = "1 slice repeats" if len(copies) == 1 else f"{len(copies)} slices repeat"
+        notes += (f"{who} the position and pixels of others: left out.",)
+    groups = _passes(slices, kept, part, notes)
+    return [replace(groups[0], copies=tuple(copies)), *groups[1:]]
+
+
+def _passes(
+    slices: list[SliceHeader], kept: list[list[SliceHeader]], part: str, notes: tuple[str, ...]
+) -> list[Group]:
+    """Make groups of the distinct slices of each position, ``kept``, in order of depth."""
     counts = {len(members) for members in kept}
     if counts == {1}:
         return [Group(slices=tuple(item for (item,) in kept), part=part, notes=notes)]

@@ -43,7 +43,8 @@ Numbers = tuple[float, ...]
 class Layout:
     """What the slices of one array have in common.
 
-    ``orientation`` is the direction of a row and of a column, LPS, six numbers;
+    ``orientation`` is the direction of a row and of a column, LPS, six numbers; None where the
+    header gives none, or what ``bad_orientation`` keeps: values that are no two directions;
     ``pixel_spacing_mm`` the distance between rows, then between columns, and
     ``spacing_source`` the attribute that gave it. Spacing between slices comes from positions;
     the two attributes of that name serve where there are none.
@@ -66,6 +67,7 @@ class Layout:
     high_bit: int
     is_signed: bool
     orientation: Numbers | None
+    bad_orientation: str
     spacing_between_mm: float | None
     thickness_mm: float | None
 
@@ -123,7 +125,8 @@ def parse_layout(values: Mapping[str, str]) -> Layout:
     if rows <= 0 or columns <= 0:
         raise UnreadableError("the header gives no number of rows and columns")
     spacing, source = _pixel_spacing(values)
-    orientation = numbers(values.get("ImageOrientationPatient", ""))
+    oriented = values.get("ImageOrientationPatient", "")
+    orientation = numbers(oriented) if is_orientation(numbers(oriented)) else None
     allocated = int(first_number(values.get("BitsAllocated", ""), 0))
     if allocated not in (1, 8, 16, 32, 64):
         raise UnreadableError(f"the header says {allocated} bits a pixel; 1, 8, 16, 32, 64 work")
@@ -147,20 +150,21 @@ def parse_layout(values: Mapping[str, str]) -> Layout:
         bits_stored=stored if 0 < stored <= allocated else allocated,
         high_bit=int(first_number(values.get("HighBit", ""), stored - 1)),
         is_signed=values.get("PixelRepresentation", "0") == "1",
-        orientation=orientation if _is_orientation(orientation) else None,
+        orientation=orientation,
+        bad_orientation=", ".join(oriented.split("\\"))[:80] if orientation is None else "",
         spacing_between_mm=abs(between) or None,
         thickness_mm=abs(thickness) or None,
     )
 
 
-def _is_orientation(values: Numbers) -> bool:
-    """Whether six numbers are two perpendicular unit vectors, as far as a header rounds them."""
+def is_orientation(values: Numbers, tolerance: float = 0.1) -> bool:
+    """Whether six numbers are two perpendicular vectors, each 1 long but for ``tolerance``."""
     if len(values) != 6:
         return False
     row, column = values[:3], values[3:]
     lengths = (math.hypot(*row), math.hypot(*column))
     dot = sum(a * b for a, b in zip(row, column, strict=True))
-    return all(abs(length - 1) < 0.02 for length in lengths) and abs(dot) < 0.02
+    return all(abs(length - 1) < tolerance for length in lengths) and abs(dot) < 0.02
 
 
 def _pixel_spacing(values: Mapping[str, str]) -> tuple[tuple[float, float] | None, str]:

@@ -58,13 +58,15 @@ class DicomReader:
             for path, original in copies.items()
         )
         found: list[FoundSeries] = []
-        for group in group_slices(kept):
+        groups = group_slices(kept)
+        for group in groups:
             stacks = _stacks(group)
             if isinstance(stacks, str):
                 names = dict.fromkeys(item.path for item in group.slices)
                 skipped.extend(Skipped(path=path, reason=stacks) for path in names)
             else:
                 found.extend(_found(stack) for stack in stacks)
+        skipped.extend(_repeats(groups))
         progress(1.0, f"Found {len(found)} DICOM series")
         return ScanResult(found=tuple(found), skipped=tuple(skipped))
 
@@ -79,6 +81,17 @@ def _headers(walker: HeaderWalker, path: str) -> tuple[SliceHeader, ...]:
     if Path(path).suffix.lower() in SUFFIXES:
         raise UnreadableError(_why_not(path))
     return ()
+
+
+def _repeats(groups: tuple[Group, ...]) -> list[Skipped]:
+    """Return the files of which nothing is left once repeated slices are gone."""
+    used = {item.path for group in groups for item in group.slices}
+    copies = {path: original for group in groups for path, original in group.copies}
+    return [
+        Skipped(path=path, reason=f"repeats the position and pixels of {original}")
+        for path, original in copies.items()
+        if path not in used
+    ]
 
 
 def _stacks(group: Group) -> tuple[Stack, ...] | str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from annotator.domain.geometry import IDENTITY, Direction, Geometry
 from annotator_builtins.dicom_groups import depths_mm, slice_axes
+from annotator_builtins.dicom_headers import is_orientation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,8 @@ GAP_TOLERANCE = 0.1
 """Share of the spacing by which one distance may differ and still be the same spacing."""
 QUIET_TOLERANCE = 0.01
 """Share of the spacing by which a slice may lie off the even grid without a note."""
+SAID_TOLERANCE = 0.15
+"""Share by which the spacing that a header says may differ; a tilted gantry's does."""
 SHIFT_VOX = 0.1
 """Pixels by which slices may be shifted against each other before they are moved back."""
 
@@ -55,6 +58,8 @@ def build_stacks(group: Group) -> tuple[Stack, ...] | str:
         return group.refusal
     if group.is_time or len(group.slices) == 1 or group.slices[0].position is None:
         return (_flat_stack(group),)
+    if group.slices[0].layout.bad_orientation and group.slices[0].clue != "slice location":
+        return _orientation_words(group.slices[0].layout) + ", so no grid of voxels fits its slices"
     depths = depths_mm(group.slices)
     order = np.argsort(depths, kind="stable")
     slices = tuple(group.slices[i] for i in order)
@@ -124,13 +129,21 @@ def _run_notes(
     gaps = np.diff(depths)
     usual = float(np.median(gaps))
     missing = round(float((gaps / gaps.min()).sum()) - len(gaps))
-    what = "Slices are unevenly spaced"
-    if _are_multiples(gaps):
-        what = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
+    what = f"Slices are unevenly spaced: {breaks} (usually {usual:.4g} mm)"
+    spacings = [float(gaps[a : b - 1].mean()) for a, b in runs if b - a > 1]
+    if not all(_same_gap(spacing, spacings[0]) for spacing in spacings):
+        each = ", ".join(
+            f"{gaps[a : b - 1].mean():.4g} mm in slices {a + 1} to {b}"
+            for a, b in runs
+            if b - a > 1
+        )
+        what = f"The distance between slices changes: {each}"
+    elif _are_multiples(gaps):
+        who = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
+        what = f"{who}: {breaks} (usually {usual:.4g} mm)"
     return (
-        f"{what}: {breaks} (usually {usual:.4g} mm). Nothing was "
-        f"filled in: the series was read as {len(runs)} blocks, this is block {number + 1} with "
-        f"slices {start + 1} to {stop}.",
+        f"{what}. Nothing was filled in: the series was read as {len(runs)} blocks, this is block "
+        f"{number + 1} with slices {start + 1} to {stop}.",
     )
 
 
@@ -152,13 +165,13 @@ def _space_stack(
             return f"the slices lie up to {off:.3g} mm off an even spacing of {between:.4g} mm"
         if off > QUIET_TOLERANCE * between:
             notes += (f"Slices lie up to {off:.3g} mm off an even spacing of {between:.4g} mm.",)
+        notes += _said_spacing_notes(layout, between)
     else:
         between, said = _stand_in_spacing(layout, usual_mm)
         notes += said
     if slices[0].clue == "slice location":
         notes += ("Positions are missing: slice locations were used; left and right are unknown.",)
-    elif layout.orientation is None:
-        notes += ("The orientation is missing: slices were taken as axial.",)
+    notes += _orientation_notes(layout, is_placed=slices[0].clue != "slice location")
     axes = slice_axes(layout)
     positions = np.array([item.position for item in slices], dtype=np.float64)
     shifts, shape, origin, said = _shifts(positions, axes, spacing, layout, between)
@@ -180,6 +193,36 @@ def _space_stack(
         shifts_vox=shifts,
         is_converted=is_converted,
     )
+
+
+def _said_spacing_notes(layout: Layout, between: float) -> tuple[str, ...]:
+    """Say where the header's own distance between slices is another than that of positions."""
+    said = layout.spacing_between_mm
+    if said is None or abs(between - said) <= SAID_TOLERANCE * said:
+        return ()
+    why = ": slices may be missing" if between > said else ""
+    return (
+        f"The header says {said:.4g} mm between slices, but their positions are {between:.4g} mm "
+        f"apart{why}. The positions were used.",
+    )
+
+
+def _orientation_words(layout: Layout) -> str:
+    return (
+        f"the orientation is invalid ({layout.bad_orientation}): it must be two perpendicular "
+        "directions of length 1"
+    )
+
+
+def _orientation_notes(layout: Layout, *, is_placed: bool) -> tuple[str, ...]:
+    if layout.bad_orientation:
+        return (f"{_orientation_words(layout).capitalize()}. It was ignored.",)
+    if layout.orientation is None:
+        return ("The orientation is missing: slices were taken as axial.",) if is_placed else ()
+    if not is_orientation(layout.orientation, tolerance=0.02):
+        given = ", ".join(f"{value:g}" for value in layout.orientation)
+        return (f"The directions of the orientation ({given}) were brought to length 1.",)
+    return ()
 
 
 def _shifts(
@@ -227,7 +270,7 @@ def _flat_stack(group: Group) -> Stack:
         if isinstance(stack, Stack):
             return stack
     spacing, said = _in_plane(layout)
-    notes = group.notes + said
+    notes = group.notes + said + _orientation_notes(layout, is_placed=False)
     between = layout.spacing_between_mm or 1.0
     is_calibrated = layout.pixel_spacing_mm is not None
     if group.is_time:

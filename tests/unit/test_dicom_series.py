@@ -22,6 +22,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from annotator.api import no_progress
 from tests.unit.dicom_builder import SeriesBuilder, random_slices, read_all, read_one, scan
 
 if TYPE_CHECKING:
@@ -286,9 +287,10 @@ def test_repeats_of_some_positions_are_refused_unless_equal(tmp_path: Path) -> N
         for index in range(4):
             builder.add(voxels[index], (0, 0, 3.0 * index))
         builder.add(extra, (0, 0, 6.0))
-    read = read_one(same)
+    (found,) = scan(same).found
+    read = found.read(no_progress)
     assert np.array_equal(read.voxels, voxels[:4])
-    assert "1 slices repeat the position and pixels" in read.series.notes[0]
+    assert "1 slice repeats the position and pixels" in read.series.notes[0]
     assert "some positions occur 2 times" in scan(other).skipped[0].reason
 
 
