@@ -64,16 +64,27 @@ class Errands(QObject):
             return [(model.name, model.card.title) for model in session.registry.models()]
 
         self._window.background.run("models", work, self._window.project.setup.set_models)
+        self._window.background.run("plugins", session.registry.broken, self._tell_broken)
+
+    def _tell_broken(self, broken: tuple[tuple[str, str], ...]) -> None:
+        if broken:
+            names = ", ".join(name for name, _ in broken)
+            many = "A plugin" if len(broken) == 1 else f"{len(broken)} plugins"
+            self._window.notice.say(
+                f"{many} cannot be used: {names}.",
+                "caution",
+                "\n".join(f"{name}: {reason}" for name, reason in broken),
+            )
 
     def predict(self, model: str) -> None:
         """Let a model draw on every case."""
 
         def done(result: dict[str, Any]) -> None:
             skipped = result.get("skipped", [])
-            left_out = f"; it does not fit {len(skipped)} others" if skipped else ""
+            left_out = f"; {len(skipped)} cases were left out" if skipped else ""
             self._window.notice.say(
                 f"The model drew on {len(result['annotations'])} cases{left_out}.",
-                "good",
+                "caution" if skipped else "good",
                 "\n".join(entry["reason"] for entry in skipped),
             )
 

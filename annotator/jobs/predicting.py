@@ -46,7 +46,14 @@ def predict_case(
         raise AnnotatorError(f"{model.card.title} does not fit {case.title!r}: {reason}")
     checked = check_parameters(model.name, model.parameters, parameters)
     voxels = store.voxels(series.series_id)
-    mask = model.predict(voxels, series, schema, checked, progress)
+    try:
+        mask = model.predict(voxels, series, schema, checked, progress)
+    except (AnnotatorError, MemoryError):
+        raise
+    except Exception as error:  # a plugin may raise anything; its name must be told
+        raise AnnotatorError(
+            f"{model.card.title} failed on {case.title!r}: {type(error).__name__}: {error}"
+        ) from error
     _check(model, mask, series.geometry.shape, schema)
     rater = model_rater(store, model, actor=actor)
     return store.add_annotation(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from annotator.gui.window import MainWindow
 
 pytestmark = pytest.mark.gui
-N_MANY = 60
+N_MANY = 150
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -218,7 +218,7 @@ def test_an_import_that_is_cancelled_leaves_a_sound_project(
     make_project(tmp_path / "p", n_cases=0)
     (tmp_path / "many").mkdir()
     for number in range(N_MANY):
-        write_picture(tmp_path / "many" / f"{number}.png", number, side=400)
+        write_picture(tmp_path / "many" / f"{number}.png", number, side=300)
     open_project(window, qtbot, tmp_path / "p")
     window.errands.import_paths([str(tmp_path / "many")])
     qtbot.waitUntil(lambda: window.jobs.progress.value() > 0, timeout=PATIENCE_MS)

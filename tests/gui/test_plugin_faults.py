@@ -1,0 +1,105 @@
+"""A plugin that does not work is named in the window, with what it said."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from annotator.session.session import Session
+from tests.gui.steps import PATIENCE_MS, open_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from annotator.gui.window import MainWindow
+
+pytestmark = pytest.mark.gui
+BROKEN_PLUGIN = """
+from annotator.api import ModelCard, Plugin
+from pydantic import BaseModel
+
+
+class NoParameters(BaseModel):
+    pass
+
+
+class Moody:
+    name = "moody"
+    version = "1"
+    parameters = NoParameters
+    card = ModelCard(
+        title="Moody model", what_it_draws="nothing", works_on="CT", limits="fails", licence="none"
+    )
+
+    def refuses(self, series, schema):
+        return None
+
+    def predict(self, voxels, series, schema, parameters, progress):
+        raise ZeroDivisionError("division by zero")
+
+
+plugin = Plugin(name="moods", models=(Moody,))
+"""
+
+
+def told(window: MainWindow, qtbot: QtBot) -> str:
+    qtbot.waitUntil(window.notice.isVisible, timeout=PATIENCE_MS)
+    return window.notice.words.text()
+
+
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Install a plugin ``moods`` for this process and its workers."""
+    place = tmp_path / "site"
+    facts = place / "moods-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (place / "moods.py").write_text(code)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: moods\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[annotator.plugins]\nmoods = moods:plugin\n")
+    monkeypatch.syspath_prepend(place)
+    monkeypatch.setenv("PYTHONPATH", str(place))
+    monkeypatch.delitem(sys.modules, "moods", raising=False)
+
+
+def test_a_plugin_that_raises_is_named(
+    window: MainWindow,
+    qtbot: QtBot,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_plugin(tmp_path, monkeypatch, BROKEN_PLUGIN)
+    open_project(window, qtbot, project)
+    setup = window.project.setup
+    QTest.mouseClick(setup.ask_models, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(setup.predict.isVisible, timeout=PATIENCE_MS)
+    setup.models.setCurrentIndex(setup.models.findData("moody"))
+    assert setup.models.currentText() == "Moody model"
+    QTest.mouseClick(setup.predict, Qt.MouseButton.LeftButton)
+    everything = told(window, qtbot) + window.notice.details.toPlainText()
+    assert "Moody model" in everything
+    assert "division by zero" in everything
+    assert "left out" in window.notice.words.text()
+    window.close()
+    with Session.open(project, read_only=True) as session:
+        assert session.store.verify() == ()
+
+
+def test_a_plugin_that_cannot_be_loaded_is_named(
+    window: MainWindow,
+    qtbot: QtBot,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_plugin(tmp_path, monkeypatch, "import a_module_that_nobody_has")
+    open_project(window, qtbot, project)
+    QTest.mouseClick(window.project.setup.ask_models, Qt.MouseButton.LeftButton)
+    assert told(window, qtbot) == "A plugin cannot be used: moods."
+    assert "a_module_that_nobody_has" in window.notice.details.toPlainText()
+    assert window.project.setup.models.count() > 0, "the others can"
