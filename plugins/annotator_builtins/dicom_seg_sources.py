@@ -54,6 +54,11 @@ def find_sources(series: Series) -> Sources:
     if series.dicom is None:
         raise UnsuitableError("this case was not read from DICOM; export it as NIfTI")
     unique = tuple(dict.fromkeys(series.dicom.sop_instance_uids))
+    if not all(unique):
+        raise UnsuitableError(
+            "its DICOM files have no SOPInstanceUID, by which a segmentation names the images it "
+            "belongs to; export it as NIfTI"
+        )
     files = _read_again(series, set(unique))
     if len(unique) == 1 and series.geometry.shape[0] >= 1 and _is_multi_frame(files):
         return _frames(series, files[0])
@@ -148,27 +153,19 @@ def _frames(series: Series, instance: Dataset) -> Sources:
     n_slices = series.geometry.shape[0]
     positions = _frame_positions(instance)
     if positions is None:
-        if "FrameOfReferenceUID" not in instance:
-            raise UnsuitableError(
-                "its frames have no position in a patient, which a DICOM segmentation of several "
-                "frames needs; export it as NIfTI"
-            )
-        if n_frames != n_slices:
-            raise UnsuitableError(
-                f"it holds {n_slices} of {n_frames} frames of a file that does not say where they "
-                "lie; export it as NIfTI"
-            )
-        frames = list(range(n_frames))
-    else:
-        wanted = np.array([series.geometry.to_lps_mm((z, 0, 0)) for z in range(n_slices)])
-        distances = np.linalg.norm(positions[np.newaxis] - wanted[:, np.newaxis], axis=-1)
-        frames = [int(frame) for frame in distances.argmin(axis=1)]
-        ambiguous = bool(((distances < _POSITION_TOLERANCE_MM).sum(axis=1) != 1).any())
-        if len(set(frames)) != n_slices or (ambiguous and n_frames != n_slices):
-            raise UnsuitableError(
-                "its file has several frames at one position (phases or echoes), which a "
-                "segmentation cannot tell apart; export it as NIfTI"
-            )
+        raise UnsuitableError(
+            "its frames have no position in a patient, which a DICOM segmentation of several "
+            "frames needs; export it as NIfTI"
+        )
+    wanted = np.array([series.geometry.to_lps_mm((z, 0, 0)) for z in range(n_slices)])
+    distances = np.linalg.norm(positions[np.newaxis] - wanted[:, np.newaxis], axis=-1)
+    frames = [int(frame) for frame in distances.argmin(axis=1)]
+    ambiguous = bool(((distances < _POSITION_TOLERANCE_MM).sum(axis=1) != 1).any())
+    if len(set(frames)) != n_slices or (ambiguous and n_frames != n_slices):
+        raise UnsuitableError(
+            "its file has several frames at one position (phases or echoes), which a "
+            "segmentation cannot tell apart; export it as NIfTI"
+        )
     places = tuple((0, frame) for frame in frames)
     return Sources(instances=(instance,), places=places, n_frames=n_frames)
 

@@ -56,8 +56,10 @@ class DicomSegWriter:
             try:
                 segmentation = _build(item, values, sources)
             except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+                words = error if isinstance(error, (ValueError, AttributeError)) else repr(error)
                 raise UnsuitableError(
-                    f"its DICOM files do not carry what a segmentation needs: {error}"
+                    "its DICOM files do not carry what a segmentation needs; export it as NIfTI "
+                    f"(highdicom says: {words})"
                 ) from error
             with checked_file(path) as part:
                 segmentation.save_as(part)

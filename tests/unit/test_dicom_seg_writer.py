@@ -23,6 +23,7 @@ from tests.exports import (
     plain_series,
     shared_dicom,
 )
+from tests.unit.dicom_builder import SeriesBuilder, random_slices
 
 if TYPE_CHECKING:
     from annotator.api import MaskForExport
@@ -189,6 +190,24 @@ def test_a_video_is_refused(tmp_path: Path) -> None:
     series = dicom_series([packaged("examples_ybr_color.dcm")])
     with pytest.raises(UnsuitableError, match="position"):
         DicomSegWriter().write(export_item(series), tmp_path, "stem")
+
+
+def test_a_video_with_a_frame_of_reference_is_refused_in_words(tmp_path: Path) -> None:
+    builder = SeriesBuilder(folder=tmp_path, modality="US")
+    data = builder.dataset(random_slices(1)[0], None)
+    data.NumberOfFrames = 4
+    data.PixelData = random_slices(4).tobytes()
+    item = export_item(dicom_series([builder.save(data)]))
+    with pytest.raises(UnsuitableError, match="frames have no position in a patient"):
+        DicomSegWriter().write(item, tmp_path, "stem")
+
+
+def test_images_without_a_uid_are_refused_in_words(tmp_path: Path) -> None:
+    series = dicom_series([packaged("MR_small.dcm")])
+    assert series.dicom is not None
+    nameless = replace(series, dicom=replace(series.dicom, sop_instance_uids=("",)))
+    with pytest.raises(UnsuitableError, match="no SOPInstanceUID"):
+        DicomSegWriter().write(export_item(nameless), tmp_path, "stem")
 
 
 def test_a_file_that_reads_back_otherwise_is_refused(
