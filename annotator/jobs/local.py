@@ -44,8 +44,7 @@ class LocalWorker:
 
     def submit(self, kind: str, parameters: Mapping[str, object]) -> Job:
         """Queue a job and see to it that it is done; returns at once with its row."""
-        if self._store.is_read_only:
-            raise AnnotatorError("the project is open for reading only; nothing can be done in it")
+        self._store.require_writable()
         job = self._store.add_job(kind, parameters, actor=self._actor)
         with self._changed:
             self._queue.append(job.job_id)

@@ -65,11 +65,21 @@ class Database:
         What error messages call the project.
     is_read_only : bool
         Refuse writes before they reach the database.
+    way_out : str
+        What a person can do to write to a project that is open for reading only.
     """
 
-    def __init__(self, engine: Engine, *, place: str, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        place: str,
+        is_read_only: bool = False,
+        way_out: str = "Copy the project to a place that you may write to",
+    ) -> None:
         self.place = place
         self.is_read_only = is_read_only
+        self._way_out = way_out
         self._engine = engine
         self._writer = engine.execution_options(is_write=True)
         self._reader = (
@@ -112,7 +122,7 @@ class Database:
         if self.is_read_only:
             raise AnnotatorError(
                 f"{self.place}: the project is open for reading only, so this change was not made. "
-                "Copy the project to a place that you may write to"
+                f"{self._way_out}"
             )
 
     def use_write_ahead_log(self) -> None:

@@ -74,6 +74,16 @@ def told_in_words(place: str) -> Iterator[None]:
         raise AnnotatorError(f"{place}: {_explain(error)}") from error
 
 
+def lacks_room(error: AnnotatorError) -> bool:
+    """Whether SQLite found no room for the files that it works with."""
+    import sqlite3  # a project on a server does without
+
+    cause = error.__cause__
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF  # the rest says in which call
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
 def explain_os_error(error: OSError, place: str) -> AnnotatorError:
     """Return an error in words for a file that could not be written or read."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -12,6 +12,8 @@ from annotator.store.failures import explain_os_error, told_in_words
 
 FILE_NAME = "project.sqlite"
 CACHE_NAME = "cache"
+_UNCHANGING = "mode=ro&immutable=1"
+"""How SQLite opens a file without files of its own beside it; nobody may write meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Place:
     def remove_claim(self) -> None:
         """Take away what `claim` made, after a failure."""
         for suffix in ("", "-wal", "-shm", "-journal"):
-            self.file.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
+            self._beside(suffix).unlink(missing_ok=True)
 
     def open_new(self) -> Database:
         """Return the database of a project that is being made."""
@@ -103,6 +105,17 @@ class Place:
                 sqlite_engine(self.file, query=query), place=self.shown, is_read_only=True
             )
         return Database(sqlite_engine(self.file), place=self.shown)
+
+    def open_on_full_disk(self) -> Database:
+        """Return the database of a project, for reading, where SQLite has no room for its files."""
+        if self._has_changes_in_log():
+            raise self._log_unreadable("is full: free some space, or")
+        return Database(
+            sqlite_engine(self.file, query=_UNCHANGING),
+            place=self.shown,
+            is_read_only=True,
+            way_out="The disk is full: free some space, then open the project again",
+        )
 
     def _check_file(self) -> None:
         if not Path(self.location).exists():
@@ -129,12 +142,21 @@ class Place:
 
     def _query_without_writing(self) -> str:
         """Return how to open a file next to which SQLite cannot write its working files."""
-        log, index = (self.file.with_name(FILE_NAME + suffix) for suffix in ("-wal", "-shm"))
-        if not log.exists() or not log.stat().st_size:
-            return "mode=ro&immutable=1"
-        if index.exists():
+        if not self._has_changes_in_log():
+            return _UNCHANGING
+        if self._beside("-shm").exists():
             return "mode=ro"
-        raise AnnotatorError(
-            f"{self.shown}: the last changes are still in {log.name} and cannot be read on a "
-            "read-only disk. To open the project, copy the directory to a place that can be written"
+        raise self._log_unreadable("is read-only: to open the project,")
+
+    def _has_changes_in_log(self) -> bool:
+        log = self._beside("-wal")
+        return log.exists() and log.stat().st_size > 0
+
+    def _log_unreadable(self, disk: str) -> AnnotatorError:
+        return AnnotatorError(
+            f"{self.shown}: the last changes are still in {FILE_NAME}-wal and cannot be read while "
+            f"the disk {disk} copy the directory to a place that can be written"
         )
+
+    def _beside(self, suffix: str) -> Path:
+        return self.file.with_name(FILE_NAME + suffix)

@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from annotator.api import no_progress
+from annotator.domain.errors import AnnotatorError
 from annotator.store import audit, jobs, migrations, projects, series
 from annotator.store.database import SYSTEM, Change, Database
+from annotator.store.failures import lacks_room
 from annotator.store.places import Place
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
@@ -73,20 +75,34 @@ class Store(StudyAccess, ReadingAccess, ReviewAccess):
     def open(cls, location: str | Path, *, read_only: bool = False) -> Store:
         """Open a project; an older one is brought forward, a newer one refused.
 
-        One that cannot be written opens for reading: see ``is_read_only``.
+        One that cannot be written opens for reading, and so does one on a disk that is full: see
+        ``is_read_only``.
         """
         place = Place.of(location)
+        database = place.open_existing(read_only=read_only)
+        try:
+            store = cls._on(place, database)
+        except AnnotatorError as error:
+            if place.is_url or database.is_read_only or not lacks_room(error):
+                raise
+            store = cls._on(place, place.open_on_full_disk())
+        if not store.is_read_only:
+            series.remove_stale_partials(store.cache_dir)
+        return store
+
+    @classmethod
+    def _on(cls, place: Place, database: Database) -> Self:
         with ExitStack() as undo:
-            database = place.open_existing(read_only=read_only)
             undo.callback(database.close)
             migrations.bring_forward(database)
             with database.read() as connection:
                 project_id = projects.read(connection).project_id
             undo.pop_all()
-        store = cls(place, database, project_id)
-        if not store.is_read_only:
-            series.remove_stale_partials(store.cache_dir)
-        return store
+        return cls(place, database, project_id)
+
+    def require_writable(self) -> None:
+        """Raise in words where the project is open for reading only."""
+        self._database.refuse_if_read_only()
 
     def close(self) -> None:
         """Close the connections; the store is of no use afterwards."""

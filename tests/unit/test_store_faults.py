@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from annotator.analysis.runs import encode
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.reading import Diagnosis
+from annotator.jobs.local import LocalWorker
 from annotator.store import Store, audit, database
 from tests.contract.store_world import (
     ME,
@@ -132,6 +134,47 @@ def test_a_disk_that_fills_while_drawing_loses_nothing(tmp_path: Path) -> None:
             assert store.verify() == ()
             store.add_rater("Carla", actor=ME)
             assert store.verify() == ()
+
+
+def test_a_project_on_a_full_disk_can_be_read(world: World, tmp_path: Path) -> None:
+    world.store.close()
+    with small_disk(tmp_path / "disk", 6_000) as remount:
+        place = tmp_path / "disk" / "project"
+        shutil.copytree(tmp_path / "project", place)
+        fill_up(tmp_path / "disk")
+        with Store.open(place) as store:
+            assert_only_readable(store, world)
+            with pytest.raises(AnnotatorError, match="The disk is full: free some space, then"):
+                store.add_rater("Carla", actor=ME)
+            with pytest.raises(AnnotatorError, match="The disk is full"):
+                LocalWorker(store).submit("fuse", {})
+        remount("size=60000k")
+        with Store.open(place) as store:
+            store.add_rater("Carla", actor=ME)
+            assert store.verify() == ()
+
+
+def fill_up(disk: Path) -> None:
+    """Leave no room on a disk."""
+    with (disk / "rest").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(512))
+
+
+def test_last_changes_that_cannot_be_read_on_a_full_disk_are_told(
+    world: World, tmp_path: Path
+) -> None:
+    world.store.add_rater("Carla", actor=ME)
+    with small_disk(tmp_path / "disk", 6_000) as remount:
+        place = tmp_path / "disk" / "project"
+        shutil.copytree(tmp_path / "project", place)
+        (place / "project.sqlite-shm").unlink()
+        fill_up(tmp_path / "disk")
+        with pytest.raises(AnnotatorError, match="is full: free some space, or copy the directory"):
+            Store.open(place)
+        remount("size=60000k")
+        with Store.open(place) as store:
+            assert [rater.name for rater in store.raters()][-1] == "Carla"
 
 
 def test_images_that_do_not_fit_on_the_disk_leave_nothing(tmp_path: Path) -> None:
