@@ -86,14 +86,14 @@ def _refuse_cut(series: tifffile.TiffPageSeries, present: int) -> None:
             )
 
 
-def _probe(path: str, file: tifffile.TiffFile) -> Picture:
-    if not file.series:
-        raise UnreadableError("a TIFF without a picture")
-    series = file.series[0]
-    axes, shape = _squeezed(series.axes, series.shape)
-    photometric = _photometric(series)
+def _sides(series: tifffile.TiffPageSeries) -> str:
+    return " × ".join(f"{side:,}" for side in series.shape)
+
+
+def _refuse_claims(path: str, series: tifffile.TiffPageSeries) -> None:
+    """Refuse pages that claim more than the file can hold, or than we take into memory."""
     claimed = math.prod(series.shape) * series.dtype.itemsize
-    sides = " × ".join(f"{side:,}" for side in series.shape)
+    sides = _sides(series)
     present = os.path.getsize(path)
     if claimed > present * MOST_RATIO:
         raise UnreadableError(
@@ -106,6 +106,16 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
             "can be read: export a part, or a lower level of the pyramid"
         )
     _refuse_cut(series, present)
+
+
+def _probe(path: str, file: tifffile.TiffFile) -> Picture:
+    if not file.series:
+        raise UnreadableError("a TIFF without a picture")
+    series = file.series[0]
+    axes, shape = _squeezed(series.axes, series.shape)
+    photometric = _photometric(series)
+    sides = _sides(series)
+    _refuse_claims(path, series)
     notes: list[str] = []
     if len(file.series) > 1:
         notes.append(f"The file holds {len(file.series)} pictures; the first was read.")
@@ -126,8 +136,13 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
     rows, columns = shape[axes.index("Y")], shape[axes.index("X")]
     spacing, said = _spacing(file)
     notes.extend(said)
+    is_calibrated = spacing is not None
     if first and first != "T":
         notes.append(f"The {n} pages were read as slices of a stack.")
+        if spacing is not None and not spacing[0]:
+            is_calibrated = False
+            notes.append("The distance between slices is not known: lengths are shown in pixels.")
+    z, y, x = spacing or (1.0, 1.0, 1.0)
     slope, intercept = 1.0, 0.0
     if photometric == "MINISWHITE" and series.dtype.kind == "u":
         slope, intercept = -1.0, float(np.iinfo(series.dtype).max)
@@ -136,8 +151,8 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
         path=path,
         geometry=Geometry(
             shape=(n, rows, columns),
-            spacing_mm=spacing or (1.0, 1.0, 1.0),
-            is_calibrated=spacing is not None,
+            spacing_mm=(z or 1.0, y, x),
+            is_calibrated=is_calibrated,
             is_time=first == "T",
         ),
         notes=tuple(notes),
@@ -163,6 +178,7 @@ def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
 def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
     """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None.
 
+    ``z`` is 0 where it wrote none of slices.
     The resolution of cameras and scanners (72, 96, 300 dots per inch) is about print, not patients.
     """
     spacing = _ome_spacing(file.ome_metadata or "") or _imagej_spacing(file)
@@ -170,14 +186,14 @@ def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None
 
 
 def _ome_spacing(xml: str) -> tuple[float, float, float] | None:
-    """Return what OME-XML says; a picture without depth gets 1 mm."""
+    """Return what OME-XML says, 0 for an axis that it gives no size of."""
     sizes: list[float] = []
     for axis in "ZYX":
         size = re.search(rf'PhysicalSize{axis}="([^"]+)"', xml)
         unit = re.search(rf'PhysicalSize{axis}Unit="([^"]+)"', xml)
         scale = _MM_PER_UNIT.get(unit.group(1).lower() if unit else "µm", 0.0)
         sizes.append(float(size.group(1)) * scale if size else 0.0)
-    return (sizes[0] or 1.0, sizes[1], sizes[2]) if min(sizes[1:]) > 0 else None
+    return (sizes[0], sizes[1], sizes[2]) if min(sizes[1:]) > 0 else None
 
 
 def _imagej_spacing(file: tifffile.TiffFile) -> tuple[float, float, float] | None:
@@ -188,7 +204,7 @@ def _imagej_spacing(file: tifffile.TiffFile) -> tuple[float, float, float] | Non
     if not scale or len(resolution) < 2 or not all(a and b for a, b in resolution):
         return None
     y, x = (scale * below / above for above, below in resolution)
-    return (float(meta.get("spacing", 1.0)) * scale, y, x)
+    return (max(0.0, float(meta.get("spacing", 0.0)) * scale), y, x)
 
 
 def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:

@@ -175,6 +175,23 @@ def test_microscopes_spacing_is_trusted(tmp_path: Path) -> None:
     assert geometry.spacing_mm == pytest.approx((2e-3, 0.5e-3, 0.25e-3))
 
 
+@pytest.mark.parametrize("is_stack", [False, True])
+def test_stack_without_distance_between_slices_is_not_calibrated(
+    tmp_path: Path, is_stack: bool
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "i.tif",
+        pixels(3, 20, 30) if is_stack else pixels(20, 30),
+        imagej=True,
+        resolution=(4.0, 2.0),
+        metadata={"unit": "um", "axes": "ZYX" if is_stack else "YX"},
+    )
+    series = read_one(tmp_path / "i.tif").series
+    assert series.geometry.spacing_mm[1:] == pytest.approx((0.5e-3, 0.25e-3))
+    assert series.geometry.is_calibrated == (not is_stack)
+    assert any("distance between slices" in note for note in series.notes) == is_stack
+
+
 def test_ome_spacing_is_trusted(tmp_path: Path) -> None:
     tifffile.imwrite(
         tmp_path / "o.ome.tif",
