@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 Direction = tuple[float, float, float, float, float, float, float, float, float]
 IDENTITY: Direction = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -62,27 +63,45 @@ class Geometry:
         )
         return (x, y, z)
 
-    def differences(self, other: Geometry, *, tolerance: float = 1e-3) -> tuple[str, ...]:
+    def differences(self, other: Geometry, *, tolerance: float = 0.05) -> tuple[str, ...]:
         """Say in words where two grids differ; empty when they are the same grid.
 
-        Positions are compared to ``tolerance`` of a voxel, directions to ``tolerance``.
+        They are the same where no corner of the grid, the outer edges of its voxels, lies further
+        off than ``tolerance`` of a voxel: a small turn or stretch adds up over many voxels.
         """
         found: list[str] = []
         if self.shape != other.shape:
             found.append(f"shape (z, y, x) is {other.shape}, not {self.shape}")
-        finest = min(self.spacing_mm)
-        if _far(self.spacing_mm, other.spacing_mm, tolerance * finest):
-            found.append(f"spacing is {_mm(other.spacing_mm)}, not {_mm(self.spacing_mm)}")
-        if _far(self.origin_mm, other.origin_mm, tolerance * finest):
-            found.append(f"origin is {_mm(other.origin_mm)}, not {_mm(self.origin_mm)}")
-        if _far(self.direction, other.direction, tolerance):
-            found.append("the axes point in other directions")
+        parts = (
+            (
+                replace(self, spacing_mm=other.spacing_mm),
+                f"spacing is {_mm(other.spacing_mm)}, not {_mm(self.spacing_mm)}",
+            ),
+            (
+                replace(self, origin_mm=other.origin_mm),
+                f"origin is {_mm(other.origin_mm)}, not {_mm(self.origin_mm)}",
+            ),
+            (replace(self, direction=other.direction), "the axes point in other directions"),
+        )
+        found += [words for part, words in parts if self._farthest_corner_vox(part) > tolerance]
+        off_vox = self._farthest_corner_vox(other)
+        if off_vox > tolerance:
+            found.append(f"the farthest corner lies {off_vox:.2g} voxels off")
         return tuple(found)
 
-
-def _far(left: tuple[float, ...], right: tuple[float, ...], tolerance: float) -> bool:
-    return any(abs(a - b) > tolerance for a, b in zip(left, right, strict=True))
+    def _farthest_corner_vox(self, other: Geometry) -> float:
+        """Return how far a corner of this grid lies off in another one, in voxels of this grid."""
+        farthest = 0.0
+        edges_z, edges_y, edges_x = ((-0.5, size - 0.5) for size in self.shape)
+        for corner in product(edges_z, edges_y, edges_x):
+            here, there = self.to_lps_mm(corner), other.to_lps_mm(corner)
+            for column in range(3):
+                along_mm = sum(
+                    self.direction[3 * row + column] * (there[row] - here[row]) for row in range(3)
+                )
+                farthest = max(farthest, abs(along_mm) / self.spacing_mm[2 - column])
+        return farthest
 
 
 def _mm(values: tuple[float, ...]) -> str:
-    return "(" + ", ".join(f"{value:.4g}" for value in values) + ") mm"
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ") mm"
