@@ -133,7 +133,7 @@ def read_labels(connection: Connection, fusion_id: str) -> MaskRuns:
 def read_probability(
     connection: Connection, fusion_id: str
 ) -> tuple[MaskRuns, NDArray[np.float64]]:
-    """Return per voxel the pattern number, and the ``(pattern, label)`` probabilities."""
+    """Return per voxel the row of its pattern, and the ``(pattern, label)`` probabilities."""
     row = row_of(connection, fusion_id)
     (patterns,) = masks.read(connection, [row.patterns_mask_id])
     table = np.frombuffer(probability_bytes(row), "<f8").reshape(-1, row.n_labels)

@@ -43,8 +43,8 @@ class ReviewAccess(Access):
     ) -> Fusion:
         """Keep a recipe and its result; another result for a known recipe is an IntegrityError.
 
-        ``patterns`` holds per voxel the pattern's number + 1 (0: all background), ``probability``
-        is ``(pattern, label)``.
+        ``patterns`` holds per voxel the row of its pattern in ``probability``, which is
+        ``(pattern, label)``; row 0 is where everyone has background.
         """
         return self._write(
             actor,
@@ -70,7 +70,10 @@ class ReviewAccess(Access):
         return self._read(fusions.read_labels, fusion_id)
 
     def fusion_probability(self, fusion_id: str) -> tuple[MaskRuns, NDArray[np.float64]]:
-        """Return per voxel the pattern's number + 1, and the ``(pattern, label)`` table."""
+        """Return per voxel the row of its pattern (0: all background), and the table of rows.
+
+        The table is ``(pattern, label)``, as in `add_fusion`.
+        """
         return self._read(fusions.read_probability, fusion_id)
 
     def put_findings(

@@ -65,7 +65,8 @@ class ReviewContract:
         assert fusion.performance[0].specificity is None
         np.testing.assert_array_equal(dense(store.fusion_labels(fusion.fusion_id)), disc(40))
         patterns, table = store.fusion_probability(fusion.fusion_id)
-        np.testing.assert_array_equal(dense(patterns), disc(40, 2))
+        np.testing.assert_array_equal(dense(patterns), disc(40, 1))
+        np.testing.assert_array_equal(table[dense(patterns)].argmax(axis=-1), disc(40))
         np.testing.assert_array_equal(table, [[1.0, 0.0], [1 / 3, 2 / 3]])
 
     def test_a_recipe_that_is_run_again_is_the_same_fusion(self, world: World) -> None:

@@ -140,7 +140,7 @@ def add_fusion(world: World, inputs: tuple[str, ...], *, radius: int = 40) -> Fu
             parameters=(("threshold", "0.5"),),
         ),
         labels=encode(disc(radius)),
-        patterns=encode(disc(radius, 2)),
+        patterns=encode(disc(radius, 1)),
         probability=np.array([[1.0, 0.0], [1 / 3, 2 / 3]]),
         performance=(
             RaterPerformance(

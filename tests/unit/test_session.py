@@ -195,6 +195,16 @@ def test_a_recipe_gives_the_same_bytes_again(session: Session, method: str) -> N
     assert session.store.verify() == ()
 
 
+def test_each_voxel_has_the_row_of_its_probabilities(session: Session) -> None:
+    fusion = session.fuse(_read(session, 5, 5, 3), "majority")
+    patterns, table = session.store.fusion_probability(fusion.fusion_id)
+    rows = decode(patterns, np.dtype(np.uint16))
+    labels = decode(session.store.fusion_labels(fusion.fusion_id), np.dtype(np.uint16))
+    assert rows.max() == len(table) - 1
+    assert table[0].tolist() == [1.0, 0.0]
+    np.testing.assert_array_equal(table[rows].argmax(axis=-1), labels)
+
+
 def test_a_method_that_is_not_pure_is_found_out(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
