@@ -124,6 +124,11 @@ def test_nothing_is_unnamed_or_cut_off(
         assert (window.width(), window.height()) == (1280, 800), f"{place} needs a larger window"
         assert unnamed(window) == [], place
         assert cut_off(window) == [], place
+    for _ in range(2):
+        press(window, Qt.Key.Key_Equal, Qt.KeyboardModifier.ControlModifier)
+    assert window.settings.font_scale == 1.2
+    qtbot.wait(50)
+    assert cut_off(window) == [], "larger text"
 
 
 def test_what_is_unnamed_or_cut_off_is_found(window: MainWindow) -> None:
@@ -211,13 +216,3 @@ def inked(picture: QPixmap) -> set[str]:
     image = picture.toImage()
     pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
     return {color.name() for color in pixels if color.alpha() == 255}
-
-
-def test_larger_text_fits_too(window: MainWindow, qtbot: QtBot, worked_on: Path) -> None:
-    assert "case" in reading(window, qtbot, worked_on)
-    for _ in range(2):
-        press(window, Qt.Key.Key_Equal, Qt.KeyboardModifier.ControlModifier)
-    assert window.settings.font_scale == 1.2
-    window.resize(1280, 800)
-    qtbot.wait(50)
-    assert cut_off(window) == []
