@@ -197,8 +197,8 @@ class Drive:
         def fill() -> None:
             dialog = QApplication.activeModalWidget()
             if not isinstance(dialog, ExportDialog):
-                trouble.append("the export dialog did not open")
                 return
+            look.stop()
             try:
                 self._fill_export(dialog, form, directory)
             except AnnotatorError as error:
@@ -207,8 +207,12 @@ class Drive:
                 trouble.append("the export dialog did not close")
                 dialog.reject()
 
-        QTimer.singleShot(400, fill)
+        # The dialog waits for an answer inside the key press: somebody has to look in meanwhile.
+        look = QTimer(window)
+        look.timeout.connect(fill)
+        look.start(400)
         hand.key("E", CTRL)
+        look.stop()
         if trouble:
             raise AnnotatorError(trouble[0])
         hand.wait(lambda: window.notice.isVisible(), f"the export as {form}")

@@ -261,6 +261,7 @@ class ReviewDesk(QObject):
         self._show()
         self.canvas.set_layout(self._tools.layout)
         self.canvas.set_position(place)
+        self.canvas.frame(self.view.findings[region].box)
         self._show_layers()
         self.view.highlight(self.canvas, region)
         if keep:

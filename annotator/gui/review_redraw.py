@@ -35,6 +35,7 @@ class Redrawing:
         labels.choose(view.findings[region].label)
         self.tools.begin(canvas, drawing, case.series, labels)
         canvas.set_position(place)
+        canvas.frame(view.findings[region].box)
         view.highlight(canvas, region)
         self.region = region
 
