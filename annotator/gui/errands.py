@@ -124,6 +124,16 @@ class Errands(QObject):
                 "\n".join([*lines, *(entry["name"] for entry in files)]),
             )
 
+        session = self._window.session
+        if session is not None and session.store.is_read_only:
+            self._window.notice.say("Exporting…")
+            self._window.background.run(
+                "export",
+                lambda: session.export_here(directory, form),
+                done,
+                lambda error: self._job_ended("Exporting", "failed", str(error)),
+            )
+            return
         self._bar.submit("export", {"directory": directory, "format": form}, "Exporting", done)
 
     def _job_ended(self, title: str, state: str, words: str) -> None:

@@ -255,6 +255,18 @@ class Session:
         ]
         return compare_diagnoses(annotations, self.project().schema)
 
+    def export_here(
+        self, directory: str, format_name: str, progress: Progress = no_progress
+    ) -> dict[str, Any]:
+        """Export everything in this process; for a read-only project, which keeps no jobs.
+
+        Returns what the export job returns: ``directory``, ``files`` and ``skipped``.
+        """
+        from annotator.jobs.handlers import export
+
+        wanted = {"directory": directory, "format": format_name}
+        return export(self.store, self.registry, wanted, progress)
+
     def report(self, *, progress: Progress = no_progress) -> RaterReport:
         """Compare every rater with the consensus, over all cases."""
         from annotator.session.report import report_raters

@@ -145,6 +145,17 @@ def test_a_project_that_cannot_be_written_says_so_and_refuses_to_draw(
         assert window.session is None
 
 
+def test_a_project_that_cannot_be_written_can_be_exported(
+    window: MainWindow, qtbot: QtBot, read_project: Path, tmp_path: Path
+) -> None:
+    with unwritable(read_project, tmp_path) as place:
+        open_project(window, qtbot, place)
+        window.errands.export_to("nifti", str(tmp_path / "out"))
+        qtbot.waitUntil(lambda: "files written" in window.notice.words.text(), timeout=PATIENCE_MS)
+        assert list((tmp_path / "out").glob("*_labels.nii.gz"))
+        window.back()
+
+
 def test_a_project_is_made_with_name_folder_and_schema(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
