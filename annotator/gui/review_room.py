@@ -142,10 +142,14 @@ class ReviewRoomPanel(QWidget):
         """Take a reviewer's room; ``methods`` holds (name, title) of the fusion methods."""
         self.room = room
         self._methods = methods
+        # What the person before could see may be withheld from this one.
+        self._entries, self._withheld = (), ()
+        self.queue.set_entries(())
         self.refresh_queue()
 
     def leave(self) -> bool:
         """Write what is left and let the case go; False where it could not be written."""
+        self._background.drop("open review case")
         if self.case is None:
             return True
         try:
@@ -238,7 +242,13 @@ class ReviewRoomPanel(QWidget):
             self._method = method
             self._show_case(view)
 
-        self._background.run("open review case", work, show, self._could_not_open)
+        self._background.run(
+            "open review case",
+            work,
+            show,
+            self._could_not_open,
+            late=lambda view: view.case.close(),
+        )
 
     def _could_not_open(self, error: Exception) -> None:
         self._say_empty()

@@ -106,17 +106,22 @@ def _run(
         raise AnnotatorError(
             f"the readings disagree in {n_patterns} ways; at most {MAX_PATTERNS} can be kept"
         )
-    fused = method.fuse(
-        VotePatterns(
-            rater_ids=readings.rater_ids,
-            patterns=votes.patterns,
-            counts=votes.counts,
-            labels=votes.labels,
-            voxel_mm3=readings.series.geometry.voxel_mm3,
-            n_near=count_near(votes),
-        ),
-        parameters,
+    given = VotePatterns(
+        rater_ids=readings.rater_ids,
+        patterns=votes.patterns,
+        counts=votes.counts,
+        labels=votes.labels,
+        voxel_mm3=readings.series.geometry.voxel_mm3,
+        n_near=count_near(votes),
     )
+    try:
+        fused = method.fuse(given, parameters)
+    except (AnnotatorError, MemoryError):
+        raise
+    except Exception as error:  # a plugin may raise anything; its name must be told
+        raise AnnotatorError(
+            f"{method.title} failed on {readings.case.title!r}: {type(error).__name__}: {error}"
+        ) from error
     return store.add_fusion(
         recipe,
         labels=spread(votes, fused.chosen),

@@ -77,6 +77,18 @@ def test_a_case_is_decided_by_keys_and_signed_off(
         assert found.diagnosis.answer("size") == "16", "all readings agreed on it"
 
 
+def test_a_case_that_opens_after_one_has_left_is_let_go(
+    window: MainWindow, qtbot: QtBot, read_project: Path
+) -> None:
+    open_project(window, qtbot, read_project)
+    be(window, qtbot, REVIEWER, "review")
+    press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
+    press(window, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert window.room_name == "project"
+    qtbot.waitUntil(lambda: not window.background.is_busy, timeout=PATIENCE_MS)
+    assert window.review.desk is None
+
+
 def test_what_is_open_keeps_the_case_from_being_signed_off(
     window: MainWindow, desk: ReviewDesk
 ) -> None:

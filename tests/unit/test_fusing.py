@@ -10,6 +10,7 @@ import pytest
 
 from annotator.analysis.runs import decode
 from annotator.api import no_progress, series_id
+from annotator.domain.errors import AnnotatorError
 from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Diagnosis
 from annotator.domain.study import Series
@@ -107,3 +108,15 @@ def test_diagnoses_are_compared_over_the_chosen_cases(session: Session) -> None:
     )
     assert (both.n_cases, one.n_cases) == (2, 1)
     assert (both.n_answers, one.n_answers) == (6, 3)
+
+
+def test_a_method_that_fails_is_named(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = add(session, Geometry(shape=(1, 60, 60)))
+    method = session.registry.fusion_method("majority")
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no votes")
+
+    monkeypatch.setattr(type(method), "fuse", fail)
+    with pytest.raises(AnnotatorError, match="failed on 'Case 0': ZeroDivisionError: no votes"):
+        session.fuse(case.case_id, "majority")
