@@ -41,7 +41,7 @@ def _next_move(chance: random.Random, shape: tuple[int, int, int]) -> Move:
     z, y, x = (chance.randrange(size) for size in shape)
     size = chance.choice([3, 8, 60])
     end = (min(z + depth, shape[0]), min(y + size, shape[1]), min(x + size, shape[2]))
-    return kind, ((z, y, x), end), chance.choice([0, 1, 2, 300])
+    return kind, ((z, y, x), end), chance.choice([0, 1, 300])
 
 
 def _make(
