@@ -298,3 +298,20 @@ def series_id(
         rescale=rescale,
         source_uid=source_uid,
     )
+
+
+def are_voxels_of(series: Series, voxels: NDArray[Any]) -> bool:
+    """Whether voxels are those that the identity of a series was made from.
+
+    A reader may have left slope and intercept or the SeriesInstanceUID out of the identity.
+    """
+    digests = [slice_digest(one) for one in voxels]
+    rescales = {(1.0, 0.0), (series.slope, series.intercept)}
+    uids = {"", series.dicom.series_uid if series.dicom else ""}
+    return series.series_id in {
+        combined_series_id(
+            series.geometry, voxels.dtype, voxels.shape, digests, rescale=rescale, source_uid=uid
+        )
+        for rescale in rescales
+        for uid in uids
+    }

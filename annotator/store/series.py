@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import insert, select
 
-from annotator.api import series_id as series_id_of
+from annotator.api import are_voxels_of
 from annotator.domain.errors import (
     AnnotatorError,
     GeometryMismatchError,
@@ -157,7 +157,7 @@ def read_voxels(cache_dir: Path, series: Series) -> NDArray[Any]:
 def rebuild_voxels(cache_dir: Path, series: Series, voxels: NDArray[Any]) -> None:
     """Write voxels into the cache again, after checking that they are those of the series."""
     check_voxels(series, voxels)
-    if series_id_of(series.geometry, voxels) != series.series_id:
+    if not are_voxels_of(series, voxels):
         raise IntegrityError(
             f"these voxels are not those of {_shown(series)}: their hash differs. "
             "Give the files that the series was imported from"

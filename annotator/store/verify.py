@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from annotator.api import series_id as series_id_of
+from annotator.api import are_voxels_of
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.study import Series
 from annotator.store import (
@@ -80,7 +80,7 @@ def _cached_voxels(connection: Connection, cache_dir: Path) -> Iterator[str]:
         except (AnnotatorError, ValueError, TypeError, KeyError) as error:
             yield f"series {series_id[:12]}: {error}"
             continue
-        if series_id_of(fact.geometry, voxels) != series_id:
+        if fact.series_id != series_id or not are_voxels_of(fact, voxels):
             yield (
                 f"series {series_id[:12]}: the cached images ({cache_dir / series_id}.npy) are not "
                 "those that were imported: their hash differs. Delete the file and import the "

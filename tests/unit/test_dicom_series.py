@@ -22,7 +22,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from annotator.api import no_progress
+from annotator.api import are_voxels_of, no_progress
 from tests.unit.dicom_builder import SeriesBuilder, random_slices, read_all, read_one, scan
 
 if TYPE_CHECKING:
@@ -134,8 +134,11 @@ def test_equal_voxels_of_other_values_or_other_series_stay_apart(tmp_path: Path)
         builder = SeriesBuilder(folder=folder, series_uid=series_uid)
         for index, voxels in enumerate(random_slices(3)):
             builder.add(voxels, (0, 0, 3.0 * index), RescaleSlope=slope, RescaleIntercept=intercept)
-        identities.add(read_one(folder).series.series_id)
+        read = read_one(folder)
+        identities.add(read.series.series_id)
         assert read_one(folder).series.series_id in identities
+        assert are_voxels_of(read.series, read.voxels)
+        assert not are_voxels_of(read.series, read.voxels + 1)
     assert len(identities) == len(kinds)
 
 
