@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series, Window
 
+
 def windows_for(series: Series, schema: LabelSchema) -> tuple[Window, ...]:
     """Return the windows to offer for a series, those the schema names first; none for colour.
 
