@@ -100,18 +100,18 @@ def _draw_label(
     if rater.roughness_mm:
         shift += rater.roughness_mm * random.standard_normal(inside.shape, np.float32)
     moved = _signed_distance_mm(inside, spacing_mm) + shift > 0
-    drawn[box][moved & _is_joined_to(inside, moved)] = value
+    # Noise also makes specks and pinholes beside the outline; a person who moves one leaves none.
+    moved = _reached_from(inside, moved)
+    moved = ~_reached_from(~inside, ~moved)
+    drawn[box][moved] = value
 
 
-def _is_joined_to(truth: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a piece of ``drawn`` lies that touches the truth.
-
-    Noise also lifts specks beside the outline over zero; a person who moves an outline leaves none.
-    """
-    pieces, n_pieces = ndimage.label(drawn, np.ones((3, 3, 3)))
-    touching = np.zeros(n_pieces + 1, np.bool_)
-    touching[pieces[truth]] = True
-    return touching[pieces]
+def _reached_from(start: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the connected pieces of ``allowed`` that hold a voxel of ``start``."""
+    pieces, n_pieces = ndimage.label(allowed, np.ones((3, 3, 3)))
+    is_reached = np.zeros(n_pieces + 1, np.bool_)
+    is_reached[pieces[start & allowed]] = True
+    return is_reached[pieces]
 
 
 def _signed_distance_mm(inside: NDArray[np.bool_], spacing_mm: Spacing) -> NDArray[np.float32]:

@@ -67,7 +67,7 @@ def test_wobble_is_smooth_and_roughness_is_not() -> None:
     assert 0 < smooth < ragged / 3
 
 
-def test_moving_an_outline_leaves_no_specks_beside_it() -> None:
+def test_moving_an_outline_leaves_no_specks_and_no_pinholes() -> None:
     wild = SimulatedRater(wobble_mm=2.0, wobble_size_mm=3.0, roughness_mm=2.0)
     every = np.ones((3, 3, 3))
     for seed in range(3):
@@ -76,6 +76,9 @@ def test_moving_an_outline_leaves_no_specks_beside_it() -> None:
             pieces, n_pieces = ndimage.label(drawn == value, every)
             touching = np.unique(pieces[truth() == value])
             assert set(range(1, n_pieces + 1)) <= set(touching.tolist())
+            holes, n_holes = ndimage.label(drawn != value, every)
+            open_ones = np.unique(holes[truth() != value])
+            assert set(range(1, n_holes + 1)) <= set(open_ones.tolist())
 
 
 def test_an_empty_truth_stays_empty_but_for_false_objects() -> None:
