@@ -29,6 +29,13 @@ class StartRoom(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("room")
+        columns = QHBoxLayout(self)
+        columns.setContentsMargins(60, 48, 60, 40)
+        columns.setSpacing(48)
+        columns.addLayout(self._first_steps(), 2)
+        columns.addWidget(self._recent_projects(), 3)
+
+    def _first_steps(self) -> QVBoxLayout:
         left = QVBoxLayout()
         left.setSpacing(10)
         left.addWidget(label("annotator", "title"))
@@ -66,6 +73,9 @@ class StartRoom(QWidget):
             left.addWidget(button)
         left.addStretch(1)
         left.addWidget(label("Research use only; not a medical device.", "small"))
+        return left
+
+    def _recent_projects(self) -> QWidget:
         card = QWidget()
         card.setObjectName("card")
         card.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -89,11 +99,7 @@ class StartRoom(QWidget):
         )
         right.addWidget(self.forget, 0, Qt.AlignmentFlag.AlignLeft)
         self.recent.currentRowChanged.connect(lambda row: self.forget.setEnabled(row >= 0))
-        columns = QHBoxLayout(self)
-        columns.setContentsMargins(60, 48, 60, 40)
-        columns.setSpacing(48)
-        columns.addLayout(left, 2)
-        columns.addWidget(card, 3)
+        return card
 
     def set_recent(self, locations: Sequence[str]) -> None:
         """List these projects, newest first."""

@@ -21,6 +21,16 @@ DEFAULT_REASON = {"presence": "missed", "boundary": "boundary-unclear"}
 """Kind of finding → the reason that is preset; the reviewer changes it where it is another."""
 
 
+def _reason_box(reasons: Sequence[tuple[str, str]]) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName("Reason for the verdict")
+    box.setToolTip("Why you decide so; kept with the verdict. Alt+1, Alt+2 … choose.")
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    for place, (code, title) in enumerate(reasons):
+        box.addItem(f"{place + 1}  {title}", code)
+    return box
+
+
 class VerdictPanel(QWidget):
     """Accept a rater, the fused label or none; redraw; why; undo.
 
@@ -65,14 +75,7 @@ class VerdictPanel(QWidget):
         others.setSpacing(5)
         for button in (self.fused, self.none, self.redraw):
             others.addWidget(button, 1)
-        self.reason = QComboBox()
-        self.reason.setAccessibleName("Reason for the verdict")
-        self.reason.setToolTip("Why you decide so; kept with the verdict. Alt+1, Alt+2 … choose.")
-        self.reason.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        for place, (code, title) in enumerate(reasons):
-            self.reason.addItem(f"{place + 1}  {title}", code)
+        self.reason = _reason_box(reasons)
         self.comment = QLineEdit()
         self.comment.setAccessibleName("Comment on the verdict")
         self.comment.setToolTip("A remark on this region; optional. Kept with the verdict.")

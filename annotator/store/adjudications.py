@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from annotator.analysis.runs import MaskRuns, SlabGrid
+    from annotator.domain.study import Case
     from annotator.store.database import Change
     from annotator.store.masks import Placed
 
@@ -69,11 +70,7 @@ def sign_off(
             raise GeometryMismatchError(
                 f"the decided mask has shape (z, y, x) {given.shape}; the fusion has {grid.shape}"
             )
-    if tuple(verdicts) != findings.holding(connection, case.case_id, findings_key):
-        raise ConflictError(
-            f"verdicts on {case.title!r} were changed by somebody else just now; "
-            "open the case again, look at them, then sign off"
-        )
+    _require_held(connection, case, findings_key, verdicts)
     placed_mask = masks.put_slabs(connection, mask)
     placed_origin = masks.put_slabs(connection, origin)
     before = _latest(connection, case.case_id)
@@ -108,6 +105,16 @@ def sign_off(
         replaces_id=row["replaces_id"],
     )
     return _fact(row_of(connection, adjudication_id))
+
+
+def _require_held(
+    connection: Connection, case: Case, findings_key: str, verdicts: Sequence[Verdict]
+) -> None:
+    if tuple(verdicts) != findings.holding(connection, case.case_id, findings_key):
+        raise ConflictError(
+            f"verdicts on {case.title!r} were changed by somebody else just now; "
+            "open the case again, look at them, then sign off"
+        )
 
 
 def of_case(connection: Connection, case_id: str) -> Adjudication | None:
