@@ -172,11 +172,17 @@ class ReviewPanel(QWidget):
 
     def show_redraw(self, title: str | None) -> None:
         """Show the drawing side for a region, or None to go back to the regions."""
-        self.redraw.setVisible(title is not None)
-        self.tabs.setVisible(title is None)
-        self._sign_area.setVisible(title is None)
+        deciding = (self.tabs, self._sign_area)
+        leaving, coming = (
+            ((self.redraw,), deciding) if title is None else (deciding, (self.redraw,))
+        )
+        # In this order: for a moment with all of them, the window would have to grow.
+        for side in leaving:
+            side.hide()
         if title is not None:
             self.redraw.title.setText(title)
+        for side in coming:
+            side.show()
 
     def complain(self, words: str) -> None:
         """Say what keeps the case from being signed off."""

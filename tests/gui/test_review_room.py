@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt
 from qtpy.QtTest import QTest
 from scipy import ndimage
 
@@ -174,6 +174,29 @@ def test_a_region_is_redrawn_with_the_keys_of_drawing(
     press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert window.room_name == "review"
     assert desk.case.verdicts[region].choice == "redraw"
+
+
+def test_redrawing_and_deciding_are_never_shown_together(
+    window: MainWindow, desk: ReviewDesk
+) -> None:
+    """Not for a moment: the window would have to grow, and would stay so."""
+    panel = desk.panel
+    seen: list[tuple[bool, bool]] = []
+
+    class Watch(QObject):
+        def eventFilter(self, _: QObject, event: QEvent) -> bool:
+            if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
+                seen.append((panel.redraw.isVisible(), panel.tabs.isVisible()))
+            return False
+
+    watch = Watch()
+    for side in (panel.redraw, panel.tabs):
+        side.installEventFilter(watch)
+    press(window, Qt.Key.Key_R)
+    press(window, Qt.Key.Key_Escape, Qt.KeyboardModifier.ShiftModifier)
+    assert (True, False) in seen
+    assert (False, True) in seen
+    assert (True, True) not in seen
 
 
 def test_layers_are_switched_by_number_keys(window: MainWindow, desk: ReviewDesk) -> None:
