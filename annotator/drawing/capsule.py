@@ -162,8 +162,11 @@ def _tube(
 def _mark_path(inside: NDArray[np.bool_], start: Point, end: Point, low: Sequence[int]) -> None:
     longest = max(abs(b - a) for a, b in zip(start, end, strict=True))
     parts = np.linspace(0.0, 1.0, int(np.ceil(2 * longest)) + 1)[:, None]
-    way = np.asarray(start) * (1 - parts) + np.asarray(end) * parts
-    voxels = np.floor(way + 0.5).astype(np.intp) - np.asarray(low)
+    first, last = np.asarray(start), np.asarray(end)
+    way = first + (last - first) * parts  # exact along an axis on which the brush stays
+    ends = np.floor(np.stack([first, last]) + 0.5)
+    voxels = np.clip(np.floor(way + 0.5), ends.min(axis=0), ends.max(axis=0)).astype(np.intp)
+    voxels -= np.asarray(low)
     fits = ((voxels >= 0) & (voxels < inside.shape)).all(axis=1)
     inside[tuple(voxels[fits].T)] = True
 

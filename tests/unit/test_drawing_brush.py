@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from annotator.drawing.brush import Brush
@@ -49,7 +49,8 @@ def every_voxel(
         inside &= grid[..., plane] == np.floor(a[plane] + 0.5)
     steps = int(np.ceil(2 * np.abs(b - a).max())) + 1
     for t in np.linspace(0, 1, steps):
-        voxel = np.floor(a * (1 - t) + b * t + 0.5).astype(int)
+        voxel = np.floor(a + (b - a) * t + 0.5).astype(int)
+        voxel = np.clip(voxel, *np.sort(np.floor(np.stack([a, b]) + 0.5).astype(int), axis=0))
         if ((voxel >= 0) & (voxel < SHAPE)).all():
             inside[tuple(voxel)] = True
     return inside
@@ -68,6 +69,7 @@ def painted(
 
 @settings(max_examples=300, deadline=None)
 @given(start=coordinates, end=coordinates, radius=st.floats(0.1, 8), spacing=spacings)
+@example(start=(0.0, 0.0, 1.5), end=(0.0, 15.0, 1.5), radius=0.125, spacing=(0.4, 0.4, 0.4))
 def test_ball_covers_the_voxels_that_a_search_finds(
     start: Point, end: Point, radius: float, spacing: Point
 ) -> None:
