@@ -65,9 +65,14 @@ def size_in_words(n_voxels: int, geometry: Geometry) -> str:
         return f"{n_voxels} {'voxels' if geometry.is_volume else 'pixels'}"
     if not geometry.is_volume:
         area = n_voxels * geometry.spacing_mm[1] * geometry.spacing_mm[2]
-        return f"{area:.3g} mm²"
+        return f"{_rounded(area)} mm²"
     volume = n_voxels * geometry.voxel_mm3
-    return f"{volume:.3g} mm³" if volume < _CM3 else f"{volume / _CM3:.3g} cm³"
+    return f"{_rounded(volume)} mm³" if volume < _CM3 else f"{_rounded(volume / _CM3)} cm³"
+
+
+def _rounded(value: float) -> str:
+    """Return three figures, and never an exponent."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def length_in_words(length_mm: float, geometry: Geometry) -> str:
