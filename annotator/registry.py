@@ -7,26 +7,28 @@ from collections import defaultdict
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from annotator.api import Plugin
+from annotator.api import AnyFusionMethod, Plugin
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotator.api import FusionMethod, MaskWriter, Model, StudyReader
+    from annotator.api import MaskWriter, Model, StudyReader, Trainer
 
 GROUP = "annotator.plugins"
-Door = Literal["readers", "fusion_methods", "models", "mask_writers"]
+Door = Literal["readers", "fusion_methods", "trainers", "models", "mask_writers"]
 
 _NEEDED: dict[Door, tuple[str, ...]] = {
     "readers": ("name", "scan"),
-    "fusion_methods": ("name", "title", "version", "parameters", "fuse"),
+    "fusion_methods": ("name", "title", "version", "parameters"),
+    "trainers": ("name", "title", "version", "parameters", "takes_trust", "train", "predict"),
     "models": ("name", "version", "card", "parameters", "refuses", "predict"),
     "mask_writers": ("name", "write"),
 }
 _CALLED: dict[Door, str] = {
     "readers": "reader",
     "fusion_methods": "fusion method",
+    "trainers": "trainer",
     "models": "model",
     "mask_writers": "mask writer",
 }
@@ -86,13 +88,21 @@ class Registry:
         """Return every reader, in the order in which files are offered to them."""
         return tuple(cast("StudyReader", entry) for entry in self._open("readers").entries.values())
 
-    def fusion_method(self, name: str) -> FusionMethod:
+    def fusion_method(self, name: str) -> AnyFusionMethod:
         """Return a fusion method by name; raises UnknownNameError."""
-        return cast("FusionMethod", self._named("fusion_methods", name))
+        return cast("AnyFusionMethod", self._named("fusion_methods", name))
 
-    def fusion_methods(self) -> tuple[FusionMethod, ...]:
+    def fusion_methods(self) -> tuple[AnyFusionMethod, ...]:
         """Return every fusion method, by name."""
-        return tuple(cast("FusionMethod", entry) for entry in self._sorted("fusion_methods"))
+        return tuple(cast("AnyFusionMethod", entry) for entry in self._sorted("fusion_methods"))
+
+    def trainer(self, name: str) -> Trainer:
+        """Return a trainer by name; raises UnknownNameError."""
+        return cast("Trainer", self._named("trainers", name))
+
+    def trainers(self) -> tuple[Trainer, ...]:
+        """Return every trainer, by name."""
+        return tuple(cast("Trainer", entry) for entry in self._sorted("trainers"))
 
     def model(self, name: str) -> Model:
         """Return a model by name; raises UnknownNameError."""
@@ -162,6 +172,8 @@ def _open_door(door: Door, plugins: tuple[Plugin, ...]) -> _Opened:
             try:
                 entry: Any = factory()
                 missing = [name for name in _NEEDED[door] if not hasattr(entry, name)]
+                if door == "fusion_methods" and not isinstance(entry, AnyFusionMethod):
+                    missing.append("fuse (or fuse_voxels, or learn and fuse_learned)")
                 if missing:
                     broken.append((where, f"{type(entry).__name__} lacks {', '.join(missing)}"))
                     continue

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 FindingKind = Literal["presence", "boundary"]
 Choice = Literal["rater", "fusion", "none", "redraw"]
+Ends = tuple[float, float]
+"""The lower and the upper end of an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,8 @@ class RaterPerformance:
     """What a fusion thinks of one rater on one label, against its own consensus.
 
     ``sensitivity`` and ``specificity`` run from 0 to 1; None where undefined (label absent).
+    ``weight`` is the rater's share in the fusion, 0 to 1; None where raters are not weighed.
+    Intervals are 95 % intervals, None where there is too little to draw them from.
     """
 
     rater_id: str
@@ -24,13 +28,18 @@ class RaterPerformance:
     sensitivity: float | None
     specificity: float | None
     volume_mm3: float
+    sensitivity_interval: Ends | None = None
+    specificity_interval: Ends | None = None
+    weight: float | None = None
+    weight_interval: Ends | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionRecipe:
     """Everything that a fusion depends on; running it again gives the same bytes.
 
-    ``inputs`` are annotation ids, sorted; ``parameters`` are (name, JSON value) pairs, sorted.
+    ``inputs`` are annotation ids, sorted; ``parameters`` are (name, JSON value) pairs, sorted;
+    ``fit_id`` names what the method had learned from the project, where it learns.
     """
 
     case_id: str
@@ -38,13 +47,15 @@ class FusionRecipe:
     method_version: str
     inputs: tuple[str, ...]
     parameters: tuple[tuple[str, str], ...] = ()
+    fit_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fusion:
     """A recipe and what came of it; labels and probability are kept as slabs under its id.
 
-    ``warnings`` tells in words where the result should not be trusted.
+    ``warnings`` tells in words where the result should not be trusted. One that is for
+    ``training_target_only`` knows an answer that it would be judged by: it is never a reference.
     """
 
     fusion_id: str
@@ -52,6 +63,7 @@ class Fusion:
     performance: tuple[RaterPerformance, ...]
     warnings: tuple[str, ...]
     created_at: str
+    training_target_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from annotator.store.facts import (
     list_to_json,
     to_json,
 )
-from annotator.store.tables import fusions
+from annotator.store.tables import fusion_weights, fusions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,22 +33,35 @@ if TYPE_CHECKING:
     from annotator.store.database import Change
     from annotator.store.masks import Placed
 
+NO_WEIGHTS: Mapping[str, MaskRuns] = MappingProxyType({})
+
 
 def identity(
-    row: Mapping[str, Any], grid: SlabGrid, labels: Placed, patterns: Placed, probability: bytes
+    row: Mapping[str, Any],
+    grid: SlabGrid,
+    labels: Placed,
+    patterns: Placed,
+    probability: bytes,
+    weights: Mapping[str, Placed],
 ) -> str:
     """Return the id of a fusion: SHA-256 over the recipe and everything that came of it."""
-    return digest(
-        [
-            row["recipe"],
-            row["performance"],
-            row["warnings"],
-            row["n_labels"],
-            masks.content_of(grid, labels),
-            masks.content_of(grid, patterns),
-            hashlib.sha256(probability).hexdigest(),
-        ]
-    )
+    content: list[object] = [
+        row["recipe"],
+        row["performance"],
+        row["warnings"],
+        row["n_labels"],
+        masks.content_of(grid, labels),
+        masks.content_of(grid, patterns),
+        hashlib.sha256(probability).hexdigest(),
+    ]
+    # Left out where there is nothing to say, as in projects from before there was.
+    if weights:
+        content.append(
+            [[rater_id, masks.content_of(grid, weights[rater_id])] for rater_id in sorted(weights)]
+        )
+    if row["training_target_only"]:
+        content.append("training target only")
+    return digest(content)
 
 
 def add(
@@ -59,6 +73,8 @@ def add(
     probability: NDArray[np.float64],
     performance: Sequence[RaterPerformance],
     warnings: Sequence[str],
+    weights: Mapping[str, MaskRuns] = NO_WEIGHTS,
+    training_target_only: bool = False,
 ) -> Fusion:
     """Keep a fusion; the one that is there where the recipe was run before."""
     connection = change.connection
@@ -71,10 +87,15 @@ def add(
         "performance": list_to_json(performance),
         "warnings": canonical(list(warnings)),
         "n_labels": probability.shape[1],
+        "fit_id": recipe.fit_id,
+        "training_target_only": training_target_only,
     }
     placed_labels = masks.put_slabs(connection, labels)
     placed_patterns = masks.put_slabs(connection, patterns)
-    fusion_id = identity(row, labels.grid, placed_labels, placed_patterns, table)
+    placed_weights = {
+        rater_id: masks.put_slabs(connection, mask) for rater_id, mask in weights.items()
+    }
+    fusion_id = identity(row, labels.grid, placed_labels, placed_patterns, table, placed_weights)
     known = connection.execute(
         select(fusions.c.fusion_id).where(fusions.c.recipe == row["recipe"])
     ).scalar_one_or_none()
@@ -96,6 +117,11 @@ def add(
             **row,
         )
     )
+    for rater_id, placed in placed_weights.items():
+        mask_id = masks.add_placed(connection, labels.grid, placed)
+        connection.execute(
+            insert(fusion_weights).values(fusion_id=fusion_id, rater_id=rater_id, mask_id=mask_id)
+        )
     change.log("add fusion", fusion_id=fusion_id, case_id=recipe.case_id, method=recipe.method)
     return read(connection, fusion_id)
 
@@ -140,6 +166,22 @@ def read_probability(
     return patterns, table.astype(np.float64, copy=False)
 
 
+def weight_masks(connection: Connection, fusion_id: str) -> dict[str, int]:
+    """Return the row of the mask of each rater's weights; none where raters were not weighed."""
+    rows = connection.execute(
+        select(fusion_weights.c.rater_id, fusion_weights.c.mask_id)
+        .where(fusion_weights.c.fusion_id == fusion_id)
+        .order_by(fusion_weights.c.rater_id)
+    )
+    return {row.rater_id: row.mask_id for row in rows}
+
+
+def read_weights(connection: Connection, fusion_id: str) -> dict[str, MaskRuns]:
+    """Return how far each rater was believed, as ``1 + round(254 * weight)``, by rater."""
+    found = weight_masks(connection, row_of(connection, fusion_id).fusion_id)
+    return dict(zip(found, masks.read(connection, list(found.values())), strict=True))
+
+
 def probability_bytes(row: Row[Any]) -> bytes:
     """Return the probability table as it went into the identity."""
     try:
@@ -158,4 +200,5 @@ def _fact(row: Row[Any]) -> Fusion:
         performance=list_from_json(RaterPerformance, row.performance),
         warnings=warnings,
         created_at=row.created_at,
+        training_target_only=row.training_target_only,
     )

@@ -13,7 +13,19 @@ from sqlalchemy import insert, inspect, select, text, update
 from annotator.domain.errors import AnnotatorError
 from annotator.store.audit import FIRST_HASH
 from annotator.store.database import utc_now
-from annotator.store.tables import audit_head, audit_log, jobs, metadata, schema_versions
+from annotator.store.tables import (
+    audit_head,
+    audit_log,
+    fits,
+    forecasts,
+    fusion_weights,
+    gold_cases,
+    jobs,
+    metadata,
+    repeat_cases,
+    rules,
+    schema_versions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +34,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 3
+VERSION = 4
 """What this program writes."""
 
 
@@ -95,8 +107,18 @@ def _keep_signs_of_workers(connection: Connection) -> None:
     connection.execute(update(jobs).where(jobs.c.state == "running").values(beat_at=utc_now()))
 
 
+def _keep_what_was_learned(connection: Connection) -> None:
+    for table in (fits, forecasts, fusion_weights, rules, gold_cases, repeat_cases):
+        table.create(connection)
+    connection.execute(text("ALTER TABLE fusions ADD COLUMN fit_id TEXT REFERENCES fits (fit_id)"))
+    connection.execute(
+        text("ALTER TABLE fusions ADD COLUMN training_target_only BOOLEAN DEFAULT FALSE NOT NULL")
+    )
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
+    4: _keep_what_was_learned,
 }
 """Version → what leads to it from the one before."""

@@ -9,7 +9,7 @@ from annotator.store import findings as finding_rows
 from annotator.store.access import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,12 +39,15 @@ class ReviewAccess(Access):
         probability: NDArray[np.float64],
         performance: Sequence[RaterPerformance],
         warnings: Sequence[str],
+        weights: Mapping[str, MaskRuns] = fusions.NO_WEIGHTS,
+        training_target_only: bool = False,
         actor: str,
     ) -> Fusion:
         """Keep a recipe and its result; another result for a known recipe is an IntegrityError.
 
         ``patterns`` holds per voxel the row of its pattern in ``probability``, which is
-        ``(pattern, label)``; row 0 is where everyone has background.
+        ``(pattern, label)``; row 0 is where everyone has background. ``weights`` holds by rater
+        ``1 + round(254 * weight)``, and 0 where nobody was weighed.
         """
         return self._write(
             actor,
@@ -55,6 +58,8 @@ class ReviewAccess(Access):
             probability=probability,
             performance=performance,
             warnings=warnings,
+            weights=weights,
+            training_target_only=training_target_only,
         )
 
     def fusions(self, case_id: str) -> tuple[Fusion, ...]:
@@ -75,6 +80,10 @@ class ReviewAccess(Access):
         The table is ``(pattern, label)``, as in `add_fusion`.
         """
         return self._read(fusions.read_probability, fusion_id)
+
+    def fusion_weights(self, fusion_id: str) -> dict[str, MaskRuns]:
+        """Return how far each rater was believed, as in `add_fusion`; empty where not weighed."""
+        return self._read(fusions.read_weights, fusion_id)
 
     def put_findings(
         self,

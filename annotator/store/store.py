@@ -12,6 +12,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.store import audit, jobs, migrations, projects, series
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.failures import lacks_room
+from annotator.store.fit_access import FitAccess
 from annotator.store.places import Place
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from annotator.store.audit import AuditRow
 
 
-class Store(StudyAccess, ReadingAccess, ReviewAccess):
+class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 
     May be used from several threads, and by several processes at once. Every write is one

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 
@@ -200,6 +201,26 @@ step_slabs = Table(
     sqlite_with_rowid=False,
 )
 
+fits = Table(
+    "fits",
+    metadata,
+    Column("fit_id", Text, primary_key=True),
+    Column("recipe", Text, nullable=False, unique=True),
+    Column("summary", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""``content`` is what the method learned, compressed."""
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("fit_id", ForeignKey("fits.fit_id"), primary_key=True),
+    Column("difficulty", Float, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
 fusions = Table(
     "fusions",
     metadata,
@@ -213,8 +234,19 @@ fusions = Table(
     Column("probability", LargeBinary, nullable=False),
     Column("n_labels", Integer, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("fit_id", ForeignKey("fits.fit_id")),
+    Column("training_target_only", Boolean, nullable=False, server_default=false()),
 )
 """``probability`` is the (pattern, label) table, little-endian float64, compressed."""
+
+fusion_weights = Table(
+    "fusion_weights",
+    metadata,
+    Column("fusion_id", ForeignKey("fusions.fusion_id"), primary_key=True),
+    Column("rater_id", ForeignKey("raters.rater_id"), primary_key=True),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+)
+"""How far a rater was believed, voxel by voxel: ``1 + round(254 * weight)``, 0 beyond the box."""
 
 case_findings = Table(
     "case_findings",
@@ -254,6 +286,35 @@ adjudications = Table(
     Column("origin_mask_id", ForeignKey("masks.mask_id"), nullable=False),
     Column("created_at", Text, nullable=False),
 )
+
+rules = Table(
+    "rules",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What holds for the whole project, as JSON: when a further rater is asked for, for example."""
+
+gold_cases = Table(
+    "gold_cases",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+    Column("diagnosis", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""Cases whose truth is known: raters read them like any other, and are judged by them."""
+
+repeat_cases = Table(
+    "repeat_cases",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("original_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("rater_id", ForeignKey("raters.rater_id"), nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""A case that a rater reads for the second time, under another title."""
 
 jobs = Table(
     "jobs",

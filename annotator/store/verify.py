@@ -44,6 +44,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("slabs", verify_content.slabs),
         ("annotations", verify_content.submitted),
         ("fusions", verify_content.fusions),
+        ("fits", verify_content.fits),
         ("adjudications", verify_content.adjudications),
         ("drafts", verify_drafts.drafts),
         ("drawn values", verify_labels.drawn_values),

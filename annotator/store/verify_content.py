@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from annotator.domain.errors import IntegrityError
 from annotator.store import adjudications as adjudication_rows
+from annotator.store import fits as fit_rows
 from annotator.store import fusions as fusion_rows
 from annotator.store import masks, readings
 from annotator.store import slabs as slab_rows
@@ -15,6 +16,7 @@ from annotator.store.tables import (
     adjudications as adjudication_table,
 )
 from annotator.store.tables import annotation_table, mask_slabs, metadata
+from annotator.store.tables import fits as fit_table
 from annotator.store.tables import fusions as fusion_table
 from annotator.store.tables import slabs as slab_table
 
@@ -106,12 +108,32 @@ def fusions(connection: Connection, words: Words) -> Iterator[str]:
         if labels is None or patterns is None:
             continue
         grid = masks.grid_of(connection, row.labels_mask_id)
-        found = fusion_rows.identity(row._asdict(), grid, labels, patterns, probability)
+        weights = {
+            rater_id: _whole(connection, mask_id)
+            for rater_id, mask_id in fusion_rows.weight_masks(connection, row.fusion_id).items()
+        }
+        whole = {rater_id: found for rater_id, found in weights.items() if found is not None}
+        if len(whole) < len(weights):
+            continue
+        found = fusion_rows.identity(row._asdict(), grid, labels, patterns, probability, whole)
         if found != row.fusion_id:
             yield (
                 f"{shown} does not match its id: its recipe, labels, probability or performance "
                 "was changed"
             )
+
+
+def fits(connection: Connection, _: Words) -> Iterator[str]:
+    """Check that everything that was learned hashes to its id."""
+    for row in connection.execute(select(fit_table)):
+        shown = f"fit {row.fit_id[:12]}"
+        try:
+            content = fit_rows.content_of(row)
+        except IntegrityError as error:
+            yield f"{shown} is damaged: {error}"
+            continue
+        if fit_rows.identity(row._asdict(), content) != row.fit_id:
+            yield f"{shown} does not match its id: its recipe or what it learned was changed"
 
 
 def adjudications(connection: Connection, words: Words) -> Iterator[str]:

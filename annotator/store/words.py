@@ -11,7 +11,9 @@ from annotator.store.tables import (
     annotation_table,
     cases,
     drafts,
+    fusion_weights,
     fusions,
+    gold_cases,
     mask_slabs,
     raters,
     step_slabs,
@@ -58,6 +60,18 @@ class Words:
         row = connection.execute(select(drafts).where(drafts.c.mask_id == mask_id)).first()
         if row:
             return self.reading("draft", row.draft_id, row.case_id, row.rater_id)
+        row = connection.execute(
+            select(fusion_weights, fusions.c.case_id)
+            .join(fusions)
+            .where(fusion_weights.c.mask_id == mask_id)
+        ).first()
+        if row:
+            return f"weights of fusion {row.fusion_id[:12]} ({self.case(row.case_id)})"
+        row = connection.execute(
+            select(gold_cases.c.case_id).where(gold_cases.c.mask_id == mask_id)
+        ).first()
+        if row:
+            return f"the truth of {self.case(row.case_id)}"
         for table, column, kind in (
             (fusions, fusions.c.labels_mask_id, "the labels of fusion"),
             (fusions, fusions.c.patterns_mask_id, "the patterns of fusion"),

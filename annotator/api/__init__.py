@@ -1,0 +1,57 @@
+"""What a plugin author imports: the protocols of each door.
+
+A plugin is a :class:`Plugin` record, named by an entry point in the group ``annotator.plugins``.
+"""
+
+from __future__ import annotations
+
+from annotator.api.cases import CaseVotes, CaseWindow
+from annotator.api.fusion import (
+    AnyFusionMethod,
+    FusedPatterns,
+    FusedVoxels,
+    FusionMethod,
+    LearnedFusionMethod,
+    SpatialFusionMethod,
+    VotePatterns,
+)
+from annotator.api.identity import are_voxels_of, combined_series_id, series_id, slice_digest
+from annotator.api.learning import Learned, Prediction, Trainer
+from annotator.api.models import Model, ModelCard
+from annotator.api.plugin import Plugin
+from annotator.api.progress import Progress, no_progress
+from annotator.api.readers import FoundSeries, ReadSeries, ScanResult, Skipped, StudyReader
+from annotator.api.writers import MaskForExport, MaskWriter
+from annotator.checked_file import checked_file
+
+__all__ = [
+    "AnyFusionMethod",
+    "CaseVotes",
+    "CaseWindow",
+    "FoundSeries",
+    "FusedPatterns",
+    "FusedVoxels",
+    "FusionMethod",
+    "Learned",
+    "LearnedFusionMethod",
+    "MaskForExport",
+    "MaskWriter",
+    "Model",
+    "ModelCard",
+    "Plugin",
+    "Prediction",
+    "Progress",
+    "ReadSeries",
+    "ScanResult",
+    "Skipped",
+    "SpatialFusionMethod",
+    "StudyReader",
+    "Trainer",
+    "VotePatterns",
+    "are_voxels_of",
+    "checked_file",
+    "combined_series_id",
+    "no_progress",
+    "series_id",
+    "slice_digest",
+]

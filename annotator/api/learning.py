@@ -1,0 +1,97 @@
+"""The door of trainers: the readings of a project become a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
+
+    from annotator.api.cases import CaseVotes
+    from annotator.api.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What was learned from the cases of a project.
+
+    ``content`` is for the method alone, and holds all that it needs to go on (no pickles);
+    ``summary`` tells a person what was learned, a sentence each.
+    """
+
+    content: bytes
+    summary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prediction:
+    """What a trained model says of an image.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Background first: the first axis of ``probability``. Empty where the model draws nothing.
+    probability : ndarray or None
+        ``(label, z, y, x)`` float32; sums to 1 over labels.
+    rater_ids : tuple of str
+        The raters that the model learned from: the first axis of the two arrays below.
+    rater_probability : ndarray or None
+        What each rater would draw, ``(rater, label, z, y, x)`` float32.
+    weights : ndarray or None
+        How far each rater is believed, ``(rater, z, y, x)`` float32; sums to 1 over raters.
+    difficulty : float or None
+        How likely it is that raters will disagree on the case, 0 to 1.
+    why : str
+        One sentence on ``difficulty`` for the reviewer.
+    """
+
+    labels: tuple[int, ...] = ()
+    probability: NDArray[np.float32] | None = None
+    rater_ids: tuple[str, ...] = ()
+    rater_probability: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
+    difficulty: float | None = None
+    why: str = ""
+
+
+class Trainer(Protocol):
+    """Trains a model on the readings of a project. Runs in a process of its own.
+
+    Attributes
+    ----------
+    takes_trust : bool
+        Whether ``predict`` can be told how far to believe each rater.
+    """
+
+    name: str
+    title: str
+    version: str
+    parameters: type[BaseModel]
+    takes_trust: bool
+
+    def train(
+        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
+    ) -> Learned:
+        """Train on all cases; raises AnnotatorError, with the reason, where they do not do."""
+        ...
+
+    def predict(
+        self,
+        learned: bytes,
+        image: NDArray[np.float32],
+        spacing_mm: tuple[float, float, float],
+        *,
+        trust: Mapping[str, float] | None,
+        progress: Progress,
+    ) -> Prediction:
+        """Read an image ``(z, y, x)`` or ``(z, y, x, channel)`` of modality values.
+
+        ``trust`` says by rater id how far to believe each, from 0; None for all alike. Must not
+        write to the image.
+        """
+        ...

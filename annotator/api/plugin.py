@@ -1,0 +1,27 @@
+"""What a plugin is: a record of everything that one distribution adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotator.api.fusion import AnyFusionMethod
+    from annotator.api.learning import Trainer
+    from annotator.api.models import Model
+    from annotator.api.readers import StudyReader
+    from annotator.api.writers import MaskWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plugin:
+    """Everything that one distribution adds; each entry is loaded on first use by calling it."""
+
+    name: str
+    readers: tuple[Callable[[], StudyReader], ...] = ()
+    fusion_methods: tuple[Callable[[], AnyFusionMethod], ...] = ()
+    trainers: tuple[Callable[[], Trainer], ...] = ()
+    models: tuple[Callable[[], Model], ...] = ()
+    mask_writers: tuple[Callable[[], MaskWriter], ...] = ()

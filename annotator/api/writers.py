@@ -1,0 +1,49 @@
+"""The door of mask writers: masks become files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Annotation
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case, Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaskForExport:
+    """One mask on its way out.
+
+    ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
+    name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept;
+    ``origin`` says of an adjudicated mask which disputed region decided each voxel, 0 for none.
+    """
+
+    case: Case
+    series: Series
+    schema: LabelSchema
+    role: str
+    creator: str
+    is_automatic: bool
+    content_id: str
+    mask: NDArray[np.unsignedinteger]
+    annotation: Annotation | None = None
+    probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    origin: NDArray[np.unsignedinteger] | None = None
+
+
+class MaskWriter(Protocol):
+    """Writes a mask to files and reads them back."""
+
+    name: str
+
+    def write(self, item: MaskForExport, directory: Path, stem: str) -> tuple[Path, ...]:
+        """Write the files, read each back and compare; raise IntegrityError on a difference."""
+        ...

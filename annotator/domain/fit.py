@@ -1,0 +1,47 @@
+"""What was learned from the readings of a project, and what that says of cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FitKind = Literal["fusion", "trainer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRecipe:
+    """Everything that a fit depends on; learning again gives the same bytes.
+
+    ``name`` and ``version`` are the fusion method's or the trainer's; ``inputs`` are the ids of
+    annotations, adjudications and fusions that were learned from, sorted; ``parameters`` are
+    (name, JSON value) pairs, sorted.
+    """
+
+    kind: FitKind
+    name: str
+    version: str
+    inputs: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A recipe and what was learned by it; the content is kept under its id.
+
+    ``summary`` tells a person what was learned, a sentence each.
+    """
+
+    fit_id: str
+    recipe: FitRecipe
+    summary: tuple[str, ...]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How likely raters are to disagree on a case, 0 to 1, told from the image by a fit."""
+
+    case_id: str
+    fit_id: str
+    difficulty: float
+    why: str
