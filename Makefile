@@ -28,7 +28,7 @@ system:
 $(STAMP): pyproject.toml constraints.txt
 	@installers/linux/make-venv.sh $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[app,postgres]' --group dev
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[app,postgres,torch]' --group dev
 	@touch $(STAMP)
 
 run: setup

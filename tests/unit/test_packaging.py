@@ -44,7 +44,7 @@ def base_requirements(wheel: zipfile.ZipFile) -> set[str]:
 
 def test_holds_the_program_and_its_plugins(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    for package in ("annotator", "annotator_builtins", "annotator_napari"):
+    for package in ("annotator", "annotator_builtins", "annotator_napari", "annotator_recipes"):
         assert f"{package}/__init__.py" in names
     assert "annotator_napari/napari.yaml" in names
     tops = {name.split("/")[0] for name in names}
