@@ -23,7 +23,8 @@ libraries=(
     libxcb-xkb.so.1:libxcb-xkb1
     libxkbcommon-x11.so.0:libxkbcommon-x11-0
 )
-programs=(Xvfb:xvfb xvfb-run:xvfb)
+# The tests open the agreement report in a browser.
+programs=(Xvfb:xvfb xvfb-run:xvfb chromium:chromium)
 # Looked for as packages: they hold files that nothing on the path shows.
 packages=(fonts-dejavu-core libgl1-mesa-dri)
 
