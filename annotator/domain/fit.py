@@ -12,15 +12,18 @@ FitKind = Literal["fusion", "trainer"]
 class FitRecipe:
     """Everything that a fit depends on; learning again gives the same bytes.
 
-    ``name`` and ``version`` are the fusion method's or the trainer's; ``inputs`` are the ids of
-    annotations, adjudications and fusions that were learned from, sorted; ``parameters`` are
-    (name, JSON value) pairs, sorted.
+    ``name`` and ``version`` are the fusion method's or the trainer's. ``inputs`` are the ids of the
+    annotations that were learned from, ``adjudications`` of what was signed off of them,
+    ``targets`` of the fusions that were aimed at, each sorted; ``parameters`` are (name, JSON
+    value) pairs, sorted.
     """
 
     kind: FitKind
     name: str
     version: str
     inputs: tuple[str, ...]
+    adjudications: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
-from annotator.analysis.votes import count_near, spread
-from annotator.api import VotePatterns
+from annotator.analysis.votes import spread
+from annotator.api import (
+    FusedPatterns,
+    FusedVoxels,
+    FusionMethod,
+    LearnedFusionMethod,
+    SpatialFusionMethod,
+    no_progress,
+)
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.review import FusionRecipe
+from annotator.jobs.case_votes import case_votes, signed_off, vote_patterns
+from annotator.jobs.keeping import MAX_ROWS, Kept, keep_voxels
+from annotator.jobs.learning import current_fit
+from annotator.jobs.parameters import check_parameters, sorted_json
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
@@ -19,12 +29,11 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from annotator.api import FusionMethod
+    from annotator.api import AnyFusionMethod, Progress, VotePatterns
+    from annotator.domain.fit import Fit
     from annotator.domain.review import Fusion
     from annotator.registry import Registry
     from annotator.store import Store
-
-MAX_PATTERNS = 1 << 16
 
 
 def fuse_readings(
@@ -33,24 +42,35 @@ def fuse_readings(
     readings: Readings,
     method_name: str,
     parameters: Mapping[str, object] | None = None,
+    progress: Progress = no_progress,
     *,
+    fit: Fit | None = None,
     actor: str,
 ) -> Fusion:
-    """Fuse the readings of a case; what was fused before by the same recipe is returned."""
+    """Fuse the readings of a case; what was fused before by the same recipe is returned.
+
+    A method that learns from the project goes by ``fit``; where none is given, by what it has
+    learned from the readings as they are now, which it may have to learn first.
+    """
     method = registry.fusion_method(method_name)
     readings.require_two()
     checked = check_parameters(method.name, method.parameters, parameters or {})
+    if isinstance(method, LearnedFusionMethod) and fit is None:
+        fit = current_fit(
+            store, method, checked, progress, include_models=readings.include_models, actor=actor
+        )
     recipe = FusionRecipe(
         case_id=readings.case.case_id,
         method=method.name,
         method_version=method.version,
         inputs=readings.annotation_ids,
-        parameters=_sorted_json(checked),
+        parameters=sorted_json(checked),
+        fit_id=fit.fit_id if fit else None,
     )
     for known in store.fusions(recipe.case_id):
         if known.recipe == recipe:
             return known
-    return _run(store, method, readings, recipe, checked, actor)
+    return _run(store, method, readings, recipe, checked, progress, actor)
 
 
 def rerun_fusion(store: Store, registry: Registry, fusion_id: str, *, actor: str) -> Fusion:
@@ -67,7 +87,7 @@ def rerun_fusion(store: Store, registry: Registry, fusion_id: str, *, actor: str
     checked = check_parameters(method.name, method.parameters, given)
     annotations = [store.annotation(annotation_id) for annotation_id in recipe.inputs]
     readings = Readings(store, store.case(recipe.case_id), annotations)
-    again = _run(store, method, readings, recipe, checked, actor)
+    again = _run(store, method, readings, recipe, checked, no_progress, actor)
     if again.fusion_id != stored.fusion_id:
         raise IntegrityError(
             f"fusion {fusion_id[:12]}… came out as {again.fusion_id[:12]}… from the same recipe"
@@ -75,68 +95,68 @@ def rerun_fusion(store: Store, registry: Registry, fusion_id: str, *, actor: str
     return again
 
 
-def check_parameters(name: str, model: type[BaseModel], given: Mapping[str, object]) -> BaseModel:
-    """Return the parameters of a method as its own type; raises AnnotatorError in words."""
-    allowed = model.model_fields
-    unknown = [key for key in given if key not in allowed]
-    if unknown:
-        listed = ", ".join(sorted(allowed)) or "none"
-        raise AnnotatorError(f"{name} has no parameter {unknown[0]!r}; it takes: {listed}")
-    try:
-        return model.model_validate(dict(given))
-    except ValidationError as error:
-        words = "; ".join(
-            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}"
-            for entry in error.errors()
-        )
-        raise AnnotatorError(f"{name} cannot work with these parameters: {words}") from None
-
-
 def _run(
     store: Store,
-    method: FusionMethod,
+    method: AnyFusionMethod,
     readings: Readings,
     recipe: FusionRecipe,
     parameters: BaseModel,
+    progress: Progress,
     actor: str,
 ) -> Fusion:
-    votes = readings.votes
-    n_patterns = len(votes.patterns)
-    if n_patterns > MAX_PATTERNS:
-        raise AnnotatorError(
-            f"the readings disagree in {n_patterns} ways; at most {MAX_PATTERNS} can be kept"
-        )
-    given = VotePatterns(
-        rater_ids=readings.rater_ids,
-        patterns=votes.patterns,
-        counts=votes.counts,
-        labels=votes.labels,
-        voxel_mm3=readings.series.geometry.voxel_mm3,
-        n_near=count_near(votes),
-    )
     try:
-        fused = method.fuse(given, parameters)
+        fused = _fuse(store, method, readings, recipe, parameters, progress)
     except (AnnotatorError, MemoryError):
         raise
     except Exception as error:  # a plugin may raise anything; its name must be told
         raise AnnotatorError(
             f"{method.title} failed on {readings.case.title!r}: {type(error).__name__}: {error}"
         ) from error
+    kept = _kept(method.title, readings, fused)
     return store.add_fusion(
         recipe,
-        labels=spread(votes, fused.chosen),
-        # Pattern 0 is background by everyone, so the value of a voxel is its pattern's row.
-        patterns=spread(votes, np.arange(n_patterns)),
-        probability=fused.probability,
+        labels=kept.labels,
+        patterns=kept.patterns,
+        probability=kept.probability,
         performance=fused.performance,
         warnings=fused.warnings,
+        weights=kept.weights,
+        training_target_only=isinstance(fused, FusedVoxels) and fused.training_target_only,
         actor=actor,
     )
 
 
-def _sorted_json(parameters: BaseModel) -> tuple[tuple[str, str], ...]:
-    content: dict[str, Any] = parameters.model_dump(mode="json")
-    return tuple(
-        (name, json.dumps(content[name], sort_keys=True, separators=(",", ":")))
-        for name in sorted(content)
+def _fuse(
+    store: Store,
+    method: AnyFusionMethod,
+    readings: Readings,
+    recipe: FusionRecipe,
+    parameters: BaseModel,
+    progress: Progress,
+) -> FusedPatterns | FusedVoxels:
+    if isinstance(method, FusionMethod):
+        return method.fuse(vote_patterns(readings), parameters)
+    case = case_votes(store, readings, adjudication=signed_off(store, readings))
+    if isinstance(method, SpatialFusionMethod):
+        return method.fuse_voxels(case, parameters, progress)
+    learned = store.fit_content(recipe.fit_id or "")
+    return method.fuse_learned(case, learned, parameters, progress)
+
+
+def _kept(title: str, readings: Readings, fused: FusedPatterns | FusedVoxels) -> Kept:
+    votes = readings.votes
+    if isinstance(fused, FusedVoxels):
+        patterns: VotePatterns = vote_patterns(readings)
+        return keep_voxels(fused, patterns, votes.grid, title)
+    n_patterns = len(votes.patterns)
+    if n_patterns > MAX_ROWS:
+        raise AnnotatorError(
+            f"the readings disagree in {n_patterns} ways; at most {MAX_ROWS} can be kept"
+        )
+    return Kept(
+        labels=spread(votes, fused.chosen),
+        # Pattern 0 is background by everyone, so the value of a voxel is its pattern's row.
+        patterns=spread(votes, np.arange(n_patterns)),
+        probability=fused.probability,
+        weights={},
     )

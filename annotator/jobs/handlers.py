@@ -6,13 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.api import LearnedFusionMethod
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.jobs.exporting import export_project
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
+from annotator.jobs.learning import current_fit
+from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import predict_case
 from annotator.jobs.readings import Readings
+from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,17 +74,73 @@ def predict(store: Store, registry: Registry, parameters: Parameters, progress: 
 def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Fuse ``cases``, or every case, by ``method``; a case without two readings is skipped."""
     made: list[dict[str, str]] = []
+    method = registry.fusion_method(parameters["method"])
+    given = parameters.get("parameters", {})
+    fit, start = None, 0.0
+    if isinstance(method, LearnedFusionMethod):
+        start = 0.5
+        fit = current_fit(
+            store,
+            method,
+            check_parameters(method.name, method.parameters, given),
+            lambda fraction, message: progress(start * fraction, message),
+            include_models=bool(parameters.get("include_models", False)),
+            actor=ACTOR,
+        )
 
-    def one(case_id: str, _: Progress) -> None:
+    def one(case_id: str, report: Progress) -> None:
         readings = _readings(store, case_id, parameters)
-        given = parameters.get("parameters", {})
-        method = parameters["method"]
-        fusion = fuse_readings(store, registry, readings, method, given, actor=ACTOR)
+        fusion = fuse_readings(
+            store, registry, readings, method.name, given, report, fit=fit, actor=ACTOR
+        )
         made.append({"case": case_id, "fusion": fusion.fusion_id})
 
-    registry.fusion_method(parameters["method"])
-    skipped = _each_case(store, parameters, progress, "fusing", one)
-    return {"fusions": made, "skipped": skipped}
+    def report(fraction: float, message: str) -> None:
+        progress(start + (1.0 - start) * fraction, message)
+
+    skipped = _each_case(store, parameters, report, "fusing", one)
+    return {"fusions": made, "skipped": skipped, "fit": fit.fit_id if fit else None}
+
+
+def train(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Train by ``trainer`` on every case with two readings, aiming at ``target`` where given."""
+    fit = train_model(
+        store,
+        registry,
+        parameters["trainer"],
+        parameters.get("parameters", {}),
+        progress,
+        target_method=parameters.get("target"),
+        include_models=bool(parameters.get("include_models", False)),
+        actor=ACTOR,
+    )
+    return {"fit": fit.fit_id, "summary": list(fit.summary)}
+
+
+def predict_by(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Let the model of ``fit`` read ``cases``, or every case, told whom to ``trust``."""
+    made: list[dict[str, object]] = []
+    given = parameters.get("trust")
+    trust = trust_by_id(store, given) if given else None
+
+    def one(case_id: str, report: Progress) -> None:
+        found = predict_by_fit(
+            store, registry, parameters["fit"], case_id, report, trust=trust, actor=ACTOR
+        )
+        made.append(
+            {
+                "case": case_id,
+                "annotation": found.annotation.annotation_id if found.annotation else None,
+                "difficulty": found.forecast.difficulty if found.forecast else None,
+                "why": found.forecast.why if found.forecast else "",
+            }
+        )
+
+    store.fit(parameters["fit"])
+    skipped = _each_case(store, parameters, progress, "reading", one)
+    return {"readings": made, "skipped": skipped}
 
 
 def findings(store: Store, _: Registry, parameters: Parameters, progress: Progress) -> Result:
@@ -117,6 +177,8 @@ def export(store: Store, registry: Registry, parameters: Parameters, progress: P
 HANDLERS: dict[str, Handler] = {
     "import": import_studies,
     "predict": predict,
+    "predict by fit": predict_by,
+    "train": train,
     "fuse": fuse,
     "findings": findings,
     "export": export,

@@ -9,7 +9,7 @@ import numpy as np
 from annotator.analysis.runs import encode
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.reading import Diagnosis
-from annotator.jobs.fusing import check_parameters
+from annotator.jobs.parameters import check_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,11 @@ def predict_case(
 
 def model_rater(store: Store, model: Model, *, actor: str) -> Rater:
     """Return the rater that stands for a model in this version; adds it where it is new."""
-    name = f"{model.card.title} {model.version}"
+    return rater_of_model(store, f"{model.card.title} {model.version}", actor=actor)
+
+
+def rater_of_model(store: Store, name: str, *, actor: str) -> Rater:
+    """Return the model of that name among the raters; adds it where it is new."""
     try:
         rater = store.rater(name)
     except UnknownNameError:

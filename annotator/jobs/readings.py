@@ -43,6 +43,11 @@ class Readings:
         return cls(store, case, counted(store, case.case_id, include_models=include_models))
 
     @property
+    def include_models(self) -> bool:
+        """Whether predictions of models are among the readings."""
+        return any(self.raters[rater_id].is_model for rater_id in self.rater_ids)
+
+    @property
     def annotation_ids(self) -> tuple[str, ...]:
         """Ids of the annotations, ascending."""
         return tuple(entry.annotation_id for entry in self.annotations)

@@ -123,6 +123,11 @@ def of_case(connection: Connection, case_id: str) -> Adjudication | None:
     return None if row is None else _fact(row)
 
 
+def read(connection: Connection, adjudication_id: str) -> Adjudication:
+    """Return one adjudication, whether it still holds or not."""
+    return _fact(row_of(connection, adjudication_id))
+
+
 def row_of(connection: Connection, adjudication_id: str) -> Row[Any]:
     """Return the row of an adjudication."""
     row = connection.execute(

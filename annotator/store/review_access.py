@@ -161,6 +161,10 @@ class ReviewAccess(Access):
         """Return the adjudication that holds, or None."""
         return self._read(adjudications.of_case, case_id)
 
+    def adjudication_by_id(self, adjudication_id: str) -> Adjudication:
+        """Return one adjudication, whether it still holds or not."""
+        return self._read(adjudications.read, adjudication_id)
+
     def adjudication_mask(self, adjudication_id: str) -> tuple[MaskRuns, MaskRuns]:
         """Return the decided mask and its origin."""
         return self._read(adjudications.read_masks, adjudication_id)

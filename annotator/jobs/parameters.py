@@ -1,0 +1,44 @@
+"""Parameters of a method: checked in words, and as they are kept in a recipe."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from annotator.domain.errors import AnnotatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+
+def check_parameters(name: str, model: type[BaseModel], given: Mapping[str, object]) -> BaseModel:
+    """Return the parameters of a method as its own type; raises AnnotatorError in words."""
+    allowed = sorted(model.model_fields)
+    for key in given:
+        if key not in allowed:
+            close = get_close_matches(key, allowed, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]!r}?" if close else ";"
+            listed = ", ".join(allowed) or "none"
+            raise AnnotatorError(f"{name} has no parameter {key!r}{hint} it takes: {listed}")
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        words = "; ".join(
+            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}"
+            for entry in error.errors()
+        )
+        raise AnnotatorError(f"{name} cannot work with these parameters: {words}") from None
+
+
+def sorted_json(parameters: BaseModel) -> tuple[tuple[str, str], ...]:
+    """Return parameters as (name, JSON value) pairs, sorted by name."""
+    content: dict[str, Any] = parameters.model_dump(mode="json")
+    return tuple(
+        (name, json.dumps(content[name], sort_keys=True, separators=(",", ":")))
+        for name in sorted(content)
+    )

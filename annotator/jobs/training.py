@@ -1,0 +1,214 @@
+"""Trained models: learned from the readings of a project, then read cases like any other rater."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.analysis.consensus import choose
+from annotator.analysis.runs import encode, mask_dtype
+from annotator.domain.errors import AnnotatorError
+from annotator.domain.fit import Forecast
+from annotator.domain.reading import Diagnosis
+from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.learning import fit_lessons, lessons_of
+from annotator.jobs.parameters import check_parameters
+from annotator.jobs.predicting import rater_of_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from annotator.api import Prediction, Progress
+    from annotator.domain.fit import Fit
+    from annotator.domain.reading import Annotation
+    from annotator.domain.study import Case
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedReading:
+    """What a trained model said of a case: a reading where it draws, a forecast where it foretells.
+
+    ``trust`` names how far it was told to believe each rater, by name.
+    """
+
+    case: Case
+    annotation: Annotation | None
+    forecast: Forecast | None
+
+
+def train_model(
+    store: Store,
+    registry: Registry,
+    trainer_name: str,
+    parameters: Mapping[str, object],
+    progress: Progress,
+    *,
+    target_method: str | None = None,
+    include_models: bool = False,
+    actor: str,
+) -> Fit:
+    """Train on every case that two or more have read; what was trained alike before is returned.
+
+    With ``target_method`` each case is fused by it first, and the model aims at the fusions.
+    """
+    trainer = registry.trainer(trainer_name)
+    checked = check_parameters(trainer.name, trainer.parameters, parameters)
+    lessons = lessons_of(store, include_models=include_models)
+    start = 0.0
+    if target_method is not None:
+        registry.fusion_method(target_method)
+        start = 0.3
+        aimed = []
+        for number, lesson in enumerate(lessons):
+            progress(start * number / len(lessons), f"fusing {lesson.readings.case.title}")
+            fusion = fuse_readings(store, registry, lesson.readings, target_method, actor=actor)
+            aimed.append(replace(lesson, target=fusion))
+        lessons = tuple(aimed)
+
+    def report(fraction: float, message: str) -> None:
+        progress(start + (1.0 - start) * fraction, message)
+
+    return fit_lessons(store, trainer, checked, lessons, report, kind="trainer", actor=actor)
+
+
+def predict_by_fit(
+    store: Store,
+    registry: Registry,
+    fit_id: str,
+    case_id: str,
+    progress: Progress,
+    *,
+    trust: Mapping[str, float] | None = None,
+    actor: str,
+) -> TrainedReading:
+    """Let a trained model read a case; the same again gives the annotation that exists.
+
+    ``trust`` says by rater id how far to believe each, where the model can be told.
+    """
+    case = store.case(case_id)
+    fit, prediction = ask_model(store, registry, fit_id, case, progress, trust=trust)
+    annotation = None
+    if prediction.probability is not None:
+        rater = rater_of_model(store, reader_name(store, registry, fit, trust), actor=actor)
+        annotation = store.add_annotation(
+            case.case_id,
+            rater.rater_id,
+            encode(drawn_mask(prediction)),
+            Diagnosis(),
+            only_new=True,
+            actor=actor,
+        )
+    forecast = None
+    if prediction.difficulty is not None:
+        forecast = Forecast(
+            case_id=case.case_id,
+            fit_id=fit.fit_id,
+            difficulty=prediction.difficulty,
+            why=prediction.why,
+        )
+        store.put_forecast(forecast, actor=actor)
+    return TrainedReading(case=case, annotation=annotation, forecast=forecast)
+
+
+def ask_model(
+    store: Store,
+    registry: Registry,
+    fit_id: str,
+    case: Case,
+    progress: Progress,
+    *,
+    trust: Mapping[str, float] | None = None,
+) -> tuple[Fit, Prediction]:
+    """Return what a trained model says of a case, keeping nothing."""
+    fit = store.fit(fit_id)
+    if fit.recipe.kind != "trainer":
+        raise AnnotatorError(
+            f"fit {fit_id[:12]}… was learned by the fusion method {fit.recipe.name!r}; "
+            "only what a trainer learned can read cases"
+        )
+    trainer = registry.trainer(fit.recipe.name)
+    if trainer.version != fit.recipe.version:
+        raise AnnotatorError(
+            f"fit {fit_id[:12]}… was trained by {fit.recipe.name} {fit.recipe.version}; "
+            f"{trainer.version} is installed, which may not understand it: train again"
+        )
+    if trust is not None and not trainer.takes_trust:
+        raise AnnotatorError(f"{trainer.title} cannot be told how far to believe each rater")
+    series = store.series(case.series_ids[0])
+    voxels = store.voxels(series.series_id)
+    image = np.asarray(voxels, np.float32) * np.float32(series.slope) + np.float32(series.intercept)
+    try:
+        prediction = trainer.predict(
+            store.fit_content(fit.fit_id),
+            image,
+            series.geometry.spacing_mm,
+            trust=trust,
+            progress=progress,
+        )
+    except (AnnotatorError, MemoryError):
+        raise
+    except Exception as error:  # a plugin may raise anything; its name must be told
+        raise AnnotatorError(
+            f"{trainer.title} failed on {case.title!r}: {type(error).__name__}: {error}"
+        ) from error
+    _check(prediction, trainer.title, series.geometry.shape, store.project().schema.values)
+    return fit, prediction
+
+
+def drawn_mask(prediction: Prediction) -> NDArray[np.unsignedinteger]:
+    """Return the most probable label of each voxel, ``(z, y, x)``."""
+    if prediction.probability is None:
+        raise AnnotatorError("the model draws nothing")
+    probability = np.moveaxis(prediction.probability, 0, -1)
+    chosen, _ = choose(
+        probability.reshape(-1, len(prediction.labels)).astype(np.float64), prediction.labels
+    )
+    return chosen.reshape(probability.shape[:-1]).astype(mask_dtype(max(prediction.labels)))
+
+
+def reader_name(
+    store: Store, registry: Registry, fit: Fit, trust: Mapping[str, float] | None
+) -> str:
+    """Return the name of the rater that stands for a trained model, told so to trust raters."""
+    name = f"{registry.trainer(fit.recipe.name).title} {fit.fit_id[:8]}"
+    if not trust:
+        return name
+    told = ", ".join(
+        f"{store.rater(rater_id).name} {weight:g}" for rater_id, weight in sorted(trust.items())
+    )
+    return f"{name} (trust: {told})"
+
+
+def _check(
+    prediction: Prediction, title: str, shape: tuple[int, int, int], values: tuple[int, ...]
+) -> None:
+    if prediction.probability is None:
+        return
+    expected = (len(prediction.labels), *shape)
+    if prediction.probability.shape != expected:
+        raise AnnotatorError(
+            f"{title} gave probabilities of shape {prediction.probability.shape}; "
+            f"(label, z, y, x) {expected} is needed"
+        )
+    unknown = sorted(set(prediction.labels) - {0, *values})
+    if unknown:
+        raise AnnotatorError(
+            f"{title} learned the label values {unknown}; the schema has {list(values)}"
+        )
+
+
+def trust_by_id(store: Store, given: Mapping[str, float]) -> dict[str, float]:
+    """Return trust by rater id, of trust by rater name or id; raises in words."""
+    for name, weight in given.items():
+        if not (weight >= 0 and np.isfinite(weight)):
+            raise AnnotatorError(
+                f"trust in {name!r} is {json.dumps(weight)}; it runs from 0 (not at all) upwards"
+            )
+    return {store.rater(name).rater_id: float(weight) for name, weight in given.items()}
