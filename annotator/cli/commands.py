@@ -159,11 +159,43 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 names=("--model",),
                 help="name of the model; `annotator plugins` lists them",
-                options={"metavar": "NAME", "required": True},
+                options={"metavar": "NAME"},
+            ),
+            Argument(
+                names=("--fit",),
+                help="instead of a model: what `annotator train` trained, the first characters of "
+                "its id",
+                options={"metavar": "ID"},
+            ),
+            Argument(
+                names=("--trust",),
+                help="with --fit: how far to believe a rater, from 0; may be given several times",
+                options={"metavar": "RATER=WEIGHT", "action": "append", "default": []},
             ),
             _SET,
         ),
         example="annotator predict lungs --model lungs",
+    ),
+    Command(
+        name="train",
+        summary="train a model on the readings of the project",
+        run="annotator.cli.training:train",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--trainer",),
+                help="name of the trainer; `annotator plugins` lists them",
+                options={"metavar": "NAME", "required": True},
+            ),
+            Argument(
+                names=("--target",),
+                help="fuse every case by this method first, and aim at the fusions",
+                options={"metavar": "METHOD"},
+            ),
+            _SET,
+            _MODELS,
+        ),
+        example="annotator train lungs --trainer self-calibrated",
     ),
     Command(
         name="fuse",

@@ -71,6 +71,16 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
             }
             for method in registry.fusion_methods()
         ],
+        "trainers": [
+            {
+                "name": trainer.name,
+                "title": trainer.title,
+                "version": trainer.version,
+                "takes_trust": trainer.takes_trust,
+                "parameters": _parameters(trainer.parameters),
+            }
+            for trainer in registry.trainers()
+        ],
         "models": [
             {
                 "name": model.name,

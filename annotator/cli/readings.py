@@ -121,6 +121,21 @@ def _question_of(answer: str, schema: LabelSchema) -> str:
 
 def predict(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Let a model read cases; fails where it fits none."""
+    if (arguments.model is None) == (arguments.fit is None):
+        raise AnnotatorError(
+            "predict needs --model NAME or --fit ID: a model that comes with a plugin, or what "
+            "`annotator train` trained"
+        )
+    if arguments.fit is not None:
+        from annotator.cli.training import predict_by_fit
+
+        if arguments.settings:
+            raise AnnotatorError(
+                "--set is for --model; a trained model was set when it was trained"
+            )
+        return predict_by_fit(arguments, progress)
+    if arguments.trust:
+        raise AnnotatorError("--trust is for --fit; a plugin's model knows no raters")
     settings = parse_settings(arguments.settings)
     with Session.open(arguments.project) as session:
         made = session.predict(

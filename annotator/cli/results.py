@@ -29,19 +29,30 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
     made: dict[str, list[dict[str, Any]]] = {"fusions": [], "skipped": []}
     lines: list[str] = []
     with Session.open(arguments.project) as session:
-        session.registry.fusion_method(arguments.method)
+        fit = session.learn(
+            arguments.method,
+            settings,
+            include_models=arguments.models,
+            progress=lambda fraction, message: progress(0.5 * fraction, message),
+        )
+        start = 0.5 if fit else 0.0
+        lines += list(fit.summary) if fit else []
         out = Path(arguments.out) if arguments.out else None
         if out is not None:
             make_directory(out)
         cases = chosen_cases(session, arguments.cases)
         for number, case in enumerate(cases):
-            progress(number / len(cases), f"fusing {case.title}")
+            progress(start + (1.0 - start) * number / len(cases), f"fusing {case.title}")
             try:
                 fusion = session.fuse(
-                    case.case_id, arguments.method, settings, include_models=arguments.models
+                    case.case_id,
+                    arguments.method,
+                    settings,
+                    include_models=arguments.models,
+                    fit=fit,
                 )
             except AnnotatorError as error:
-                if arguments.cases or _is_about_parameters(arguments.method, error):
+                if arguments.cases:
                     raise
                 made["skipped"].append({"case": case.case_id, "reason": str(error)})
                 continue
@@ -50,13 +61,9 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
             lines += [f"{case.title}: {len(fusion.recipe.inputs)} readings fused", *files]
             lines += [f"  caution: {warning}" for warning in fusion.warnings]
     lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
-    document = {"method": arguments.method, **made}
+    learned = fit and {"fit": fit.fit_id, "summary": list(fit.summary)}
+    document = {"method": arguments.method, "learned": learned, **made}
     return Result(document=document, lines=tuple(lines), error=nothing_done("fused", made))
-
-
-def _is_about_parameters(method: str, error: AnnotatorError) -> bool:
-    """Whether every case would fail alike: the parameters do not suit the method."""
-    return str(error).startswith(f"{method} ")
 
 
 def _write(session: Session, case: Case, fusion: Fusion, out: Path) -> list[str]:
@@ -85,10 +92,15 @@ def _fusion_document(
                 "sensitivity": entry.sensitivity,
                 "specificity": entry.specificity,
                 "volume_mm3": entry.volume_mm3,
+                "sensitivity_interval": entry.sensitivity_interval,
+                "specificity_interval": entry.specificity_interval,
+                "weight": entry.weight,
+                "weight_interval": entry.weight_interval,
             }
             for entry in fusion.performance
         ],
         "warnings": list(fusion.warnings),
+        "training_target_only": fusion.training_target_only,
         "files": files,
     }
 

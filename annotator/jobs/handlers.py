@@ -6,14 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.api import LearnedFusionMethod
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.jobs.exporting import export_project
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
-from annotator.jobs.learning import current_fit
-from annotator.jobs.parameters import check_parameters
+from annotator.jobs.learning import learn_for_fusion
 from annotator.jobs.predicting import predict_case
 from annotator.jobs.readings import Readings
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
@@ -74,24 +72,23 @@ def predict(store: Store, registry: Registry, parameters: Parameters, progress: 
 def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Fuse ``cases``, or every case, by ``method``; a case without two readings is skipped."""
     made: list[dict[str, str]] = []
-    method = registry.fusion_method(parameters["method"])
+    method = parameters["method"]
     given = parameters.get("parameters", {})
-    fit, start = None, 0.0
-    if isinstance(method, LearnedFusionMethod):
-        start = 0.5
-        fit = current_fit(
-            store,
-            method,
-            check_parameters(method.name, method.parameters, given),
-            lambda fraction, message: progress(start * fraction, message),
-            include_models=bool(parameters.get("include_models", False)),
-            actor=ACTOR,
-        )
+    fit = learn_for_fusion(
+        store,
+        registry,
+        method,
+        given,
+        lambda fraction, message: progress(0.5 * fraction, message),
+        include_models=bool(parameters.get("include_models", False)),
+        actor=ACTOR,
+    )
+    start = 0.5 if fit else 0.0
 
     def one(case_id: str, report: Progress) -> None:
         readings = _readings(store, case_id, parameters)
         fusion = fuse_readings(
-            store, registry, readings, method.name, given, report, fit=fit, actor=ACTOR
+            store, registry, readings, method, given, report, fit=fit, actor=ACTOR
         )
         made.append({"case": case_id, "fusion": fusion.fusion_id})
 

@@ -19,7 +19,7 @@ from annotator.jobs.parameters import check_parameters, sorted_json
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from pydantic import BaseModel
@@ -56,6 +56,24 @@ def current_fit(
     """
     lessons = lessons_of(store, include_models=include_models)
     return fit_lessons(store, method, parameters, lessons, progress, kind="fusion", actor=actor)
+
+
+def learn_for_fusion(
+    store: Store,
+    registry: Registry,
+    method_name: str,
+    parameters: Mapping[str, object],
+    progress: Progress,
+    *,
+    include_models: bool,
+    actor: str,
+) -> Fit | None:
+    """Return what a fusion method has learned from the readings now; None for one that does not."""
+    method = registry.fusion_method(method_name)
+    checked = check_parameters(method.name, method.parameters, parameters)
+    if not isinstance(method, LearnedFusionMethod):
+        return None
+    return current_fit(store, method, checked, progress, include_models=include_models, actor=actor)
 
 
 def lessons_of(store: Store, *, include_models: bool) -> tuple[Lesson, ...]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.api import Progress
+    from annotator.domain.fit import Fit
     from annotator.domain.geometry import Geometry
     from annotator.domain.job import Job
     from annotator.domain.reading import Annotation, Rater
@@ -180,6 +181,50 @@ class Session:
             given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
         return self.finish(self.jobs.submit("predict", given), progress=progress)
 
+    def train(
+        self,
+        trainer_name: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        target: str | None = None,
+        include_models: bool = False,
+        progress: Progress = no_progress,
+    ) -> Fit:
+        """Train on every case that two or more have read, in another process; waits for it.
+
+        ``target`` names the fusion method whose fusions the model aims at, for trainers that need
+        one. Raises AnnotatorError with the reason where the job failed.
+        """
+        self.registry.trainer(trainer_name)
+        given: dict[str, object] = {
+            "trainer": trainer_name,
+            "parameters": dict(parameters or {}),
+            "target": target,
+            "include_models": include_models,
+        }
+        result = self.finish(self.jobs.submit("train", given), progress=progress)
+        return self.store.fit(result["fit"])
+
+    def predict_by_fit(
+        self,
+        fit_id: str,
+        case_ids: Sequence[str] | None = None,
+        *,
+        trust: Mapping[str, float] | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Let a trained model read cases, or every case, in another process; waits for it.
+
+        ``trust`` says by rater name or id how far to believe each, where the model can be told.
+        Returns ``{"readings": [{"case", "annotation", "difficulty", "why"}], "skipped": […]}``.
+        """
+        given: dict[str, object] = {"fit": self.store.fit(fit_id).fit_id}
+        if trust:
+            given["trust"] = dict(trust)
+        if case_ids is not None:
+            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
+        return self.finish(self.jobs.submit("predict by fit", given), progress=progress)
+
     def finish(self, job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
         """Wait for a job that was submitted here and return its result.
 
@@ -200,13 +245,42 @@ class Session:
         parameters: Mapping[str, object] | None = None,
         *,
         include_models: bool = False,
+        fit: Fit | None = None,
+        progress: Progress = no_progress,
     ) -> Fusion:
-        """Fuse the latest readings of a case; unchanged readings give the fusion that exists."""
+        """Fuse the latest readings of a case; unchanged readings give the fusion that exists.
+
+        ``fit`` is what a method that learns goes by; what it learns from the readings as they are
+        now where none is given.
+        """
         from annotator.jobs.fusing import fuse_readings
         from annotator.jobs.readings import Readings
 
         readings = Readings.load(self.store, case_id, include_models=include_models)
-        return fuse_readings(self.store, self.registry, readings, method, parameters, actor=ACTOR)
+        return fuse_readings(
+            self.store, self.registry, readings, method, parameters, progress, fit=fit, actor=ACTOR
+        )
+
+    def learn(
+        self,
+        method: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        include_models: bool = False,
+        progress: Progress = no_progress,
+    ) -> Fit | None:
+        """Let a fusion method learn from the readings as they are now; None where it learns not."""
+        from annotator.jobs.learning import learn_for_fusion
+
+        return learn_for_fusion(
+            self.store,
+            self.registry,
+            method,
+            parameters or {},
+            progress,
+            include_models=include_models,
+            actor=ACTOR,
+        )
 
     def rerun(self, fusion_id: str) -> Fusion:
         """Fuse again by a stored recipe; raises IntegrityError where it comes out differently."""

@@ -1,0 +1,347 @@
+"""Methods that look at places or learn from the project, and trained models, job side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from annotator.analysis.runs import decode
+from annotator.api import (
+    CaseVotes,
+    FusedPatterns,
+    FusedVoxels,
+    Learned,
+    Plugin,
+    Prediction,
+    no_progress,
+)
+from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
+from annotator.domain.reading import Diagnosis
+from annotator.domain.review import RaterPerformance
+from annotator.jobs.case_votes import case_votes
+from annotator.jobs.keeping import keep_voxels
+from annotator.jobs.learning import lessons_of, relearn
+from annotator.jobs.readings import Readings
+from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
+from tests.unit.project_builder import SHAPE, add_case, block, make_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from annotator.api import Progress
+    from annotator.session.session import Session
+
+pytestmark = pytest.mark.unit
+
+BOXES = (((1, 2, 2), (3, 8, 8)), ((1, 2, 3), (3, 8, 8)), ((1, 4, 2), (3, 9, 8)))
+
+
+class NoParameters(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def performance(case: CaseVotes) -> tuple[RaterPerformance, ...]:
+    return tuple(
+        RaterPerformance(
+            rater_id=rater_id, label=label, sensitivity=1.0, specificity=1.0, volume_mm3=0.0
+        )
+        for label in case.votes.labels[1:]
+        for rater_id in case.votes.rater_ids
+    )
+
+
+class Shares:
+    """Share of raters, and as weights the place along x."""
+
+    name = "shares"
+    title = "Shares"
+    version = "1"
+    parameters: type[BaseModel] = NoParameters
+
+    def fuse_voxels(
+        self, case: CaseVotes, parameters: BaseModel, progress: Progress
+    ) -> FusedVoxels:
+        window = case.window(2)
+        progress(0.5, "half")
+        masks = window.masks(case.votes)
+        share = np.stack([(masks == label).mean(axis=0) for label in case.votes.labels])
+        ramp = np.broadcast_to(np.linspace(0, 1, share.shape[-1]), share.shape[1:])
+        rest = (1 - ramp) / (len(masks) - 1)
+        return FusedVoxels(
+            box=window.box,
+            probability=share.astype(np.float32),
+            weights=np.stack([ramp, *[rest] * (len(masks) - 1)]).astype(np.float32),
+            performance=performance(case),
+            training_target_only=True,
+        )
+
+
+class Largest:
+    """Believes the rater who drew most over all cases."""
+
+    name = "largest"
+    title = "Largest"
+    version = "1"
+    parameters: type[BaseModel] = NoParameters
+    n_learned = 0
+
+    def learn(
+        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
+    ) -> Learned:
+        type(self).n_learned += 1
+        drawn: dict[str, float] = {}
+        for case in cases:
+            volumes = case.moments()[:, :, 0].sum(axis=1)
+            for rater_id, volume in zip(case.votes.rater_ids, volumes, strict=True):
+                drawn[rater_id] = drawn.get(rater_id, 0.0) + float(volume)
+        decided = sum(case.decided_counts is not None for case in cases)
+        content = json.dumps(drawn, sort_keys=True).encode()
+        return Learned(content=content, summary=(f"{len(cases)} cases, {decided} signed off",))
+
+    def fuse_learned(
+        self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress
+    ) -> FusedPatterns | FusedVoxels:
+        drawn = json.loads(learned)
+        best = max(range(len(case.votes.rater_ids)), key=lambda n: drawn[case.votes.rater_ids[n]])
+        chosen = case.votes.patterns[:, best]
+        return FusedPatterns(
+            probability=(chosen[:, None] == np.asarray(case.votes.labels)).astype(np.float64),
+            chosen=chosen,
+            undecided=np.zeros(len(chosen), np.bool_),
+            performance=performance(case),
+        )
+
+
+class MeanMask:
+    """Predicts the mean of what it aimed at, or of all readings; trust multiplies a rater."""
+
+    name = "mean-mask"
+    title = "Mean mask"
+    version = "1"
+    parameters: type[BaseModel] = NoParameters
+    takes_trust = True
+
+    def train(
+        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
+    ) -> Learned:
+        progress(0.5, "training")
+        if not cases:
+            raise AnnotatorError("there is no case to learn from")
+        found = {}
+        for case in cases:
+            window = case.window(None)
+            for rater_id, mask in zip(case.votes.rater_ids, window.masks(case.votes), strict=True):
+                found[rater_id] = (mask == 1).astype(float)
+        if cases[0].target is not None:
+            found = {"target": np.asarray(cases[0].target())[1]}
+        return Learned(content=json.dumps({k: v.tolist() for k, v in found.items()}).encode())
+
+    def predict(
+        self,
+        learned: bytes,
+        image: NDArray[np.float32],
+        spacing_mm: tuple[float, float, float],
+        *,
+        trust: Mapping[str, float] | None,
+        progress: Progress,
+    ) -> Prediction:
+        masks = {name: np.array(mask) for name, mask in json.loads(learned).items()}
+        weights = {name: (trust or {}).get(name, 0.0 if trust else 1.0) for name in masks}
+        total = np.sum([weights[name] * masks[name] for name in masks], axis=0)
+        mean = np.asarray(total / sum(weights.values()))
+        return Prediction(
+            labels=(0, 1),
+            probability=np.stack([1 - mean, mean]).astype(np.float32),
+            rater_ids=tuple(masks),
+            difficulty=float(mean.std()),
+            why="The mean mask varies.",
+        )
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    with make_session(tmp_path) as opened:
+        opened.registry.register(
+            Plugin(name="test", fusion_methods=(Shares, Largest), trainers=(MeanMask,))
+        )
+        raters = [opened.add_rater(name) for name in ("Ann", "Bob", "Cy")]
+        for number in range(2):
+            case = add_case(opened, number)
+            geometry = opened.store.series(case.series_ids[0]).geometry
+            for rater, box in zip(raters, BOXES, strict=True):
+                opened.add_reading(
+                    case.case_id,
+                    rater.rater_id,
+                    block(box),
+                    geometry,
+                    Diagnosis(answers=(("dx", "yes"),)),
+                )
+        yield opened
+
+
+def first(session: Session) -> str:
+    return session.cases()[0].case_id
+
+
+def sign_off(session: Session, case_id: str) -> None:
+    room = session.review_room(session.store.raters()[0].rater_id)
+    review = room.open_case(case_id)
+    for finding in review.findings:
+        review.decide(finding.region, "none", reason="missed")
+    review.sign_off(Diagnosis(answers=(("dx", "no"),)))
+
+
+def test_a_method_that_looks_at_places_is_kept_with_its_weights(session: Session) -> None:
+    fusion = session.fuse(first(session), "shares")
+    masks = np.stack([block(box) for box in BOXES])
+    patterns, table = session.store.fusion_probability(fusion.fusion_id)
+    np.testing.assert_allclose(table[decode(patterns)][..., 1], masks.mean(axis=0), atol=0.003)
+    labels = decode(session.store.fusion_labels(fusion.fusion_id))
+    np.testing.assert_array_equal(labels, masks.sum(axis=0) >= 2)
+    assert fusion.training_target_only
+    weights = session.store.fusion_weights(fusion.fusion_id)
+    assert sorted(weights) == sorted(rater.rater_id for rater in session.store.raters())
+    values = np.stack([decode(mask).astype(float) for mask in weights.values()])
+    weighed = np.asarray((values > 0).all(axis=0))
+    assert weighed[1:3, 2:9, 2:8].all()
+    np.testing.assert_allclose(((values - 1) / 254).sum(axis=0)[weighed], 1.0, atol=0.03)
+    assert session.store.verify() == ()
+    assert session.rerun(fusion.fusion_id) == fusion
+
+
+def test_what_was_learned_is_kept_once_and_named(session: Session) -> None:
+    Largest.n_learned = 0
+    fusions = [session.fuse(case.case_id, "largest") for case in session.cases()]
+    assert Largest.n_learned == 1
+    (fit,) = session.store.fits()
+    assert {fusion.recipe.fit_id for fusion in fusions} == {fit.fit_id}
+    assert fit.summary == ("2 cases, 0 signed off",)
+    assert len(fit.recipe.inputs) == 6
+    labels = decode(session.store.fusion_labels(fusions[0].fusion_id))
+    np.testing.assert_array_equal(labels, block(BOXES[0]))
+    assert session.rerun(fusions[0].fusion_id) == fusions[0]
+    again = relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
+    assert again == fit
+    assert session.store.verify() == ()
+
+
+def test_new_readings_and_sign_offs_are_learned_from(session: Session) -> None:
+    case_id = first(session)
+    before = session.learn("largest")
+    sign_off(session, case_id)
+    after = session.learn("largest")
+    assert before
+    assert after
+    assert before.fit_id != after.fit_id
+    assert after.summary == ("2 cases, 1 signed off",)
+    lessons = {
+        entry.readings.case.case_id: entry
+        for entry in lessons_of(session.store, include_models=False)
+    }
+    lesson = lessons[case_id]
+    case = case_votes(session.store, lesson.readings, adjudication=lesson.adjudication)
+    assert case.final_diagnosis is not None
+    assert case.final_diagnosis.answer("dx") == "no"
+    assert case.decided_counts is not None
+    np.testing.assert_array_equal(case.decided_counts.sum(axis=1), case.votes.counts)
+    again = relearn(session.store, session.registry, before.fit_id, no_progress, actor="system")
+    assert again == before
+
+
+def test_a_method_that_learns_something_else_is_caught(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = session.learn("largest")
+    assert fit
+    monkeypatch.setattr(Largest, "learn", lambda *_: Learned(content=b"{}"))
+    with pytest.raises(IntegrityError, match="learned something else"):
+        relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
+
+
+def test_training_predicting_and_foretelling(session: Session) -> None:
+    store, registry = session.store, session.registry
+    fit = train_model(store, registry, "mean-mask", {}, no_progress, actor="system")
+    case_id = first(session)
+    found = predict_by_fit(store, registry, fit.fit_id[:8], case_id, no_progress, actor="system")
+    assert found.annotation is not None
+    drawn = decode(store.annotation_mask(found.annotation.annotation_id))
+    np.testing.assert_array_equal(drawn, np.stack([block(box) for box in BOXES]).sum(axis=0) >= 2)
+    rater = store.rater(found.annotation.rater_id)
+    assert rater.is_model
+    assert rater.name == f"Mean mask {fit.fit_id[:8]}"
+    (forecast,) = store.forecasts()
+    assert (forecast.case_id, forecast.why) == (case_id, "The mean mask varies.")
+    again = predict_by_fit(store, registry, fit.fit_id, case_id, no_progress, actor="system")
+    assert again.annotation == found.annotation
+    trust = trust_by_id(store, {"Bob": 1.0})
+    told = predict_by_fit(
+        store, registry, fit.fit_id, case_id, no_progress, trust=trust, actor="system"
+    )
+    assert told.annotation is not None
+    np.testing.assert_array_equal(
+        decode(store.annotation_mask(told.annotation.annotation_id)), block(BOXES[1])
+    )
+    assert "trust: Bob 1" in store.rater(told.annotation.rater_id).name
+
+
+def test_a_model_aims_at_fusions(session: Session) -> None:
+    store, registry = session.store, session.registry
+    fit = train_model(
+        store, registry, "mean-mask", {}, no_progress, target_method="largest", actor="system"
+    )
+    assert len(fit.recipe.targets) == 2
+    found = predict_by_fit(store, registry, fit.fit_id, first(session), no_progress, actor="system")
+    assert found.annotation is not None
+    drawn = decode(store.annotation_mask(found.annotation.annotation_id))
+    np.testing.assert_array_equal(drawn, block(BOXES[0]))
+
+
+def test_mistakes_are_told_in_words(session: Session) -> None:
+    store, registry = session.store, session.registry
+    with pytest.raises(AnnotatorError, match="did you mean 'mean-mask'"):
+        train_model(store, registry, "mean-msk", {}, no_progress, actor="system")
+    learned = session.learn("largest")
+    assert learned
+    with pytest.raises(AnnotatorError, match="only what a trainer learned can read cases"):
+        predict_by_fit(store, registry, learned.fit_id, first(session), no_progress, actor="system")
+    with pytest.raises(AnnotatorError, match="from 0"):
+        trust_by_id(store, {"Bob": -1.0})
+    with pytest.raises(AnnotatorError, match="did you mean"):
+        trust_by_id(store, {"Bobb": 1.0})
+
+
+def test_cancelling_learning_keeps_nothing(session: Session) -> None:
+    def cancel(fraction: float, message: str) -> None:
+        raise CancelledError("cancelled")
+
+    with pytest.raises(CancelledError):
+        train_model(session.store, session.registry, "mean-mask", {}, cancel, actor="system")
+    assert session.store.fits() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"probability": np.zeros((2, 1, 1, 1), np.float32)}, "shape"),
+        ({"weights": np.zeros((3, 1, 1, 1), np.float32)}, "weights of shape"),
+        ({"box": ((0, 0, 0), (9, 9, 9))}, "shape"),
+        ({"probability": np.full((2, *SHAPE), np.nan, np.float32)}, "not finite"),
+    ],
+)
+def test_wrong_voxels_are_refused(session: Session, change: dict[str, Any], words: str) -> None:
+    readings = Readings.load(session.store, first(session))
+    case = case_votes(session.store, readings)
+    given: dict[str, Any] = {
+        "box": ((0, 0, 0), SHAPE),
+        "probability": np.full((2, *SHAPE), 0.5, np.float32),
+        "performance": performance(case),
+    }
+    with pytest.raises(AnnotatorError, match=words):
+        keep_voxels(FusedVoxels(**(given | change)), case.votes, readings.votes.grid, "Test")
