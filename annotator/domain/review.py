@@ -118,7 +118,9 @@ class Verdict:
     """A reviewer's decision on one disputed region.
 
     ``rater_id`` names whose reading holds when ``choice`` is ``rater``; when it is ``redraw``, the
-    drawing of ``reviewer_id``, who gave the verdict, holds. ``reason`` is a code.
+    drawing of ``reviewer_id``, who gave the verdict, holds. ``fusion_id`` names the fusion that was
+    looked at when ``fusion`` or ``none`` was chosen: it decides, whatever is looked at later.
+    ``reason`` is a code.
     """
 
     case_id: str
@@ -128,6 +130,7 @@ class Verdict:
     rater_id: str | None
     reason: str
     comment: str = ""
+    fusion_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

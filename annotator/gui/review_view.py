@@ -90,6 +90,8 @@ class ReviewView:
             chosen = self.masks[verdict.rater_id or ""][place]
         elif verdict is not None and verdict.choice == "redraw":
             chosen = self.case.redrawn(verdict.reviewer_id)[place]
-        elif verdict is not None and verdict.choice == "none":
+        elif verdict is not None and verdict.fusion_id is not None:
+            chosen = self.case.fused_by(verdict.fusion_id)[place]
+        if verdict is not None and verdict.choice == "none":
             chosen = np.where(chosen == finding.label, chosen.dtype.type(0), chosen)
         np.copyto(self.shown_mask[place], chosen, where=inside)

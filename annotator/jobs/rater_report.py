@@ -120,11 +120,12 @@ def consensus_of(store: Store, case_id: str) -> tuple[MaskRuns | None, str | Non
     """Return the consensus of a case, and the method that fused it: None where it was adjudicated.
 
     The adjudicated mask, else what was fused last of the readings that count now, else no mask.
+    What was fused to train a model on is never a consensus.
     """
     adjudication = store.adjudication(case_id)
     if adjudication is not None:
         return store.adjudication_mask(adjudication.adjudication_id)[0], None
-    fusions = current_fusions(store, case_id)
+    fusions = [one for one in current_fusions(store, case_id) if not one.training_target_only]
     if not fusions:
         return None, None
     return store.fusion_labels(fusions[-1].fusion_id), fusions[-1].recipe.method

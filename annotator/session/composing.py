@@ -34,19 +34,21 @@ def compose(
     verdicts: Mapping[int, Verdict],
     masks: Mapping[str, MaskRuns],
     redrawn: Callable[[str], Mask],
+    fused_by: Callable[[str], Mask],
 ) -> tuple[Mask, NDArray[np.uint16]]:
     """Return the composed mask and, per voxel, the region that decided it; both ``(z, y, x)``.
 
     Where all readings agree, their label stands. Inside a region its verdict decides: ``rater``
-    takes that rater's labels, ``fusion`` the fused ones, ``none`` the fused ones with the region's
-    label turned to background, ``redraw`` the drawing of the reviewer who said so, with what they
-    left empty as background. A drawing that reaches out of a redrawn region counts there too, as
-    far as the stroke hangs together and no other region is entered; it cannot erase out there.
+    takes that rater's labels, ``fusion`` those of the fusion that was looked at then, ``none`` the
+    same with the region's label turned to background, ``redraw`` the drawing of the reviewer who
+    said so, with what they left empty as background. A drawing that reaches out of a redrawn
+    region counts there too, as far as the stroke hangs together and no other region is entered; it
+    cannot erase out there.
     Undecided regions, and disputes too small to be a region, show the fused labels. The origin is
-    0 wherever no verdict has decided. ``redrawn`` gives a reviewer's drawing; it is called only
-    where a verdict needs it.
+    0 wherever no verdict has decided. ``redrawn`` gives a reviewer's drawing and ``fused_by`` the
+    labels of a fusion by its id; they are called only where a verdict needs them.
     """
-    redrawn = cache(redrawn)
+    redrawn, fused_by = cache(redrawn), cache(fused_by)
     mask = fused.copy()
     agreed = to_dense(votes, votes.patterns[:, 0], mask.dtype)
     np.copyto(mask, agreed, where=to_dense(votes, ~is_disputed(votes), np.bool_))
@@ -62,7 +64,7 @@ def compose(
         elif verdict.choice == "redraw":
             chosen = redrawn(verdict.reviewer_id)[slices]
         else:
-            chosen = fused[slices]
+            chosen = (fused_by(verdict.fusion_id) if verdict.fusion_id else fused)[slices]
         if verdict.choice == "none":
             chosen = np.where(chosen == finding.label, mask.dtype.type(0), chosen)
         np.copyto(mask[slices], chosen, where=inside)

@@ -141,9 +141,47 @@ class ReviewCase:
         votes = self._readings.votes
         if label not in votes.labels:
             return np.zeros(votes.grid.shape, np.float32)
-        # The fusion was made of these readings in this order, so the pattern numbers are the same.
-        _, table = self._store.fusion_probability(self.fusion.fusion_id)
-        return to_dense(votes, table[:, votes.labels.index(label)], np.float32)
+        rows, table = self._fused_rows
+        column = table[:, votes.labels.index(label)].astype(np.float32)
+        return np.asarray(column[rows])
+
+    def belief(self, rater_id: str) -> NDArray[np.float32]:
+        """Return how far a rater is believed, ``(z, y, x)`` from 0 to 1.
+
+        That is the weight that the fusion gave them there, where it weighed raters place by place;
+        else how probable the label is, by the fusion, that they gave.
+        """
+        weights = self._store.fusion_weights(self.fusion.fusion_id)
+        if rater_id in weights:
+            steps = decode(weights[rater_id]).astype(np.float32)
+            return np.asarray(np.maximum(0.0, steps - 1.0) / np.float32(254.0))
+        rows, table = self._fused_rows
+        votes = self._readings.votes
+        given = np.searchsorted(np.asarray(votes.labels), self.reading_mask(rater_id))
+        return np.asarray(table.astype(np.float32)[rows, given])
+
+    @cached_property
+    def _fused_rows(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.float64]]:
+        rows, table = self._store.fusion_probability(self.fusion.fusion_id)
+        return decode(rows), table
+
+    def use(self, fusion: Fusion) -> None:
+        """Go by another fusion of the same readings from now on; verdicts given stay as they are.
+
+        Raises AnnotatorError for one that is not of these readings, or is for training only.
+        """
+        if fusion.training_target_only:
+            raise AnnotatorError(
+                "this fusion knows the diagnosis that it would be judged by: it is for training a "
+                "model and cannot be signed off"
+            )
+        if fusion.recipe.inputs != self._readings.annotation_ids:
+            raise AnnotatorError(
+                "this fusion is not of the readings on the screen; open the case again"
+            )
+        self.fusion = fusion
+        for cached in ("fused", "_fused_rows"):
+            self.__dict__.pop(cached, None)
 
     def reading_mask(self, rater_id: str) -> NDArray[np.unsignedinteger]:
         """Return a rater's mask, ``(z, y, x)``; decoded anew at each call."""
@@ -200,6 +238,7 @@ class ReviewCase:
             rater_id=rater_id if choice == "rater" else None,
             reason=reason,
             comment=comment,
+            fusion_id=self.fusion.fusion_id if choice in ("fusion", "none") else None,
         )
         self._store.add_verdict(verdict, self.findings_key, actor=self._reviewer.rater_id)
 
@@ -233,6 +272,12 @@ class ReviewCase:
         )
         return decode(self._store.draft_mask(draft.draft_id), self._dtype)
 
+    def fused_by(self, fusion_id: str) -> NDArray[np.unsignedinteger]:
+        """Return the labels of any fusion of these readings, ``(z, y, x)``."""
+        if fusion_id == self.fusion.fusion_id:
+            return self.fused
+        return decode(self._store.fusion_labels(fusion_id), self._dtype)
+
     def composed(
         self, verdicts: Mapping[int, Verdict] | None = None
     ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint16]]:
@@ -249,6 +294,7 @@ class ReviewCase:
             self.verdicts if verdicts is None else verdicts,
             {rater_id: self._readings.mask_of(rater_id) for rater_id in self._readings.rater_ids},
             self.redrawn,
+            self.fused_by,
         )
 
     def sign_off(self, diagnosis: Diagnosis) -> Adjudication:
