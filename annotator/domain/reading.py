@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 AssignmentState = Literal["new", "started", "submitted"]
+Box = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""Half-open voxel box: ``((z0, y0, x0), (z1, y1, x1))``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,16 @@ class Rater:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A rater reads a case, blinded to the others, at this place in their own order."""
+    """A rater reads a case, blinded to the others, at this place in their own order.
+
+    ``regions`` are the half-open boxes that they are asked for; empty where that is the whole case.
+    """
 
     case_id: str
     rater_id: str
     position: int
     state: AssignmentState
+    regions: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +92,6 @@ class Draft:
     """the last step in effect; None where nothing is drawn"""
     can_undo: bool
     can_redo: bool
-
-
-Box = tuple[tuple[int, int, int], tuple[int, int, int]]
-"""Half-open voxel box: ``((z0, y0, x0), (z1, y1, x1))``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

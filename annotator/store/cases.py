@@ -10,7 +10,7 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.study import Case
 from annotator.store import series
 from annotator.store.facts import digest
-from annotator.store.tables import case_series, cases
+from annotator.store.tables import case_series, cases, repeat_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Change
 
-_ID_LETTERS = 12
+ID_LETTERS = 12
 
 
 def add(change: Change, title: str, series_ids: Sequence[str]) -> Case:
@@ -28,18 +28,19 @@ def add(change: Change, title: str, series_ids: Sequence[str]) -> Case:
         raise AnnotatorError(f"case {title!r} has no series; a case needs at least one")
     for series_id in series_ids:
         series.read(change.connection, series_id)
-    case_id = digest(list(series_ids))[:_ID_LETTERS]
+    case_id = digest(list(series_ids))[:ID_LETTERS]
     known = every(change.connection)
     for case in known:
         if case.case_id == case_id:
             return case
-    case = Case(
-        case_id=case_id,
-        title=_unique(title.strip() or "Untitled", {case.title for case in known}),
-        series_ids=tuple(series_ids),
-    )
+    unique = _unique(title.strip() or "Untitled", {case.title for case in known})
+    return insert_case(change, case_id, unique, series_ids)
+
+
+def insert_case(change: Change, case_id: str, title: str, series_ids: Sequence[str]) -> Case:
+    """Add the rows of a case that is new, under a title that is not taken."""
     change.connection.execute(
-        insert(cases).values(case_id=case_id, title=case.title, created_at=change.now)
+        insert(cases).values(case_id=case_id, title=title, created_at=change.now)
     )
     change.connection.execute(
         insert(case_series),
@@ -48,12 +49,18 @@ def add(change: Change, title: str, series_ids: Sequence[str]) -> Case:
             for position, series_id in enumerate(series_ids)
         ],
     )
-    change.log("add case", case_id=case_id, title=case.title, series_ids=list(series_ids))
-    return case
+    change.log("add case", case_id=case_id, title=title, series_ids=list(series_ids))
+    return Case(case_id=case_id, title=title, series_ids=tuple(series_ids))
+
+
+def of_study(connection: Connection) -> tuple[Case, ...]:
+    """Return the cases that are fused, reviewed and exported: all but repeats."""
+    repeated = set(connection.execute(select(repeat_cases.c.case_id)).scalars())
+    return tuple(case for case in every(connection) if case.case_id not in repeated)
 
 
 def every(connection: Connection) -> tuple[Case, ...]:
-    """Return all cases in the order in which they came."""
+    """Return all cases, repeats too, in the order in which they came."""
     parts: dict[str, list[str]] = {}
     for case_id, series_id in connection.execute(
         select(case_series.c.case_id, case_series.c.series_id).order_by(

@@ -14,6 +14,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.store.audit import FIRST_HASH
 from annotator.store.database import utc_now
 from annotator.store.tables import (
+    assignment_regions,
     audit_head,
     audit_log,
     fits,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 4
+VERSION = 5
 """What this program writes."""
 
 
@@ -116,9 +117,14 @@ def _keep_what_was_learned(connection: Connection) -> None:
     )
 
 
+def _keep_regions_to_read(connection: Connection) -> None:
+    assignment_regions.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
     4: _keep_what_was_learned,
+    5: _keep_regions_to_read,
 }
 """Version → what leads to it from the one before."""

@@ -8,13 +8,14 @@ from sqlalchemy import and_, exists, insert, or_, select
 
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.reading import Assignment, Diagnosis, Rater
-from annotator.store import cases
+from annotator.store import cases, partial
 from annotator.store.facts import digest, to_json
 from annotator.store.tables import annotation_table, assignments, drafts, raters
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from annotator.domain.reading import Box
     from annotator.store.database import Change
 
 _ID_LETTERS = 12
@@ -76,8 +77,15 @@ def read(connection: Connection, id_or_name: str) -> Rater:
     raise UnknownNameError("rater", id_or_name, [rater.name for rater in known])
 
 
-def assign(change: Change, case_id: str, rater_id: str, position: int) -> None:
-    """Give a case to a rater, at this place in their order; once."""
+def assign(
+    change: Change,
+    case_id: str,
+    rater_id: str,
+    position: int,
+    *,
+    regions: tuple[Box, ...] = (),
+) -> None:
+    """Give a case to a rater, at this place in their order, whole or boxes of it only; once."""
     case = cases.read(change.connection, case_id)
     rater = read(change.connection, rater_id)
     is_given = and_(assignments.c.case_id == case.case_id, assignments.c.rater_id == rater.rater_id)
@@ -87,6 +95,8 @@ def assign(change: Change, case_id: str, rater_id: str, position: int) -> None:
         insert(assignments).values(case_id=case.case_id, rater_id=rater.rater_id, position=position)
     )
     change.log("assign", case_id=case.case_id, rater_id=rater.rater_id, position=position)
+    if regions:
+        partial.add(change, case.case_id, rater.rater_id, regions)
 
 
 def assigned(connection: Connection, rater_id: str | None) -> tuple[Assignment, ...]:
@@ -106,12 +116,16 @@ def assigned(connection: Connection, rater_id: str | None) -> tuple[Assignment, 
     ).order_by(assignments.c.rater_id, assignments.c.position, assignments.c.case_id)
     if rater_id is not None:
         query = query.where(assignments.c.rater_id == read(connection, rater_id).rater_id)
+    regions = {
+        (entry.case_id, entry.rater_id): entry.regions for entry in partial.every(connection)
+    }
     return tuple(
         Assignment(
             case_id=row.case_id,
             rater_id=row.rater_id,
             position=row.position,
             state="submitted" if row.is_submitted else "started" if row.is_started else "new",
+            regions=regions.get((row.case_id, row.rater_id), ()),
         )
         for row in connection.execute(query)
     )

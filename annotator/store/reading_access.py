@@ -124,7 +124,7 @@ class ReadingAccess(Access):
     def annotations(
         self, case_id: str | None = None, *, latest: bool = True
     ) -> tuple[Annotation, ...]:
-        """Return annotations by case, rater and revision."""
+        """Return annotations by case, rater and revision; of all cases, without repeats."""
         return self._read(readings.every, case_id, is_latest=latest)
 
     def annotation(self, annotation_id: str) -> Annotation:

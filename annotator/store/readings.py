@@ -15,7 +15,7 @@ from annotator.domain.errors import (
 from annotator.domain.reading import Annotation, Diagnosis
 from annotator.store import cases, drafts, masks, opening, projects, raters, series
 from annotator.store.facts import digest, from_json, to_json
-from annotator.store.tables import annotation_table
+from annotator.store.tables import annotation_table, repeat_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -124,12 +124,17 @@ def add(
 def every(
     connection: Connection, case_id: str | None, *, is_latest: bool
 ) -> tuple[Annotation, ...]:
-    """Return annotations by case, rater and revision; only last revisions where asked."""
+    """Return annotations by case, rater and revision; only last revisions where asked.
+
+    Of all cases, repeats are left out.
+    """
     query = select(annotation_table).order_by(
         annotation_table.c.case_id, annotation_table.c.rater_id, annotation_table.c.revision
     )
     if case_id is not None:
         query = query.where(annotation_table.c.case_id == cases.read(connection, case_id).case_id)
+    else:
+        query = query.where(annotation_table.c.case_id.not_in(select(repeat_cases.c.case_id)))
     if is_latest:
         last = (
             select(

@@ -14,6 +14,7 @@ from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.failures import lacks_room
 from annotator.store.fit_access import FitAccess
 from annotator.store.places import Place
+from annotator.store.quality_access import QualityAccess
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
 from annotator.store.study_access import StudyAccess
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from annotator.store.audit import AuditRow
 
 
-class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess):
+class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess, QualityAccess):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 
     May be used from several threads, and by several processes at once. Every write is one

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.domain.reading import Assignment, Rater
+    from annotator.domain.reading import Assignment, Box, Rater
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
     from annotator.store.projects import ProjectInfo
@@ -56,11 +56,19 @@ class StudyAccess(Access):
         return self._write(actor, cases.add, title, series_ids)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return all cases in the order in which they came."""
+        """Return the cases in the order in which they came, without repeats.
+
+        A repeat is read by one rater for comparison with their own first reading: it is never
+        fused, reviewed, learned from or exported.
+        """
+        return self._read(cases.of_study)
+
+    def cases_with_repeats(self) -> tuple[Case, ...]:
+        """Return every case that somebody reads, repeats too, in the order in which they came."""
         return self._read(cases.every)
 
     def case(self, case_id_or_title: str) -> Case:
-        """Return one case by id or title."""
+        """Return one case, or a repeat, by id or title."""
         return self._read(cases.read, case_id_or_title)
 
     def add_rater(
@@ -77,9 +85,17 @@ class StudyAccess(Access):
         """Return one rater."""
         return self._read(raters.read, id_or_name)
 
-    def assign(self, case_id: str, rater_id: str, position: int, *, actor: str) -> None:
-        """Give a case to a rater at this place in their order; once."""
-        self._write(actor, raters.assign, case_id, rater_id, position)
+    def assign(
+        self,
+        case_id: str,
+        rater_id: str,
+        position: int,
+        *,
+        regions: tuple[Box, ...] = (),
+        actor: str,
+    ) -> None:
+        """Give a case to a rater at this place in their order, whole or boxes of it only; once."""
+        self._write(actor, raters.assign, case_id, rater_id, position, regions=regions)
 
     def assignments(self, rater_id: str | None = None) -> tuple[Assignment, ...]:
         """Return assignments by rater and position."""

@@ -306,6 +306,15 @@ gold_cases = Table(
 )
 """Cases whose truth is known: raters read them like any other, and are judged by them."""
 
+assignment_regions = Table(
+    "assignment_regions",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("rater_id", ForeignKey("raters.rater_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""The boxes that a rater is asked for, where that is not the whole case."""
+
 repeat_cases = Table(
     "repeat_cases",
     metadata,

@@ -15,6 +15,7 @@ from annotator.store import (
     verify_drafts,
     verify_labels,
     verify_log,
+    verify_quality,
     verify_replay,
 )
 from annotator.store.facts import from_json
@@ -40,6 +41,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("the audit log", verify_log.chain),
         ("rows against the audit log", verify_log.rows_against_log),
         ("last values in the audit log", verify_replay.last_values),
+        ("rules, gold cases and repeats", verify_quality.rules_and_truths),
         ("references between rows", verify_content.dangling),
         ("slabs", verify_content.slabs),
         ("annotations", verify_content.submitted),

@@ -14,6 +14,7 @@ from annotator.store.tables import (
     adjudications,
     annotation_table,
     drafts,
+    gold_cases,
     mask_slabs,
     project,
     slabs,
@@ -30,7 +31,7 @@ _SLABS_AT_A_TIME = 500
 
 
 def drawn_values(connection: Connection, words: Words) -> Iterator[str]:
-    """Check annotations, open drafts and decided masks; fusions hold what annotations hold."""
+    """Check annotations, open drafts, decided and true masks; fusions hold what is annotated."""
     text = connection.execute(select(project.c.schema)).scalar_one_or_none()
     if text is None:
         return  # the check of last values names it
@@ -42,6 +43,7 @@ def drawn_values(connection: Connection, words: Words) -> Iterator[str]:
             select(annotation_table.c.mask_id),
             select(drafts.c.mask_id).where(drafts.c.is_open),
             select(adjudications.c.mask_id),
+            select(gold_cases.c.mask_id),
         )
         for mask_id in connection.execute(query).scalars()
     }

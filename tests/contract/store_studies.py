@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_SINCE_THE_FIRST = (
+    "assignment_regions", "fusion_weights", "forecasts", "gold_cases", "repeat_cases", "rules",
+)  # fmt: skip
+"""Tables that a project of the first version lacks."""
+
+
 class StudiesContract:
     def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
         raise NotImplementedError
@@ -71,7 +77,12 @@ class StudiesContract:
         world.store.claim_job(job_id)
         rows = world.store.audit()
         world.store.close()
-        self.tamper(location, "DROP TABLE audit_head")
+        for table in ("audit_head", *_SINCE_THE_FIRST):
+            self.tamper(location, f"DROP TABLE {table}")
+        self.tamper(location, "ALTER TABLE fusions DROP COLUMN training_target_only")
+        # SQLite drops no column that refers to another table, PostgreSQL no table referred to.
+        self.tamper(location, "ALTER TABLE fusions RENAME COLUMN fit_id TO unknown_before")
+        self.tamper(location, "ALTER TABLE fits RENAME TO fits_before")
         for column in ("host", "pid", "beat_at"):
             self.tamper(location, f"ALTER TABLE jobs DROP COLUMN {column}")
         self.tamper(location, "DELETE FROM schema_versions WHERE version >= ?", (2,))
