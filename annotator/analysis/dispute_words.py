@@ -53,6 +53,33 @@ def describe_region(
     return f"outlines of {name} differ along the edge ({size}), by up to {distance}{instead}"
 
 
+def describe_structure(
+    label: int,
+    *,
+    n_drew: int,
+    n_raters: int,
+    n_presence: int,
+    outline_mm: float | None,
+    doubt: float | None,
+    geometry: Geometry,
+    schema: LabelSchema,
+) -> str:
+    """Return one sentence about how much a label of a case is disputed."""
+    name = label_name(schema, label)
+    said = []
+    if n_drew < n_raters:
+        said.append(f"only {n_drew} of {n_raters} raters drew any {name}")
+    elif n_presence:
+        things = "one object" if n_presence == 1 else f"{n_presence} objects"
+        said.append(f"{things} of {name} that only some raters drew")
+    if outline_mm is not None:
+        apart = length_in_words(outline_mm, geometry)
+        said.append(f"outlines of {name} lie {apart} from the majority's on average")
+    if doubt is not None:
+        said.append(f"{100 * doubt:.0f} % of it is in doubt")
+    return "; ".join(said)
+
+
 def label_name(schema: LabelSchema, value: int) -> str:
     """Return the name of a label, or its number where the schema has none."""
     label = schema.label(value)

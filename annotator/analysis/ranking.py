@@ -9,10 +9,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from annotator.analysis.consensus import choose, count_votes
-from annotator.analysis.dispute_words import length_in_words, size_in_words
+from annotator.analysis.dispute_words import (
+    describe_structure,
+    length_in_words,
+    size_in_words,
+)
 from annotator.analysis.edges import find_edges
 from annotator.analysis.overlap import measure_overlap
-from annotator.domain.review import CaseScore
+from annotator.domain.review import CaseScore, StructureScore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +50,9 @@ def case_score(
     """
     n_presence = sum(finding.kind == "presence" for finding in findings)
     presence = sum(finding.score - 1.5 for finding in findings if finding.kind == "presence")
-    apart_mm = outline_distance_mm(votes, geometry.spacing_mm)
+    structures = structure_scores(votes, geometry, findings, schema=schema)
+    outlines = [one.outline_mm for one in structures if one.outline_mm is not None]
+    apart_mm = float(np.mean(outlines)) if outlines else None
     mean_dice = measure_overlap(votes, geometry.voxel_mm3).mean_dice()
     disputed = disputed_answers(diagnoses, schema)
     doubt = ((apart_mm or 0.0) / ((apart_mm or 0.0) + _REFERENCE_MM) + 1.0 - (mean_dice or 0.0)) / 2
@@ -55,6 +61,7 @@ def case_score(
     score += 2.0 + presence / (1.0 + presence) if n_presence else 0.0
     disputed_mm3 = sum(finding.size_mm3 for finding in findings)
     return CaseScore(
+        structures=structures,
         case_id=case_id,
         score=score,
         n_presence=n_presence,
@@ -66,25 +73,74 @@ def case_score(
     )
 
 
-def outline_distance_mm(votes: VoteRuns, spacing_mm: tuple[float, float, float]) -> float | None:
-    """Return how far raters' outlines lie from the outline of the majority, mean in mm.
-
-    The mean runs over labels, raters who drew the label, and their edge voxels (2000 of them,
-    evenly spread, where there are more). It does not grow with the size of an object. None where
-    no label has a majority anywhere.
-    """
+def structure_scores(
+    votes: VoteRuns,
+    geometry: Geometry,
+    findings: Sequence[Finding],
+    *,
+    schema: LabelSchema,
+) -> tuple[StructureScore, ...]:
+    """Return how much each label that anybody drew is disputed."""
     tally = count_votes(votes.patterns, votes.labels)
-    majority, _ = choose(tally / votes.patterns.shape[1], votes.labels)
-    found: list[float] = []
-    for label in votes.labels[1:]:
-        if not votes.counts[majority == label].any():
+    share = tally / votes.patterns.shape[1]
+    majority, _ = choose(share, votes.labels)
+    found = []
+    for place, label in enumerate(votes.labels):
+        n_drew = int((votes.counts @ (votes.patterns == label) > 0).sum())
+        if place == 0 or not n_drew:
             continue
-        says = np.concatenate([(majority == label)[:, None], votes.patterns == label], axis=1)
-        consensus, *own = find_edges(votes, says).raters
-        tree = cKDTree(consensus * spacing_mm, balanced_tree=False, compact_nodes=False)
-        means = [_mean_distance(tree, edge * spacing_mm) for edge in own if len(edge)]
-        found.append(float(np.mean(means)))
-    return float(np.mean(found)) if found else None
+        outline_mm = _outline_mm(votes, majority == label, label, geometry.spacing_mm)
+        doubt = _doubt(votes.counts, share[:, place], majority == label)
+        presence = [one for one in findings if one.label == label and one.kind == "presence"]
+        found.append(
+            StructureScore(
+                label=label,
+                n_raters=votes.patterns.shape[1],
+                n_drew=n_drew,
+                outline_mm=outline_mm,
+                doubt=doubt,
+                n_presence=len(presence),
+                why=describe_structure(
+                    label,
+                    n_drew=n_drew,
+                    n_raters=votes.patterns.shape[1],
+                    n_presence=len(presence),
+                    outline_mm=outline_mm,
+                    doubt=doubt,
+                    geometry=geometry,
+                    schema=schema,
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _doubt(
+    counts: NDArray[np.int64], share: NDArray[np.float64], is_majority: NDArray[np.bool_]
+) -> float:
+    """Return one minus the soft Dice of the raters' mean and their majority."""
+    mean, majority = float(counts @ share), float(counts @ is_majority)
+    return 1.0 - 2.0 * float(counts @ (share * is_majority)) / (mean + majority)
+
+
+def _outline_mm(
+    votes: VoteRuns,
+    is_majority: NDArray[np.bool_],
+    label: int,
+    spacing_mm: tuple[float, float, float],
+) -> float | None:
+    """Return how far the outlines of a label lie from the majority's, mean in mm.
+
+    The mean runs over raters who drew it, and their edge voxels (2000 of them, evenly spread,
+    where there are more).
+    """
+    if not votes.counts[is_majority].any():
+        return None
+    says = np.concatenate([is_majority[:, None], votes.patterns == label], axis=1)
+    consensus, *own = find_edges(votes, says).raters
+    tree = cKDTree(consensus * spacing_mm, balanced_tree=False, compact_nodes=False)
+    means = [_mean_distance(tree, edge * spacing_mm) for edge in own if len(edge)]
+    return float(np.mean(means))
 
 
 def _mean_distance(tree: cKDTree, points: NDArray[np.floating]) -> float:

@@ -100,8 +100,42 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StructureScore:
+    """How much one label of a case is disputed, by two measures that must not be mixed.
+
+    Attributes
+    ----------
+    n_raters, n_drew : int
+        Readings of the case, and how many of them hold the label.
+    outline_mm : float or None
+        How far the raters' outlines lie from the majority's, mean in mm: it does not grow with the
+        size of the structure. None where no majority drew it.
+    doubt : float or None
+        How much of the structure is in doubt, 0 to 1: one minus the soft Dice of the raters' mean
+        and their majority (arXiv 2402.10665). Small structures have more of it. None where nobody
+        drew it.
+    n_presence : int
+        Objects of the label that some raters drew and others did not at all.
+    why : str
+        One sentence.
+    """
+
+    label: int
+    n_raters: int
+    n_drew: int
+    outline_mm: float | None
+    doubt: float | None
+    n_presence: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseScore:
-    """How much a case is disputed; cases are ranked by ``score``, hardest first."""
+    """How much a case is disputed, on its own; `analysis.standing` ranks cases among each other.
+
+    ``score`` is above 2 where the presence of something is disputed, above 1 where the diagnosis
+    is, below where outlines are.
+    """
 
     case_id: str
     score: float
@@ -111,6 +145,7 @@ class CaseScore:
     mean_dice: float | None
     diagnosis_disputed: bool
     why: str
+    structures: tuple[StructureScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from annotator.analysis.disagreement import find_regions, is_disputed
-from annotator.analysis.ranking import case_score, outline_distance_mm
+from annotator.analysis.ranking import case_score, structure_scores
 from annotator.analysis.runs import MaskRuns, decode, encode
 from annotator.analysis.segments import connect, cut_into_rows
 from annotator.analysis.votes import VoteRuns, merge_votes, to_dense
@@ -20,7 +20,7 @@ from annotator.domain.schema import DiagnosisField, Label, LabelSchema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotator.domain.review import CaseScore, Finding
+    from annotator.domain.review import CaseScore, Finding, StructureScore
 
 pytestmark = pytest.mark.unit
 
@@ -271,7 +271,33 @@ def test_outline_distance_does_not_grow_with_size() -> None:
         masks = empty(3, (12, 40, 40))
         for number, mask in enumerate(masks):
             mask[3:9, 5 : 5 + side + 2 * number, 5 : 5 + side] = 1
-        found.append(outline_distance_mm(merged(masks), SPACING))
-    assert found[0] is not None
-    assert found[1] is not None
+        (structure,) = structures(merged(masks))
+        assert structure.outline_mm is not None
+        found.append(structure.outline_mm)
     assert found[1] == pytest.approx(found[0], rel=0.35)
+
+
+def structures(votes: VoteRuns) -> tuple[StructureScore, ...]:
+    geometry = Geometry(shape=votes.grid.shape, spacing_mm=SPACING)
+    return structure_scores(votes, geometry, regions(votes)[0], schema=SCHEMA)
+
+
+def test_doubt_is_one_minus_the_soft_dice_of_mean_and_majority() -> None:
+    masks = blobs(3, (6, 20, 20), 5)
+    votes = merged(masks)
+    for one in structures(votes):
+        mean = np.mean([mask == one.label for mask in masks], axis=0)
+        tallies = [np.sum([mask == value for mask in masks], axis=0) for value in (0, 1, 2)]
+        majority = np.argmax(tallies, axis=0) == one.label
+        soft = 2 * (mean * majority).sum() / (mean.sum() + majority.sum())
+        assert one.doubt == pytest.approx(1 - soft)
+        assert one.n_raters == 5
+        assert one.n_drew == sum(bool((mask == one.label).any()) for mask in masks)
+
+
+def test_a_structure_that_few_drew_is_said_first() -> None:
+    masks = empty(3)
+    masks[0][2:5, 3:9, 3:9] = 1
+    (one,) = structures(merged(masks))
+    assert one.why.startswith("only 1 of 3 raters drew any lung nodule")
+    assert (one.outline_mm, one.doubt, one.n_presence) == (None, 1.0, 1)
