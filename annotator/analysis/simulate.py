@@ -1,22 +1,78 @@
 """Readings drawn by a program from a known truth, for tests, benchmarks and the sample project.
 
 A simulated rater moves the outline of the truth: outwards or inwards everywhere (bias), here and
-there by smooth noise (wobble), voxel by voxel (roughness); overlooks objects; sees some that are
-not there. Whoever shows such a reading must say that it is simulated.
+there by smooth noise (wobble), voxel by voxel (roughness), more in some regions than in others;
+overlooks objects; sees some that are not there; mixes labels up; copies somebody else. Whoever
+shows such a reading must say that it is simulated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from annotator.analysis.simulate_faults import (
+    break_objects,
+    confuse_voxels,
+    draw_anything,
+    draw_ball,
+    shift_slices,
+    swap_labels,
+)
+from annotator.analysis.simulate_outline import move_outline, smooth_noise
+from annotator.domain.errors import AnnotatorError
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Spacing = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Where a rater draws otherwise than elsewhere: a cone around the middle of the truth.
+
+    In a picture the cone is a sector; opened by 180 degrees it is a half-space.
+
+    Attributes
+    ----------
+    direction : tuple of float
+        Axis of the cone ``(z, y, x)``, of any length but 0.
+    opening_deg : float
+        Full angle, 0 to 360.
+    bias_mm, wobble_mm : float
+        Added there to what the rater does everywhere.
+    """
+
+    direction: tuple[float, float, float]
+    opening_deg: float = 180.0
+    bias_mm: float = 0.0
+    wobble_mm: float = 0.0
+
+    def covers(self, truth: NDArray[np.unsignedinteger], spacing_mm: Spacing) -> NDArray[np.bool_]:
+        """Tell of each voxel ``(z, y, x)`` of a truth's grid whether it lies in the region."""
+        inside = np.argwhere(truth != 0)
+        middle = inside.mean(axis=0) if len(inside) else (np.array(truth.shape) - 1) / 2
+        offsets = [
+            (axis - at) * step
+            for axis, at, step in zip(
+                np.ogrid[tuple(slice(size) for size in truth.shape)],
+                middle,
+                spacing_mm,
+                strict=True,
+            )
+        ]
+        length = np.sqrt(sum(offset**2 for offset in offsets))
+        axis = np.asarray(self.direction, np.float64)
+        along = sum(
+            offset * part for offset, part in zip(offsets, axis / np.linalg.norm(axis), strict=True)
+        )
+        return np.asarray(along >= np.cos(np.deg2rad(self.opening_deg / 2)) * length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +92,23 @@ class SimulatedRater:
         Probability, 0 to 1, with which each connected object is left out altogether.
     n_false, false_radius_mm : int, float
         Balls drawn where there is nothing, and their radius.
+    regions : tuple of Region
+        Where the outline is moved further.
+    swap_rate : float
+        Probability with which each drawn object gets another label.
+    empty_rate : float
+        Probability with which the reading is empty.
+    n_gaps, gap_mm : int, float
+        Straight gaps that break drawn objects, and their width.
+    slices_off : int
+        By how many slices the whole drawing is moved along z.
+    is_spammer : bool
+        Draws an ellipse anywhere and does not look at the image; of the rest only ``empty_rate``
+        and ``confusion`` count then.
+    copies : int or None
+        Starts from the reading of that rater of the panel instead of from the truth.
+    confusion : tuple of tuple of float, or None
+        Probability of each label said, in a row a label meant (0 first): every voxel for itself.
     """
 
     bias_mm: float = 0.0
@@ -45,6 +118,30 @@ class SimulatedRater:
     miss_rate: float = 0.0
     n_false: int = 0
     false_radius_mm: float = 3.0
+    regions: tuple[Region, ...] = ()
+    swap_rate: float = 0.0
+    empty_rate: float = 0.0
+    n_gaps: int = 0
+    gap_mm: float = 3.0
+    slices_off: int = 0
+    is_spammer: bool = False
+    copies: int | None = None
+    confusion: tuple[tuple[float, ...], ...] | None = None
+
+    def scaled(self, factor: float) -> SimulatedRater:
+        """Return the rater on a case that is that much harder: every shift is that much larger."""
+        return replace(
+            self,
+            bias_mm=factor * self.bias_mm,
+            wobble_mm=factor * self.wobble_mm,
+            roughness_mm=factor * self.roughness_mm,
+            regions=tuple(
+                replace(
+                    region, bias_mm=factor * region.bias_mm, wobble_mm=factor * region.wobble_mm
+                )
+                for region in self.regions
+            ),
+        )
 
 
 def simulate_reading(
@@ -53,129 +150,152 @@ def simulate_reading(
     rater: SimulatedRater,
     *,
     seed: int,
+    nested: bool = False,
 ) -> NDArray[np.unsignedinteger]:
     """Return the mask ``(z, y, x)`` that the rater draws of a true mask, in its type.
 
-    The same seed gives the same mask. Must not write to its input.
+    The same seed gives the same mask. Where labels are ``nested``, as the cup in the disc, the
+    outline of a label is that of all labels from it upwards, and no label leaves the one below.
+    Raises AnnotatorError for a rater who copies. Must not write to its input.
     """
+    if rater.copies is not None:
+        raise AnnotatorError("this rater copies another: use simulate_panel")
     random = np.random.default_rng(seed)
-    drawn = np.zeros_like(truth)
-    for value in np.unique(truth[truth != 0]).tolist():
-        objects, n_objects = ndimage.label(truth == value, np.ones((3, 3, 3)))
-        missed = 1 + np.flatnonzero(random.random(n_objects) < rater.miss_rate)
-        _draw_label(
-            drawn, (objects != 0) & ~np.isin(objects, missed), value, spacing_mm, rater, random
+    labels: list[int] = np.unique(truth[truth != 0]).tolist()
+    if rater.empty_rate and random.random() < rater.empty_rate:
+        return np.zeros_like(truth)
+    if rater.is_spammer:
+        drawn = draw_anything(truth, labels or [1], random, nested=nested)
+    else:
+        drawn = _draw(truth, labels, spacing_mm, rater, random, nested=nested)
+    return confuse_voxels(drawn, rater.confusion, random) if rater.confusion else drawn
+
+
+def simulate_panel(
+    truth: NDArray[np.unsignedinteger],
+    spacing_mm: Spacing,
+    raters: Sequence[SimulatedRater],
+    seed: int,
+    *,
+    nested: bool = False,
+) -> tuple[NDArray[np.unsignedinteger], ...]:
+    """Return the masks ``(z, y, x)`` that all raters of a panel draw of a true mask.
+
+    Each has an own random stream, so that a rater who joins changes nobody's reading. Raises
+    AnnotatorError where a rater copies one who is not there, or where copies go round in a circle.
+    """
+    drawn: dict[int, NDArray[np.unsignedinteger]] = {}
+    for place in _copied_first(raters):
+        rater = raters[place]
+        drawn[place] = simulate_reading(
+            truth if rater.copies is None else drawn[rater.copies],
+            spacing_mm,
+            replace(rater, copies=None),
+            seed=int(np.random.SeedSequence((seed, place)).generate_state(1)[0]),
+            nested=nested,
         )
-    for _ in range(rater.n_false):
-        value = int(random.choice(np.unique(truth[truth != 0]))) if truth.any() else 1
-        _draw_ball(drawn, truth, value, spacing_mm, rater.false_radius_mm, random)
-    return drawn
+    return tuple(drawn[place] for place in range(len(raters)))
 
 
-def _draw_label(
-    drawn: NDArray[np.unsignedinteger],
-    truth: NDArray[np.bool_],
-    value: int,
+def planted_error_mm(
+    truth: NDArray[np.unsignedinteger], spacing_mm: Spacing, rater: SimulatedRater
+) -> NDArray[np.float32]:
+    """Return how far the rater's outline is expected off at each voxel ``(z, y, x)``, mm.
+
+    The root of the mean squared shift: what a method that learns who is good where should find.
+    Overlooked and invented objects, copies and spam are not in it.
+    """
+    bias = np.full(truth.shape, rater.bias_mm, np.float32)
+    variance = np.full(truth.shape, rater.wobble_mm**2 + rater.roughness_mm**2, np.float32)
+    for region in rater.regions:
+        where = region.covers(truth, spacing_mm)
+        bias[where] += region.bias_mm
+        variance[where] += region.wobble_mm**2
+    return np.asarray(np.sqrt(bias**2 + variance), np.float32)
+
+
+def _copied_first(raters: Sequence[SimulatedRater]) -> list[int]:
+    """Return the places of the raters so that whoever is copied comes first."""
+    order = [place for place, rater in enumerate(raters) if rater.copies is None]
+    while len(order) < len(raters):
+        ready = [
+            place
+            for place, rater in enumerate(raters)
+            if place not in order and rater.copies in order
+        ]
+        if not ready:
+            left = [place for place in range(len(raters)) if place not in order]
+            raise AnnotatorError(
+                f"rater {left[0]} copies rater {raters[left[0]].copies}, who is not in the panel "
+                "or copies them in turn"
+            )
+        order += ready
+    return order
+
+
+def _draw(
+    truth: NDArray[np.unsignedinteger],
+    labels: list[int],
     spacing_mm: Spacing,
     rater: SimulatedRater,
     random: np.random.Generator,
-) -> None:
-    """Draw one label with its outline moved; later labels go over earlier ones."""
-    if not truth.any():
-        return
+    *,
+    nested: bool,
+) -> NDArray[np.unsignedinteger]:
+    """Draw every label, then the faults that are no shift of an outline."""
+    drawn = np.zeros_like(truth)
+    places = [region.covers(truth, spacing_mm) for region in rater.regions]
+    for value in labels:
+        part = truth >= value if nested else truth == value
+        objects, n_objects = ndimage.label(part, np.ones((3, 3, 3)))
+        missed = 1 + np.flatnonzero(random.random(n_objects) < rater.miss_rate)
+        seen = (objects != 0) & ~np.isin(objects, missed)
+        inside = _move(seen, spacing_mm, rater, places, random)
+        if nested and value != labels[0]:
+            inside &= drawn != 0
+        drawn[inside] = value
+    if rater.swap_rate:
+        swap_labels(drawn, labels, rater.swap_rate, random)
+    break_objects(drawn, spacing_mm, rater.n_gaps, rater.gap_mm, random)
+    if rater.slices_off:
+        drawn = shift_slices(drawn, rater.slices_off)
+    for _ in range(rater.n_false):
+        value = int(random.choice(labels)) if labels else 1
+        draw_ball(drawn, truth, value, spacing_mm, rater.false_radius_mm, random)
+    return drawn
+
+
+def _move(
+    inside: NDArray[np.bool_],
+    spacing_mm: Spacing,
+    rater: SimulatedRater,
+    places: Sequence[NDArray[np.bool_]],
+    random: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Return a label with its outline moved; ``places`` are the rater's regions."""
+    moved = np.zeros_like(inside)
+    if not inside.any():
+        return moved
     reach_mm = max(0.0, rater.bias_mm) + 4.0 * (rater.wobble_mm + rater.roughness_mm)
-    found = ndimage.find_objects(truth.astype(np.uint8))[0]
+    reach_mm += sum(max(0.0, region.bias_mm) + 4.0 * region.wobble_mm for region in rater.regions)
+    found = ndimage.find_objects(inside.astype(np.uint8))[0]
     box = tuple(
         slice(max(0, part.start - pad), min(size, part.stop + pad))
         for part, size, pad in zip(
-            found, truth.shape, [int(reach_mm / step) + 2 for step in spacing_mm], strict=True
+            found, inside.shape, [int(reach_mm / step) + 2 for step in spacing_mm], strict=True
         )
     )
-    inside = truth[box]
-    shift = np.full(inside.shape, rater.bias_mm, np.float32)
+    part = inside[box]
+    sigma_vox = [rater.wobble_size_mm / step for step in spacing_mm]
+    shift = np.full(part.shape, rater.bias_mm, np.float32)
     if rater.wobble_mm:
-        shift += rater.wobble_mm * _smooth_noise(
-            inside.shape, [rater.wobble_size_mm / step for step in spacing_mm], random
-        )
+        shift += rater.wobble_mm * smooth_noise(part.shape, sigma_vox, random)
+    for region, place in zip(rater.regions, places, strict=True):
+        shift += region.bias_mm * place[box]
+        if region.wobble_mm:
+            noise = smooth_noise(part.shape, sigma_vox, random)
+            shift += region.wobble_mm * noise * place[box]
     if rater.roughness_mm:
-        shift += rater.roughness_mm * random.standard_normal(inside.shape, np.float32)
-    moved = _signed_distance_mm(inside, spacing_mm) + shift > 0
-    # Noise also makes specks and pinholes beside the outline; a person who moves one leaves none.
-    moved = _reached_from(inside, moved)
-    moved = ~_reached_from(~inside, ~moved)
-    drawn[box][moved] = value
-
-
-def _reached_from(start: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the connected pieces of ``allowed`` that hold a voxel of ``start``."""
-    pieces, n_pieces = ndimage.label(allowed, np.ones((3, 3, 3)))
-    is_reached = np.zeros(n_pieces + 1, np.bool_)
-    is_reached[pieces[start & allowed]] = True
-    return is_reached[pieces]
-
-
-def _signed_distance_mm(inside: NDArray[np.bool_], spacing_mm: Spacing) -> NDArray[np.float32]:
-    """Return the distance of voxel centres to the outline in mm, positive inside.
-
-    The outline lies half a voxel (of the finest axis) from the centres on either side of it.
-    """
-    half = 0.5 * min(spacing_mm)
-    within = ndimage.distance_transform_edt(inside, spacing_mm) - half
-    if inside.all():
-        return np.asarray(np.full(inside.shape, np.inf), np.float32)
-    beyond = ndimage.distance_transform_edt(~inside, spacing_mm) - half
-    return np.where(inside, within, -beyond).astype(np.float32)
-
-
-def _smooth_noise(
-    shape: tuple[int, ...], sigma_vox: list[float], random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Return Gaussian-smoothed noise of unit standard deviation.
-
-    Drawn on a grid about as coarse as the smoothing allows, then interpolated: for wide noise that
-    is many times faster than smoothing voxel by voxel.
-    """
-    steps = [max(1, int(sigma // 2)) for sigma in sigma_vox]
-    coarse_shape = [-(-size // step) + 1 for size, step in zip(shape, steps, strict=True)]
-    noise = random.standard_normal(coarse_shape, np.float32)
-    sigmas = [sigma / step for sigma, step in zip(sigma_vox, steps, strict=True)]
-    noise = ndimage.gaussian_filter(noise, sigmas, mode="reflect")
-    for axis, (size, step) in enumerate(zip(shape, steps, strict=True)):
-        at = np.arange(size) / step
-        low = at.astype(np.intp)
-        rest = (at - low).astype(np.float32).reshape([-1 if n == axis else 1 for n in range(3)])
-        upper = np.minimum(low + 1, noise.shape[axis] - 1)
-        noise = noise.take(low, axis) * (1 - rest) + noise.take(upper, axis) * rest
-    deviation = float(noise.std())
-    return noise / np.float32(deviation) if deviation > 0 else noise
-
-
-def _draw_ball(
-    drawn: NDArray[np.unsignedinteger],
-    truth: NDArray[np.unsignedinteger],
-    value: int,
-    spacing_mm: Spacing,
-    radius_mm: float,
-    random: np.random.Generator,
-) -> None:
-    """Draw a ball, all of it on true background, if a few tries find room for one."""
-    for _ in range(50):
-        centre = [int(random.integers(size)) for size in truth.shape]
-        box = tuple(
-            slice(max(0, at - int(radius_mm / step)), at + int(radius_mm / step) + 1)
-            for at, step in zip(centre, spacing_mm, strict=True)
-        )
-        axes = np.ogrid[
-            tuple(
-                slice(part.start, min(part.stop, size))
-                for part, size in zip(box, truth.shape, strict=True)
-            )
-        ]
-        squared = sum(
-            ((axis - at) * step) ** 2
-            for axis, at, step in zip(axes, centre, spacing_mm, strict=True)
-        )
-        ball = squared <= radius_mm**2
-        if not truth[box][ball].any():
-            drawn[box][ball] = value
-            return
+        shift += rater.roughness_mm * random.standard_normal(part.shape, np.float32)
+    moved[box] = move_outline(part, shift, spacing_mm)
+    return moved

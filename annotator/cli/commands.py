@@ -74,6 +74,36 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator new lungs --schema chest-ct",
     ),
     Command(
+        name="simulate",
+        summary="make a project of made images and simulated readings, with the truth beside it",
+        run="annotator.cli.simulating:simulate",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--scenario",),
+                help="what the raters are like (%(default)s): global-skill, regional-skill, "
+                "dependent-raters, spammers, small-lesions or confusion-tables",
+                options={"metavar": "NAME", "default": "global-skill"},
+            ),
+            Argument(
+                names=("--cases",),
+                help="how many cases (%(default)s)",
+                options={"metavar": "N", "type": int, "default": 12},
+            ),
+            Argument(
+                names=("--raters",),
+                help="how many raters; those of the scenario, once each, where it is not given",
+                options={"metavar": "N", "type": int},
+            ),
+            Argument(
+                names=("--seed",),
+                help="another seed, other cases (%(default)s)",
+                options={"metavar": "S", "type": int, "default": 0},
+            ),
+        ),
+        example="annotator simulate trial --scenario regional-skill --cases 20",
+    ),
+    Command(
         name="import",
         summary="import studies: DICOM, NIfTI, NRRD, MHA, PNG, JPEG, TIFF, directories of them",
         run="annotator.cli.projects:import_studies",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from annotator.analysis.phantoms import SCENARIOS
 from annotator.cli.commands import COMMANDS
 from annotator.cli.parser import GLOBAL_FLAGS, parse
 from annotator.jobs.export_tables import tables_of
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
-OPAQUE = {"diagnosis", "parameters"}
-"""Objects whose keys are the schema's or a plugin's."""
+OPAQUE = {"diagnosis", "parameters", "planted"}
+"""Objects whose keys are the schema's, a plugin's or a simulated rater's."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
 
@@ -66,6 +67,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     mask = write_volume(place / "mask.nii.gz", box_mask(2, 9))
     other = write_volume(place / "other.nii.gz", box_mask(2, 7))
     found = {"new": must("new", asked, "--schema", place / "schema.json")}
+    found["simulate"] = must("simulate", place / "made", "--cases", 1)
     found["import"] = must("import", asked, image, lonely, place / "notes.txt")
     found["add-rater"] = must("add-rater", asked, "Ann", "Bob")
     found["assign"] = must("assign", asked, "--raters", 2)
@@ -109,6 +111,8 @@ def test_nothing_else_is_documented() -> None:
     assert names == [command.name for command in COMMANDS]
     assert all(flag in PAGE for flag in GLOBAL_FLAGS)
     assert all(f"`{name}`" in _section("new") for name in bundled_schemas())
+    scenarios = re.findall(r"(?m)^\| `([a-z-]+)` \|", _section("simulate").split("| key |")[0])
+    assert scenarios == [scenario.name for scenario in SCENARIOS]
 
 
 @pytest.mark.parametrize(
