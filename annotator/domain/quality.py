@@ -24,7 +24,7 @@ class OverlapRule:
     dice_below : float
         One more where the mean Dice of all pairs lies below; 0 where it does not matter.
     boundary_above_mm : float or None
-        One more where outlines lie farther from the majority's on average, mm.
+        One more where the outlines of any structure lie farther from the majority's, mean in mm.
     on_presence : bool
         One more where some drew an object and others did not.
     on_diagnosis : bool
@@ -97,6 +97,11 @@ class RepeatCase:
     original_id: str
     rater_id: str
     created_at: str
+
+
+def neutral_title(case_id: str) -> str:
+    """Return a title that tells nothing of a case but which one it is."""
+    return f"Case {case_id[:6].upper()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ Row = dict[str, Value]
 
 def tables_of(store: Store, case_ids: Sequence[str] | None, progress: Progress) -> dict[str, Table]:
     """Return every table by name, over the chosen cases or all."""
-    cases = store.cases() if case_ids is None else tuple(store.case(given) for given in case_ids)
+    cases = store.cases() if case_ids is None else tuple(map(store.study_case, case_ids))
     names = {rater.rater_id: rater for rater in store.raters()}
     schema = store.project().schema
     progress(0.0, "collecting readings")

@@ -123,7 +123,7 @@ def _write_masks(
 ) -> Iterator[ExportedFile | NotExported]:
     writer = registry.mask_writer(format_name)
     stems = case_stems(store.cases())
-    cases = store.cases() if case_ids is None else [store.case(given) for given in case_ids]
+    cases = store.cases() if case_ids is None else [store.study_case(given) for given in case_ids]
     for number, case in enumerate(cases):
         progress(number / len(cases), f"exporting {case.title}")
         for stem, item in items_of_case(store, registry, case, stems[case.case_id]):

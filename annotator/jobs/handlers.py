@@ -196,7 +196,7 @@ def _each_case(
 ) -> list[dict[str, str]]:
     """Do one thing to each case; return the cases that it does not fit, each with the reason."""
     chosen = parameters.get("cases")
-    cases = store.cases() if chosen is None else [store.case(entry) for entry in chosen]
+    cases = store.cases() if chosen is None else [store.study_case(entry) for entry in chosen]
     skipped: list[dict[str, str]] = []
     for number, case in enumerate(cases):
 

@@ -38,7 +38,7 @@ def predict_case(
     Raises AnnotatorError where the model does not fit the case or gives a wrong mask.
     """
     model = registry.model(model_name)
-    case = store.case(case_id)
+    case = store.study_case(case_id)
     series = store.series(case.series_ids[0])
     schema = store.project().schema
     reason = model.refuses(series, schema)

@@ -132,7 +132,7 @@ def consensus_of(store: Store, case_id: str) -> tuple[MaskRuns | None, str | Non
 
 
 def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ...]:
-    """Compare each reading with the consensus, label by label."""
+    """Compare each reading of the whole case with the consensus, label by label."""
     if not readings.annotations:
         return ()
     in_consensus = {
@@ -150,6 +150,8 @@ def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ..
             continue
         n_objects, n_missed = _misses(votes, drawn)
         for column, rater_id in enumerate(readings.rater_ids):
+            if rater_id in readings.regions:
+                continue  # what others drew stands for what they were not asked for
             total = int(sizes[column] + sizes[-1])
             found.append(
                 RaterCase(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.partial_readings import complete_readings
 from annotator.analysis.votes import VoteRuns, merge_votes
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from annotator.analysis.runs import MaskRuns
-    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.reading import Annotation, Box, Rater
     from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
@@ -38,8 +39,11 @@ class Readings:
 
     @classmethod
     def load(cls, store: Store, case_id: str, *, include_models: bool = False) -> Readings:
-        """Return the latest reading of each person, and of each model where that is asked for."""
-        case = store.case(case_id)
+        """Return the latest reading of each person, and of each model where that is asked for.
+
+        Raises AnnotatorError where the case is a repeat, which counts nowhere.
+        """
+        case = store.study_case(case_id)
         return cls(store, case, counted(store, case.case_id, include_models=include_models))
 
     @property
@@ -74,8 +78,27 @@ class Readings:
 
     @cached_property
     def masks(self) -> tuple[MaskRuns, ...]:
-        """Masks in the order of the annotations."""
-        return self._store.annotation_masks(self.annotation_ids)
+        """Masks in the order of the annotations.
+
+        Outside the regions that a rater was asked for, their mask is what most others drew.
+        """
+        found = self._store.annotation_masks(self.annotation_ids)
+        if not self.regions:
+            return found
+        return complete_readings(
+            found,
+            [self.regions.get(rater_id, ()) for rater_id in self.rater_ids],
+            _labels_in(found),
+        )
+
+    @cached_property
+    def regions(self) -> dict[str, tuple[Box, ...]]:
+        """The half-open boxes of those raters who were not asked for the whole case, by id."""
+        return {
+            entry.rater_id: entry.regions
+            for entry in self._store.partial_readers(self.case.case_id)
+            if entry.rater_id in self.rater_ids
+        }
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
@@ -83,13 +106,7 @@ class Readings:
 
         They depend on the readings alone: a label that the schema gains later changes no fusion.
         """
-        found = {
-            int(value)
-            for mask in self.masks
-            for runs in mask.slabs.values()
-            for value in np.unique(runs.labels)
-        }
-        return tuple(sorted({0} | ((found - {0}) or {1})))
+        return _labels_in(self.masks)
 
     @cached_property
     def votes(self) -> VoteRuns:
@@ -115,6 +132,16 @@ class Readings:
             raise AnnotatorError(
                 f"case {self.case.title!r} has {has}; two or more must have been submitted"
             )
+
+
+def _labels_in(masks: Sequence[MaskRuns]) -> tuple[int, ...]:
+    found = {
+        int(value)
+        for mask in masks
+        for runs in mask.slabs.values()
+        for value in np.unique(runs.labels)
+    }
+    return tuple(sorted({0} | ((found - {0}) or {1})))
 
 
 def counted(store: Store, case_id: str, *, include_models: bool) -> tuple[Annotation, ...]:

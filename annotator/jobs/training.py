@@ -92,7 +92,7 @@ def predict_by_fit(
 
     ``trust`` says by rater id how far to believe each, where the model can be told.
     """
-    case = store.case(case_id)
+    case = store.study_case(case_id)
     fit, prediction = ask_model(store, registry, fit_id, case, progress, trust=trust)
     annotation = None
     if prediction.probability is not None:

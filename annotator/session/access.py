@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from annotator.domain.errors import AccessDeniedError
+from annotator.domain.quality import neutral_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,9 +110,16 @@ class OwnWork:
         return tuple(sorted(own, key=lambda entry: entry.position))
 
     def cases(self) -> dict[str, Case]:
-        """Return own cases by id."""
+        """Return own cases by id.
+
+        As soon as one of them is a repeat, all have titles that tell nothing: a title that is known
+        would give away which one was read before.
+        """
         own = {entry.case_id for entry in self.assignments()}
-        return {case.case_id: case for case in self.__store.cases() if case.case_id in own}
+        found = [case for case in self.__store.cases_with_repeats() if case.case_id in own]
+        if any(entry.rater_id == self.rater.rater_id for entry in self.__store.repeats()):
+            found = [replace(case, title=neutral_title(case.case_id)) for case in found]
+        return {case.case_id: case for case in found}
 
     def case(self, case_id: str) -> Case:
         """Return one own case; raises AccessDeniedError for any other."""
@@ -135,7 +144,7 @@ class OwnWork:
         """Open own draft of an own case, or go on with it; refused once they have reviewed it."""
         case = self.case(case_id)
         rater_id = self.rater.rater_id
-        if self.__store.has_reviewed(case.case_id, rater_id):
+        if self.__store.has_reviewed(first_id(self.__store, case.case_id), rater_id):
             raise AccessDeniedError(
                 f"{self.rater.name} has seen the other readings of {case.title!r} in review; "
                 "a reading now would not be blinded. Redraw the region in the review instead"
@@ -157,13 +166,22 @@ class OwnWork:
 
 
 def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater], ...]:
-    """Return the latest predictions on a case, each with the model that made it."""
+    """Return the latest predictions on a case, each with the model that made it.
+
+    A repeat has those of its original: the rater sees what they saw at the first time.
+    """
     models = {rater.rater_id: rater for rater in store.raters() if rater.is_model}
     return tuple(
         (annotation, models[annotation.rater_id])
-        for annotation in store.annotations(case_id, latest=True)
+        for annotation in store.annotations(first_id(store, case_id), latest=True)
         if annotation.rater_id in models
     )
+
+
+def first_id(store: Store, case_id: str) -> str:
+    """Return the case that a repeat repeats, and any other case as it is."""
+    repeat = store.repeat(case_id)
+    return case_id if repeat is None else repeat.original_id
 
 
 def require_reviewer(rater: Rater) -> Rater:
@@ -178,8 +196,12 @@ def require_reviewer(rater: Rater) -> Rater:
 def withheld_cases(store: Store, rater_id: str) -> frozenset[str]:
     """Return the cases that a reviewer may not see yet.
 
-    Whoever still has to read a case must not see how others read it.
+    Whoever still has to read a case, for the first or the second time, must not see how others
+    read it.
     """
+    repeated = {entry.case_id: entry.original_id for entry in store.repeats()}
     return frozenset(
-        entry.case_id for entry in store.assignments(rater_id) if entry.state != "submitted"
+        repeated.get(entry.case_id, entry.case_id)
+        for entry in store.assignments(rater_id)
+        if entry.state != "submitted"
     )

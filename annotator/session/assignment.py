@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
@@ -66,3 +67,47 @@ def _check(n_raters: int | None, n_people: int) -> None:
 
 def _draw(seed: int, *names: str) -> bytes:
     return hashlib.sha256("\0".join((str(seed), *names)).encode()).digest()
+
+
+def choose_readers(
+    case_id: str,
+    rater_ids: Sequence[str],
+    existing: Sequence[Assignment],
+    *,
+    n_more: int,
+    barred: frozenset[str],
+    seed: int,
+) -> tuple[tuple[str, int], ...]:
+    """Return (rater id, position) of the people to ask for one more reading of a case.
+
+    Whoever has least to do comes first, by the seed where several have; nobody who was asked before
+    or is ``barred``. Fewer than ``n_more`` where there are not as many people.
+    """
+    asked = {entry.rater_id for entry in existing if entry.case_id == case_id} | barred
+    load = Counter(entry.rater_id for entry in existing)
+    free = [rater_id for rater_id in rater_ids if rater_id not in asked]
+    free.sort(key=lambda rater_id: (load[rater_id], _draw(seed, case_id, rater_id)))
+    return tuple((rater_id, last_position(existing, rater_id) + 1) for rater_id in free[:n_more])
+
+
+def last_position(existing: Sequence[Assignment], rater_id: str) -> int:
+    """Return the place of a rater's last case in their order; 0 where they have none."""
+    return max((entry.position for entry in existing if entry.rater_id == rater_id), default=0)
+
+
+def place_among_unread(
+    own: Sequence[Assignment], case_id: str, *, n_before: int, seed: int
+) -> int | None:
+    """Return a random place for a case in what a rater has yet to read; None where there is none.
+
+    ``n_before`` cases that were not begun yet come before it. The place depends on the seed, the
+    rater and the case only. Cases at the same place follow each other by id.
+    """
+    unread = sorted(entry.position for entry in own if entry.state == "new")
+    if len(unread) < n_before:
+        return None
+    # At the place of the case n, it may come before that one: only n - 1 are then sure.
+    places = [*unread[n_before:], max((entry.position for entry in own), default=0) + 1]
+    rater_id = own[0].rater_id if own else ""
+    drawn = int.from_bytes(_draw(seed, "place", rater_id, case_id)[:8], "big")
+    return places[drawn % len(places)]

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from annotator.session.open_case import OpenCase
 
 if TYPE_CHECKING:
-    from annotator.domain.reading import AssignmentState, Rater
+    from annotator.domain.reading import AssignmentState, Box, Rater
     from annotator.domain.schema import LabelSchema
     from annotator.session.access import OwnWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorklistEntry:
-    """One row of a rater's worklist; ``position`` counts from 1 in the rater's own order."""
+    """One row of a rater's worklist; ``position`` counts from 1 in the rater's own order.
+
+    ``regions`` are the half-open voxel boxes to read; empty where that is the whole case.
+    """
 
     case_id: str
     title: str
@@ -23,6 +26,7 @@ class WorklistEntry:
     position: int
     modality: str
     n_slices: int
+    regions: tuple[Box, ...] = ()
 
 
 class RaterRoom:
@@ -54,6 +58,7 @@ class RaterRoom:
                     position=place,
                     modality=series.modality,
                     n_slices=series.geometry.shape[0],
+                    regions=assignment.regions,
                 )
             )
         return tuple(entries)

@@ -87,7 +87,7 @@ class ReviewRoom:
         Models' predictions count as readings only where ``include_models`` says so. From now on the
         reviewer cannot correct an own reading of this case: it would no longer be blinded.
         """
-        case = self._store.case(case_id)
+        case = self._store.study_case(case_id)
         if case.case_id in withheld_cases(self._store, self.reviewer.rater_id):
             raise AccessDeniedError(_blinded(self.reviewer, case))
         if not self._store.is_read_only:
@@ -154,6 +154,6 @@ def _rank(entry: QueueEntry) -> tuple[bool, bool, float, str]:
 
 def _blinded(reviewer: Rater, case: Case) -> str:
     return (
-        f"{reviewer.name} has not submitted an own reading of {case.title!r} yet, "
+        f"{reviewer.name} has not submitted an own reading yet that bears on {case.title!r}, "
         "and may not see the others' before"
     )

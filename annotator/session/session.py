@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from annotator.domain.study import Case
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
+    from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
     from annotator.store import ProjectInfo
@@ -96,7 +97,7 @@ class Session:
         return self.store.add_rater(name, may_review=may_review, actor=ACTOR)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return every case of the project."""
+        """Return every case of the project, without those that are read for a second time."""
         return self.store.cases()
 
     def assign(self, n_raters: int | None = None, *, rater_ids: Sequence[str] | None = None) -> int:
@@ -119,6 +120,13 @@ class Session:
     def rater_room(self, rater_id: str) -> RaterRoom:
         """Enter the room of one rater; it shows nothing of the others."""
         return RaterRoom(OwnWork(self.store, self.store.rater(rater_id)))
+
+    @property
+    def quality(self) -> QualityDesk:
+        """Rules for further raters, gold cases, cases read twice, feedback."""
+        from annotator.session.quality import QualityDesk
+
+        return QualityDesk(self.store)
 
     def import_studies(
         self, paths: Sequence[str | Path], *, progress: Progress = no_progress

@@ -96,6 +96,18 @@ def read(connection: Connection, case_id_or_title: str) -> Case:
     raise UnknownNameError("case", case_id_or_title, [case.title for case in known])
 
 
+def read_of_study(connection: Connection, case_id_or_title: str) -> Case:
+    """Return one case by id or title; raises AnnotatorError where it is a repeat."""
+    case = read(connection, case_id_or_title)
+    query = select(repeat_cases.c.case_id).where(repeat_cases.c.case_id == case.case_id)
+    if connection.execute(query).first() is not None:
+        raise AnnotatorError(
+            f"{case.title!r} is a case that one rater reads for the second time: it is compared "
+            "with their first reading (annotator repeats) and used for nothing else"
+        )
+    return case
+
+
 def _unique(title: str, taken: set[str]) -> str:
     if title not in taken:
         return title

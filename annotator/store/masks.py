@@ -6,9 +6,10 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import bindparam, delete, insert, select
 
-from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
+from annotator.analysis.runs import MaskRuns, SlabGrid, SlabTable
 from annotator.domain.errors import IntegrityError
 from annotator.store import slabs
 from annotator.store.facts import digest
@@ -40,6 +41,7 @@ _CONTENT = (
     .where(mask_slabs.c.mask_id.in_(bindparam("mask_ids", expanding=True)))
     .order_by(mask_slabs.c.mask_id, mask_slabs.c.slab_index)
 )
+_GRIDS = select(masks).where(masks.c.mask_id.in_(bindparam("mask_ids", expanding=True)))
 _TAKE_AWAY = delete(mask_slabs).where(
     mask_slabs.c.mask_id == bindparam("owner"), mask_slabs.c.slab_index == bindparam("at")
 )
@@ -127,7 +129,10 @@ def grid_of(connection: Connection, mask_id: int) -> SlabGrid:
 def read(connection: Connection, mask_ids: Sequence[int]) -> tuple[MaskRuns, ...]:
     """Return masks as runs, in the order given."""
     wanted = list(dict.fromkeys(mask_ids))
-    content: dict[int, dict[int, SlabRuns]] = {mask_id: {} for mask_id in wanted}
+    grids = {
+        row.mask_id: SlabGrid((row.z_size, row.y_size, row.x_size))
+        for row in connection.execute(_GRIDS, {"mask_ids": wanted})
+    }
     rows = connection.execute(_CONTENT, {"mask_ids": wanted}).all()
     for _, index, blob in rows:
         if blob is None:
@@ -135,13 +140,19 @@ def read(connection: Connection, mask_ids: Sequence[int]) -> tuple[MaskRuns, ...
                 f"slab {index} of a mask is gone from the project; "
                 "run verify to see what else is missing"
             )
-    unpacked = slabs.unpack([blob for _, _, blob in rows])
-    for (mask_id, index, _), runs in zip(rows, unpacked, strict=True):
-        content[mask_id][index] = runs
-    found = {
-        mask_id: MaskRuns(grid_of(connection, mask_id), slabs_)
-        for mask_id, slabs_ in content.items()
-    }
+    ends, labels, first = slabs.unpack_joined([blob for _, _, blob in rows])
+    owner = np.array([mask_id for mask_id, _, _ in rows], np.int64)
+    number = np.array([index for _, index, _ in rows], np.int64)
+    found = {}
+    for mask_id in wanted:
+        if mask_id not in grids:
+            raise IntegrityError("a mask is gone from the project; run verify to see what else is")
+        low, high = np.searchsorted(owner, [mask_id, mask_id + 1]).tolist()
+        own = slice(first[low], first[high])
+        table = SlabTable(
+            number[low:high], first[low : high + 1] - first[low], ends[own], labels[own]
+        )
+        found[mask_id] = MaskRuns(grids[mask_id], table)
     return tuple(found[mask_id] for mask_id in mask_ids)
 
 

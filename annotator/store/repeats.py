@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 
 from annotator.domain.errors import AnnotatorError
-from annotator.domain.quality import RepeatCase
+from annotator.domain.quality import RepeatCase, neutral_title
 from annotator.store import cases, raters
 from annotator.store.facts import digest
 from annotator.store.tables import repeat_cases
@@ -44,11 +44,6 @@ def add(change: Change, original_id: str, rater_id: str, position: int) -> Repea
     change.log("add repeat", **row)
     raters.assign(change, case_id, rater.rater_id, position)
     return RepeatCase(created_at=change.now, **row)
-
-
-def neutral_title(case_id: str) -> str:
-    """Return a title that tells nothing of a case but which one it is."""
-    return f"Case {case_id[:6].upper()}"
 
 
 def every(connection: Connection) -> tuple[RepeatCase, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 import threading
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import zstandard
 from sqlalchemy import bindparam, insert, select
 
-from annotator.analysis.runs import SlabRuns
+from annotator.analysis.runs import SlabRuns, unpack_planes
 from annotator.domain.errors import IntegrityError
 from annotator.store.tables import slabs
 
@@ -26,6 +27,9 @@ _LEVEL = 3
 _KEYS_A_QUERY = 500
 _RUN_BYTES = 6
 _HEADER = struct.Struct("<BBI")
+_HEADERS = np.dtype([("lag", "u1"), ("n_filled", "u1"), ("shift", "<u4")])
+_WORTH_A_THREAD = 1 << 17
+"""Compressed bytes from which on a second thread pays."""
 _UINT16, _UINT32 = np.dtype("<u2"), np.dtype("<u4")
 _LAGS = (2, 4)
 """Runs in a row of one or two objects."""
@@ -82,26 +86,72 @@ def pack(runs: SlabRuns, columns: int) -> bytes:
 
 def unpack(blobs: Sequence[bytes]) -> list[SlabRuns]:
     """Return the runs that `pack` compressed; IntegrityError where the bytes are something else."""
-    decompress = _decompressor().decompress
-    alike: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
-    for number, blob in enumerate(blobs):
+    ends, labels, first = unpack_joined(blobs)
+    bounds = first.tolist()
+    return [SlabRuns(ends[low:high], labels[low:high]) for low, high in itertools.pairwise(bounds)]
+
+
+def unpack_joined(
+    blobs: Sequence[bytes],
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.int64]]:
+    """Return the ends and labels of all slabs, one after the other, and where each begins.
+
+    The last number is where the last slab ends. IntegrityError where the bytes are no slab.
+    """
+    try:
+        # A header that is cut off makes the sum wrong.
+        header = np.frombuffer(b"".join([blob[: _HEADER.size] for blob in blobs]), _HEADERS)
+        contents = _decompressed([blob[_HEADER.size :] for blob in blobs])
+    except (zstandard.ZstdError, ValueError, TypeError) as error:
+        raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
+    sizes = np.array([len(content) for content in contents], np.int64)
+    lag, n_filled = header["lag"].astype(np.int64), header["n_filled"]
+    is_odd = (sizes == 0) | (n_filled >= lag) | (sizes % (_RUN_BYTES * np.maximum(lag, 1)) != 0)
+    if is_odd.any():
+        size = int(sizes[is_odd][0])
+        raise IntegrityError(f"a slab holds {size} bytes, which is no number of runs")
+    offset = np.append(0, np.cumsum(sizes))
+    found = unpack_planes(b"".join(contents), offset, header["lag"], n_filled, header["shift"])
+    return found or _unpack_planes_by_sums(contents, header)
+
+
+def _decompressed(frames: Sequence[bytes]) -> list[bytes]:
+    """Return what zstd frames hold, on two threads where that pays."""
+    decompressor = _decompressor()
+    # Only zstandard's own compiled form has it.
+    together = getattr(decompressor, "multi_decompress_to_buffer", None)
+    if together is not None and sum(map(len, frames)) > _WORTH_A_THREAD:
         try:
-            lag, n_filled, shift = _HEADER.unpack_from(blob)
-            content = decompress(blob[_HEADER.size :])
-        except (zstandard.ZstdError, struct.error, TypeError) as error:
-            raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
-        if not content or n_filled >= lag or len(content) % (_RUN_BYTES * lag):
-            raise IntegrityError(f"a slab holds {len(content)} bytes, which is no number of runs")
+            return list(together(list(frames), threads=2))
+        except (zstandard.ZstdError, MemoryError):
+            pass  # one by one says which frame is damaged
+    return [decompressor.decompress(frame) for frame in frames]
+
+
+def _unpack_planes_by_sums(
+    contents: Sequence[bytes], header: NDArray[np.void]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.int64]]:
+    """Do in numpy what `unpack_planes` does."""
+    alike: dict[tuple[int, int], list[tuple[int, int, bytes]]] = {}
+    for number, (content, (lag, n_filled, shift)) in enumerate(
+        zip(contents, header.tolist(), strict=True)
+    ):
         alike.setdefault((lag, shift), []).append((number, n_filled, content))
-    found: dict[int, SlabRuns] = {}
+    found: dict[int, tuple[NDArray[np.uint32], NDArray[np.uint16]]] = {}
     for (lag, shift), members in alike.items():
         ends, labels = _joined([content for _, _, content in members], lag, shift)
         first = 0
         for number, n_filled, content in members:
             last = first + len(content) // _RUN_BYTES
-            found[number] = SlabRuns(ends[first : last - n_filled], labels[first : last - n_filled])
+            found[number] = ends[first : last - n_filled], labels[first : last - n_filled]
             first = last
-    return [found[number] for number in range(len(blobs))]
+    ordered = [found[number] for number in range(len(contents))]
+    none: tuple[NDArray[np.uint32], NDArray[np.uint16]] = np.zeros(0, _UINT32), np.zeros(0, _UINT16)
+    return (
+        np.concatenate([ends for ends, _ in ordered or [none]]),
+        np.concatenate([labels for _, labels in ordered or [none]]),
+        np.cumsum([0, *(len(ends) for ends, _ in ordered)], dtype=np.int64),
+    )
 
 
 def _joined(

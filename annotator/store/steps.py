@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 from annotator.domain.reading import Step
 from annotator.store import drafts as draft_rows
-from annotator.store import masks, slabs
+from annotator.store import masks, repeats, slabs
 from annotator.store.facts import canonical, digest
 from annotator.store.tables import annotation_table, drafts, step_slabs, steps
 
@@ -91,7 +91,8 @@ def start_from(change: Change, draft_id: int, annotation_id: str, seen: SeenHead
     ).first()
     if source is None:
         raise AnnotatorError(f"no annotation {annotation_id!r} to start draft {draft_id} from")
-    if source.case_id != draft.case_id:
+    repeat = repeats.of_case(connection, draft.case_id)
+    if source.case_id not in {draft.case_id, repeat.original_id if repeat else draft.case_id}:
         raise AnnotatorError(
             f"annotation {annotation_id[:12]} is of case {source.case_id}; "
             f"draft {draft_id} is of case {draft.case_id}"

@@ -71,6 +71,10 @@ class StudyAccess(Access):
         """Return one case, or a repeat, by id or title."""
         return self._read(cases.read, case_id_or_title)
 
+    def study_case(self, case_id_or_title: str) -> Case:
+        """Return one case by id or title; raises AnnotatorError where it is a repeat."""
+        return self._read(cases.read_of_study, case_id_or_title)
+
     def add_rater(
         self, name: str, *, is_model: bool = False, may_review: bool = True, actor: str
     ) -> Rater:

@@ -1,0 +1,68 @@
+"""How good the readings of a project are kept: its rules, gold cases, cases read twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.api import no_progress
+from annotator.domain.errors import AnnotatorError
+from annotator.domain.quality import FeedbackRule, OverlapRule
+
+if TYPE_CHECKING:
+    from annotator.api import Progress
+    from annotator.session.overlap import FurtherReading
+    from annotator.store import Store
+
+ACTOR = "system"
+
+
+class QualityDesk:
+    """What whoever runs a study can do. The methods may be called from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def overlap_rule(self) -> OverlapRule | None:
+        """The rule that asks for further raters, or None where the project has none."""
+        return self._store.rule(OverlapRule)
+
+    def set_overlap_rule(self, rule: OverlapRule) -> None:
+        """Keep the rule that asks for further raters."""
+        self._store.put_rule(rule, actor=ACTOR)
+
+    def further_readings(
+        self, rule: OverlapRule | None = None, *, progress: Progress = no_progress
+    ) -> tuple[FurtherReading, ...]:
+        """Say of every case whether a rule, or the project's own, asks for further raters."""
+        from annotator.session.overlap import plan_further
+
+        return plan_further(self._store, rule or self._require_rule(), progress)
+
+    def assign_further(self, *, progress: Progress = no_progress) -> tuple[FurtherReading, ...]:
+        """Ask the further raters that the rule of the project wants; return the whole plan.
+
+        Called again it asks nobody, until the readings that it asked for are in.
+        """
+        from annotator.session.overlap import apply_further
+
+        return apply_further(self._store, self._require_rule(), progress, actor=ACTOR)
+
+    @property
+    def gives_feedback(self) -> bool:
+        """Whether raters are told where they tend to draw too much or too little."""
+        rule = self._store.rule(FeedbackRule)
+        return rule is not None and rule.is_on
+
+    def set_feedback(self, is_on: bool) -> None:
+        """Let raters have feedback on their own signed-off readings, or not."""
+        self._store.put_rule(FeedbackRule(is_on=is_on), actor=ACTOR)
+
+    def _require_rule(self) -> OverlapRule:
+        rule = self.overlap_rule
+        if rule is None:
+            raise AnnotatorError(
+                "the project has no rule for further raters yet; set one with "
+                "annotator overlap --apply"
+            )
+        return rule
