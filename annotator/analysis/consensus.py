@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.domain.review import RaterPerformance
+from annotator.analysis.dependence import dependent_pairs
+from annotator.analysis.performance import drawn_volumes, judge_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from annotator.domain.review import RaterPerformance
 
 _TIE = 1e-9
 
@@ -40,33 +43,24 @@ def judge_raters(
     labels: Sequence[int],
     chosen: NDArray[np.integer],
     voxel_mm3: float,
+    block_counts: NDArray[np.integer] | None = None,
 ) -> tuple[RaterPerformance, ...]:
-    """Compare each rater with the chosen labels ``(pattern,)``, label by label, over all voxels."""
-    found = []
-    for label in labels[1:]:
-        is_there = chosen == label
-        n_there, n_not = int(counts[is_there].sum()), int(counts[~is_there].sum())
-        for rater, rater_id in enumerate(rater_ids):
-            said = patterns[:, rater] == label
-            hits, false = int(counts[said & is_there].sum()), int(counts[said & ~is_there].sum())
-            found.append(
-                RaterPerformance(
-                    rater_id=rater_id,
-                    label=label,
-                    sensitivity=hits / n_there if n_there else None,
-                    specificity=1.0 - false / n_not if n_not else None,
-                    volume_mm3=(hits + false) * voxel_mm3,
-                )
-            )
-    return tuple(found)
+    """Compare each rater with the chosen labels ``(pattern,)``, label by label, over all voxels.
+
+    Intervals come from ``block_counts``, voxels by block of neighbouring voxels and pattern.
+    """
+    is_chosen = (chosen[:, None] == np.asarray(labels)).astype(np.float64)
+    found = judge_patterns(patterns, counts, labels, is_chosen, block_counts)
+    return found.rows(rater_ids, labels, drawn_volumes(patterns, counts, labels, voxel_mm3))
 
 
 def warn_of_votes(
+    rater_ids: Sequence[str],
     patterns: NDArray[np.integer],
     counts: NDArray[np.integer],
-    undecided: NDArray[np.bool_],
+    undecided: NDArray[np.bool_] | None = None,
 ) -> list[str]:
-    """Say in words what makes any fusion of these votes doubtful."""
+    """Say in words what makes any fusion of these votes doubtful; ``undecided`` marks ties."""
     n_raters = patterns.shape[1]
     drawn = (counts[:, None] * (patterns != 0)).sum(axis=0)
     n_empty = int((drawn == 0).sum())
@@ -79,7 +73,12 @@ def warn_of_votes(
         found.append(f"{n_empty} of {n_raters} readings {_is_or_are(n_empty)} empty.")
     if counts.sum() and (drawn == counts.sum()).all():
         found.append("Every reading marks every voxel: how raters treat background is unknown.")
-    n_tied = int(counts[undecided].sum())
+    found += [
+        f"{rater_ids[left]} and {rater_ids[right]} are nearly identical where others differ: "
+        "readings that are not independent count double."
+        for left, right in dependent_pairs(patterns, counts)
+    ]
+    n_tied = 0 if undecided is None else int(counts[undecided].sum())
     if n_tied:
         found.append(
             f"{n_tied} {'voxel is' if n_tied == 1 else 'voxels are'} tied: the lowest tied label "

@@ -49,6 +49,24 @@ def _staple() -> FusionMethod:
     return Staple()
 
 
+def _weighted_vote() -> FusionMethod:
+    from annotator_builtins.weighted_vote import WeightedVote
+
+    return WeightedVote()
+
+
+def _simple() -> FusionMethod:
+    from annotator_builtins.simple import Simple
+
+    return Simple()
+
+
+def _collate() -> FusionMethod:
+    from annotator_builtins.collate import Collate
+
+    return Collate()
+
+
 def _vessels() -> Model:
     from annotator_builtins.vessel_model import VesselModel
 
@@ -82,7 +100,7 @@ def _dicom_seg() -> MaskWriter:
 plugin = Plugin(
     name="annotator_builtins",
     readers=(_dicom_reader, _volume_reader, _picture_reader),
-    fusion_methods=(_majority, _soft_vote, _staple),
+    fusion_methods=(_majority, _soft_vote, _weighted_vote, _staple, _simple, _collate),
     models=(_vessels, _lungs, _body),
     mask_writers=(_nifti, _dicom_seg),
 )

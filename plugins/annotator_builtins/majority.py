@@ -27,7 +27,7 @@ class MajorityVote:
 
     name = "majority"
     title = "Majority vote"
-    version = "2"
+    version = "3"
     parameters: type[BaseModel] = MajorityParameters
 
     def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
@@ -45,6 +45,7 @@ class MajorityVote:
                 votes.labels,
                 chosen,
                 votes.voxel_mm3,
+                votes.block_counts,
             ),
-            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided)),
+            warnings=tuple(warn_of_votes(votes.rater_ids, votes.patterns, votes.counts, undecided)),
         )

@@ -39,7 +39,7 @@ class SoftVote:
 
     name = "soft-vote"
     title = "Soft vote (average)"
-    version = "2"
+    version = "3"
     parameters: type[BaseModel] = SoftVoteParameters
 
     def fuse(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
@@ -65,6 +65,7 @@ class SoftVote:
                 votes.labels,
                 chosen,
                 votes.voxel_mm3,
+                votes.block_counts,
             ),
-            warnings=tuple(warn_of_votes(votes.patterns, votes.counts, undecided)),
+            warnings=tuple(warn_of_votes(votes.rater_ids, votes.patterns, votes.counts, undecided)),
         )

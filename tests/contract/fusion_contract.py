@@ -153,35 +153,6 @@ class FusionContract:
         expected = renamed[np.searchsorted(votes.labels, first.chosen)]
         assert (expected == second.chosen)[clear].all()
 
-    @given(random_votes(max_labels=2))
-    @settings(LAW, max_examples=40)
-    def test_complement_gives_the_complement(self, votes: VotePatterns) -> None:
-        label = votes.labels[1]
-        if (votes.patterns == label).all(axis=1).any():
-            flipped, counts = np.where(votes.patterns == 0, label, 0), votes.counts
-        else:
-            flipped = np.vstack(
-                [np.where(votes.patterns == 0, label, 0), np.zeros(len(votes.rater_ids), int)]
-            )
-            counts = np.append(votes.counts, 0)
-        other = VotePatterns(
-            rater_ids=votes.rater_ids,
-            patterns=flipped.astype(np.uint16),
-            counts=counts,
-            labels=votes.labels,
-            voxel_mm3=votes.voxel_mm3,
-        )
-        first, second = self.fuse(votes, self.full()), self.fuse(other, self.full())
-        seen = np.flatnonzero(votes.counts > 0)
-        np.testing.assert_allclose(
-            first.probability[seen], second.probability[seen][:, ::-1], atol=1e-6
-        )
-        if first.undecided[seen].any():  # a tie goes to the lowest label, not to its complement
-            return
-        for one, two in zip(first.performance, second.performance, strict=True):
-            if one.sensitivity is not None and two.specificity is not None:
-                assert one.sensitivity == pytest.approx(two.specificity, abs=1e-5)
-
     @pytest.mark.parametrize("n_raters", [1, 2, 5])
     def test_identical_readings_come_back(self, n_raters: int) -> None:
         rows = np.repeat([[0], [1], [4]], n_raters, axis=1)
@@ -258,3 +229,36 @@ class FusionContract:
             planted = skill[votes.rater_ids.index(row.rater_id)]
             assert row.sensitivity == pytest.approx(planted[0], abs=0.02)
             assert row.specificity == pytest.approx(planted[1], abs=0.02)
+
+
+class EvenHandedContract(FusionContract):
+    """What a method has to keep besides that takes background for a label like any other."""
+
+    @given(random_votes(max_labels=2))
+    @settings(LAW, max_examples=40)
+    def test_complement_gives_the_complement(self, votes: VotePatterns) -> None:
+        label = votes.labels[1]
+        if (votes.patterns == label).all(axis=1).any():
+            flipped, counts = np.where(votes.patterns == 0, label, 0), votes.counts
+        else:
+            flipped = np.vstack(
+                [np.where(votes.patterns == 0, label, 0), np.zeros(len(votes.rater_ids), int)]
+            )
+            counts = np.append(votes.counts, 0)
+        other = VotePatterns(
+            rater_ids=votes.rater_ids,
+            patterns=flipped.astype(np.uint16),
+            counts=counts,
+            labels=votes.labels,
+            voxel_mm3=votes.voxel_mm3,
+        )
+        first, second = self.fuse(votes, self.full()), self.fuse(other, self.full())
+        seen = np.flatnonzero(votes.counts > 0)
+        np.testing.assert_allclose(
+            first.probability[seen], second.probability[seen][:, ::-1], atol=1e-6
+        )
+        if first.undecided[seen].any():  # a tie goes to the lowest label, not to its complement
+            return
+        for one, two in zip(first.performance, second.performance, strict=True):
+            if one.sensitivity is not None and two.specificity is not None:
+                assert one.sensitivity == pytest.approx(two.specificity, abs=1e-5)

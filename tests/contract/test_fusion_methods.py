@@ -4,11 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from annotator_builtins.collate import Collate
 from annotator_builtins.majority import MajorityVote
+from annotator_builtins.simple import Simple
 from annotator_builtins.soft_vote import SoftVote
 from annotator_builtins.staple import Staple
-from tests.contract.fusion_contract import FusionContract, make_votes
+from annotator_builtins.weighted_vote import WeightedVote
+from tests.contract.fusion_contract import EvenHandedContract, FusionContract, make_votes
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.contract
 
 
-class TestMajority(FusionContract):
+class TestMajority(EvenHandedContract):
     def method(self) -> FusionMethod:
         return MajorityVote()
 
@@ -29,7 +33,7 @@ class TestMajority(FusionContract):
         assert fused.undecided.tolist() == [False, False, True]
 
 
-class TestSoftVote(FusionContract):
+class TestSoftVote(EvenHandedContract):
     def method(self) -> FusionMethod:
         return SoftVote()
 
@@ -45,7 +49,7 @@ class TestSoftVote(FusionContract):
         assert self.fuse(votes, parameters).chosen.tolist() == expected
 
 
-class TestStaple(FusionContract):
+class TestStaple(EvenHandedContract):
     counts_votes = False
 
     def method(self) -> FusionMethod:
@@ -79,3 +83,68 @@ class TestStaple(FusionContract):
             voxel_mm3=1.0,
         )
         assert any("full field of view" in text for text in self.fuse(bare).warnings)
+
+
+class TestWeightedVote(EvenHandedContract):
+    def method(self) -> FusionMethod:
+        return WeightedVote()
+
+    def test_given_weights_decide(self) -> None:
+        rows = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 0]])
+        votes = make_votes(rows, np.array([90, 5, 5, 5]))
+        fused = self.fuse(votes, self.method().parameters(weights={"a": 2.0, "b": 1.0, "c": 1.0}))
+        assert fused.probability[:, 1].tolist() == [0.0, 0.5, 0.5, 0.75]
+        assert fused.undecided.tolist() == [False, True, True, False]
+        heavier = self.fuse(votes, self.method().parameters(weights={"a": 5}))
+        assert heavier.chosen.tolist() == [0, 1, 0, 1]
+        assert [row.weight for row in heavier.performance] == pytest.approx([5 / 7, 1 / 7, 1 / 7])
+
+    def test_equal_weights_are_the_majority(self) -> None:
+        rows = np.array([[0, 0, 0], [1, 0, 2], [0, 1, 1], [2, 2, 0]])
+        votes = make_votes(rows, np.array([90, 5, 5, 5]), (0, 1, 2))
+        equal = self.fuse(votes, self.method().parameters(weights=dict.fromkeys("abc", 3.0)))
+        voted = MajorityVote().fuse(votes, MajorityVote().parameters())
+        np.testing.assert_allclose(equal.probability, voted.probability, atol=1e-15)
+        assert equal.chosen.tolist() == voted.chosen.tolist()
+        np.testing.assert_allclose(
+            self.fuse(votes, self.method().parameters(power=0)).probability, voted.probability
+        )
+
+    @pytest.mark.parametrize(
+        ("weights", "told"), [({"z": 1.0}, "none of whom"), (dict.fromkeys("ab", 0.0), "weight 0")]
+    )
+    def test_useless_weights_are_told(self, weights: dict[str, float], told: str) -> None:
+        votes = make_votes(np.array([[0, 0], [1, 0], [1, 1]]), np.array([9, 1, 1]))
+        fused = self.fuse(votes, self.method().parameters(weights=weights))
+        assert fused.probability[:, 1].tolist() == [0.0, 0.5, 1.0]
+        assert any(told in text for text in fused.warnings)
+
+    def test_negative_weights_are_refused(self) -> None:
+        with pytest.raises(ValidationError):
+            self.method().parameters(weights={"a": -1})
+
+
+class TestSimple(FusionContract):
+    def method(self) -> FusionMethod:
+        return Simple()
+
+
+class TestCollate(EvenHandedContract):
+    counts_votes = False
+
+    def method(self) -> FusionMethod:
+        return Collate()
+
+    def test_two_readings_are_told(self) -> None:
+        rows = np.array([[0, 0], [1, 0], [1, 1]])
+        fused = self.fuse(make_votes(rows, np.array([20, 30, 30])))
+        assert any("cannot tell who is right" in text for text in fused.warnings)
+
+    @pytest.mark.parametrize("n_empty", [3_000, 3_000_000])
+    def test_empty_space_hardly_matters(self, n_empty: int) -> None:
+        rows = np.array([[0, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]])
+        counts = np.array([n_empty, 400, 60, 50, 25, 20])
+        probability = self.fuse(make_votes(rows, counts)).probability[1:]
+        counts[0] = 10_000
+        usual = self.fuse(make_votes(rows, counts)).probability[1:]
+        np.testing.assert_allclose(probability, usual, atol=0.02)
