@@ -92,7 +92,9 @@ class Scene:
 
         Layers of the same kind are used again: they hold no history, because napari never edits.
         """
-        self.put_heat(None)
+        if self._heat is not None:
+            self._model.layers.remove(self._heat)
+            self._heat = None
         self._scale = spacing_mm
         if self._image is None or self._mask is None or not self._fits(image, mask, is_rgb):
             for layer in list(self._model.layers):
@@ -132,11 +134,14 @@ class Scene:
             self._mask.refresh(**_QUIET)
 
     def put_heat(self, pixels: NDArray[np.float32] | None) -> None:
-        """Show a slice of a heat map, 0 to 1; None takes the layer away."""
+        """Show a slice of a heat map, 0 to 1; None hides the layer.
+
+        Hidden, not removed: a layer that goes before it was drawn leaves OpenGL asking for its
+        texture.
+        """
         if pixels is None:
             if self._heat is not None:
-                self._model.layers.remove(self._heat)
-                self._heat = None
+                self._heat.visible = False
         elif self._heat is None:
             self._heat = Image(
                 np.array(pixels),
@@ -149,6 +154,7 @@ class Scene:
             self._model.layers.insert(1, self._heat)
         else:
             np.copyto(self._heat.data, pixels)
+            self._heat.visible = True
             self._heat.refresh(**_QUIET)
 
     def set_limits(self, limits: tuple[float, float]) -> None:

@@ -13,6 +13,7 @@ from annotator.gui.export_dialog import ExportDialog
 if TYPE_CHECKING:
     from annotator.gui.jobs_bar import JobsBar
     from annotator.gui.window import MainWindow
+    from annotator.session.review_methods import MethodOption
 
 
 class Errands(QObject):
@@ -95,6 +96,22 @@ class Errands(QObject):
         self._bar.submit(
             "findings", {}, "Comparing readings", lambda _: self._window.review.refresh_queue()
         )
+
+    def fuse_case(self, case_id: str, option: MethodOption) -> None:
+        """Fuse a case by a method that takes long, and show it where the case is still open."""
+        session = self._window.session
+        if session is None:
+            return
+
+        def done(result: dict[str, Any]) -> None:
+            fusion_id = result["fusions"][0]["fusion"]
+            self._window.background.run(
+                "fusion of job",
+                lambda: session.store.fusion(fusion_id),
+                lambda fusion: self._window.review.use_fusion(case_id, fusion),
+            )
+
+        self._bar.submit("fuse", {"method": option.name, "cases": [case_id]}, option.title, done)
 
     def export(self) -> None:
         """Ask what and where to, and write it outside the window's process."""

@@ -184,6 +184,37 @@ REVIEW: tuple[Action, ...] = (
         icon="probability",
         checked=lambda window: "probability" in window.review.shown,
     ),
+    _review(
+        "show.belief",
+        "Belief in each rater",
+        ("5",),
+        "Show how far the fusion believes the first rater where raters differ, then the next; "
+        "after the last, nothing.",
+        lambda window: window.review.on_desk(lambda desk: desk.step_belief()),
+        icon="belief",
+        checked=lambda window: "belief" in window.review.shown,
+    ),
+    _review(
+        "difference.next",
+        "Next difference from the vote",
+        (".",),
+        "Go to the next place where the fused label is not what most raters drew.",
+        lambda window: window.review.step_difference(+1),
+    ),
+    _review(
+        "difference.previous",
+        "Previous difference from the vote",
+        (",",),
+        "Go to the place before where the fused label is not what most raters drew.",
+        lambda window: window.review.step_difference(-1),
+    ),
+    _review(
+        "review.methods",
+        "Compare fusion methods",
+        ("Shift+M",),
+        "See what every fusion method makes of this case, side by side, and choose one.",
+        lambda window: window.review.compare_methods(),
+    ),
     *(_reason(place) for place in range(6)),
     Action(
         key="redraw.done",

@@ -10,7 +10,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.gui.window_presets import windows_for
 
 if TYPE_CHECKING:
-    from annotator.domain.review import Choice
+    from annotator.domain.review import Choice, Fusion
     from annotator.gui.canvas import Canvas
     from annotator.gui.canvas_holder import CanvasHolder
     from annotator.gui.dispute_strip import DisputeStrip
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from annotator.gui.review_redraw import Redrawing
     from annotator.gui.review_view import ReviewView
     from annotator.gui.settings import Settings
+    from annotator.session.differences import Difference
+
+
+MAPS = frozenset({"heat", "probability", "belief"})
+"""Layers that colour the image, of which one is shown at a time."""
 
 
 class ReviewDesk(QObject):
@@ -55,6 +60,9 @@ class ReviewDesk(QObject):
         self._legend = legend
         self._disputes = disputes
         self._settings = settings
+        self._believed = 0
+        self._differences: tuple[Difference, ...] | None = None
+        self._difference = -1
         self.canvas: Canvas = self._show()
         panel.table.picked.connect(self._region_picked)
         panel.verdict.accepted.connect(lambda rater_id: self.decide("rater", rater_id))
@@ -89,14 +97,25 @@ class ReviewDesk(QObject):
     # what is shown
 
     def toggle(self, layer: str) -> None:
-        """Show or hide contours, heat, fused or probability; heat and probability exclude."""
+        """Show or hide contours, heat, fused, probability or belief; of maps only one shows."""
         if layer in self.shown:
             self.shown.discard(layer)
         else:
-            self.shown -= {"heat": {"probability"}, "probability": {"heat"}}.get(layer, set())
+            self.shown -= MAPS if layer in MAPS else set()
             self.shown.add(layer)
         self._show_layers()
         self.state_changed.emit()
+
+    def step_belief(self) -> None:
+        """Show how far the first rater is believed, then the next; after the last, nothing."""
+        if "belief" not in self.shown:
+            self._believed = 0
+            self.toggle("belief")
+        elif self._believed + 1 < len(self.case.readings):
+            self._believed += 1
+            self._show_layers()
+        else:
+            self.toggle("belief")
 
     def _show_layers(self) -> None:
         canvas, view = self.canvas, self.view
@@ -108,6 +127,10 @@ class ReviewDesk(QObject):
             named = view.case.schema.label(label)
             heat = view.case.probability(label)
             title = f"Probability of {named.name if named else label}"
+        elif "belief" in self.shown:
+            reading = view.case.readings[self._believed]
+            heat = view.case.belief(reading.rater_id)
+            title = f"How far {reading.letter} is believed"
         # A filled mask would hide the heat: the fused label is a line then.
         is_filled = "fused" in self.shown and heat is None
         canvas.set_mask_opacity(self._settings.mask_opacity if is_filled else 0.0)
@@ -122,13 +145,59 @@ class ReviewDesk(QObject):
 
     def _show_contours(self) -> None:
         visible = self._legend.visible() if "contours" in self.shown else frozenset()
-        has_heat = bool(self.shown & {"heat", "probability"})
+        has_heat = bool(self.shown & MAPS)
         with_fused = self._redrawing.region is not None or (has_heat and "fused" in self.shown)
         self.canvas.set_contours(self.view.contours(visible, with_fused=with_fused))
 
     def _jump(self, place: int) -> None:
         _, y, x = self.canvas.position
         self.canvas.set_position((place, y, x))
+
+    def use_fusion(self, fusion: Fusion) -> bool:
+        """Go by another fusion of these readings; False, in words, where that may not be."""
+        try:
+            self.view.use(fusion)
+        except AnnotatorError as error:
+            self.failed.emit(error)
+            self.panel.show_method(self.case.fusion)
+            return False
+        self._differences, self._difference = None, -1
+        self.canvas.refresh_mask()
+        self.panel.show_method(fusion)
+        self._show_layers()
+        self.state_changed.emit()
+        return True
+
+    @property
+    def has_differences(self) -> bool:
+        """Whether it is known where the fusion in use differs from the majority vote."""
+        return self._differences is not None
+
+    def set_differences(self, found: tuple[Difference, ...]) -> None:
+        """Take where the fusion in use differs from the majority vote."""
+        self._differences = found
+
+    def step_difference(self, steps: int) -> None:
+        """Go to the next or previous of these places; round the end."""
+        found, canvas = self._differences or (), self.canvas
+        if not found:
+            self.hint_changed.emit("The fused label is the majority vote everywhere.")
+            return
+        start = self._difference if self._difference >= 0 else (-1 if steps > 0 else 0)
+        self._difference = (start + steps) % len(found)
+        place = found[self._difference]
+        canvas.set_position(place.centre)
+        canvas.frame(place.box)
+        canvas.set_highlight(place.box)
+        self.hint_changed.emit(
+            f"Difference {self._difference + 1} of {len(found)}: {self._named(place.label)} by the "
+            f"fusion, {self._named(place.other)} by the majority ({place.n_voxels} voxels). "
+            "N goes back to the regions."
+        )
+
+    def _named(self, value: int) -> str:
+        known = self.case.schema.label(value)
+        return known.name if known else "background" if value == 0 else f"label {value}"
 
     # regions and verdicts
 

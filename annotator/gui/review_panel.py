@@ -17,6 +17,7 @@ from annotator.gui.verdict_panel import VerdictPanel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.session.review_case import ReviewCase
 
@@ -26,6 +27,7 @@ class ReviewPanel(QWidget):
 
     sign_off_wanted = Signal()
     method_chosen = Signal(str)
+    compare_wanted = Signal()
 
     def __init__(
         self,
@@ -47,7 +49,15 @@ class ReviewPanel(QWidget):
         self.decided = label("", "muted")
         self.method = QComboBox()
         self.method.setAccessibleName("Fusion method")
-        self.method.setToolTip("How the readings are merged. Another method fuses anew at once.")
+        self.method.setToolTip(
+            "How the readings are merged. Verdicts that you have given stay as they are."
+        )
+        self.compare = Button(
+            "Compare…",
+            "See what every method makes of this case, side by side (Shift+M).",
+            self.compare_wanted.emit,
+            kind="quiet",
+        )
         for name, title in methods:
             self.method.addItem(title, name)
         self.method.activated.connect(
@@ -91,6 +101,7 @@ class ReviewPanel(QWidget):
         fused = QHBoxLayout()
         fused.addWidget(label("Fused by"))
         fused.addWidget(self.method, 1)
+        fused.addWidget(self.compare)
         fused.addWidget(self.notes)
         top = QVBoxLayout()
         top.setContentsMargins(12, 8, 12, 4)
@@ -132,7 +143,15 @@ class ReviewPanel(QWidget):
         self._sign_area = area
         return area
 
-    def show_case(self, case: ReviewCase, method: str) -> None:
+    def show_method(self, fusion: Fusion) -> None:
+        """Say what the readings are fused by, and what to know about it."""
+        self.method.setCurrentIndex(max(0, self.method.findData(fusion.recipe.method)))
+        self.warnings.setText("\n".join(fusion.warnings))
+        self.warnings.hide()
+        self.notes.setVisible(bool(fusion.warnings))
+        self.notes.setToolTip("\n".join(("What to know about this fusion:", *fusion.warnings)))
+
+    def show_case(self, case: ReviewCase) -> None:
         """Show a case: its regions, verdicts and diagnoses."""
         letters = {reading.rater_id: reading.letter for reading in case.readings}
         verdicts = case.verdicts
@@ -143,11 +162,7 @@ class ReviewPanel(QWidget):
         self.final.set_diagnoses(
             case.diagnoses(), None if adjudication is None else adjudication.diagnosis
         )
-        self.method.setCurrentIndex(max(0, self.method.findData(method)))
-        self.warnings.setText("\n".join(case.fusion.warnings))
-        self.warnings.hide()
-        self.notes.setVisible(bool(case.fusion.warnings))
-        self.notes.setToolTip("\n".join(("What to know about this fusion:", *case.fusion.warnings)))
+        self.show_method(case.fusion)
         self.complaints.hide()
         self.tabs.setCurrentIndex(0 if case.findings else 1)
         self.verdict.setVisible(bool(case.findings))

@@ -22,11 +22,14 @@ from annotator.gui.window_presets import windows_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from annotator.domain.review import Fusion
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.session.differences import Difference
     from annotator.session.review_case import ReviewCase
+    from annotator.session.review_methods import MethodOption
     from annotator.session.review_room import QueueEntry, ReviewRoom
 
 RIGHT_WIDTH = 404
@@ -42,6 +45,8 @@ class ReviewRoomPanel(QWidget):
     failed = Signal(object)
     report_wanted = Signal()
     compare_wanted = Signal()
+    fusion_wanted = Signal(str, object)
+    """case id, MethodOption: to be fused outside the window's process"""
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class ReviewRoomPanel(QWidget):
         self.desk: ReviewDesk | None = None
         self.shown: set[str] = {"contours", "fused"}
         self._method = DEFAULT_METHOD
-        self._methods: tuple[tuple[str, str], ...] = ()
+        self._methods: tuple[MethodOption, ...] = ()
         self._entries: tuple[QueueEntry, ...] = ()
         self._withheld: tuple[tuple[str, str], ...] = ()
         self.strip = strip
@@ -138,8 +143,8 @@ class ReviewRoomPanel(QWidget):
 
     # entering and leaving
 
-    def enter(self, room: ReviewRoom, methods: tuple[tuple[str, str], ...]) -> None:
-        """Take a reviewer's room; ``methods`` holds (name, title) of the fusion methods."""
+    def enter(self, room: ReviewRoom, methods: tuple[MethodOption, ...]) -> None:
+        """Take a reviewer's room and the fusion methods to choose from."""
         self.room = room
         self._methods = methods
         # What the person before could see may be withheld from this one.
@@ -222,9 +227,58 @@ class ReviewRoomPanel(QWidget):
             self._open(case_id, self._method)
 
     def fuse_by(self, method: str) -> None:
-        """Fuse the open case anew by another method."""
-        if self.case is not None and method != self._method:
-            self._open(self.case.case.case_id, method)
+        """Fuse the open case by another method; verdicts that were given stay."""
+        desk = self.desk
+        option = next((entry for entry in self._methods if entry.name == method), None)
+        if desk is None or option is None or desk.case.fusion.recipe.method == method:
+            return
+        if option.takes_long:
+            self.fusion_wanted.emit(desk.case.case.case_id, option)
+            desk.panel.show_method(desk.case.fusion)
+            self.hint_changed.emit(f"{option.title} is at work; you can go on.")
+            return
+        case = desk.case
+        self._background.run(
+            "fuse review case",
+            lambda: case.fuse(method),
+            lambda fusion: self.use_fusion(case.case.case_id, fusion),
+        )
+
+    def use_fusion(self, case_id: str, fusion: Fusion) -> None:
+        """Go by another fusion, where its case is still open."""
+        if self.desk is None or self.desk.case.case.case_id != case_id:
+            return
+        if self.desk.use_fusion(fusion):
+            self._method = fusion.recipe.method
+
+    def step_difference(self, steps: int) -> None:
+        """Go to the next place where the fusion in use differs from the majority vote."""
+        desk = self.desk
+        if desk is None:
+            return
+        if desk.has_differences:
+            desk.step_difference(steps)
+            return
+        from annotator.session.review_methods import differences_from_vote
+
+        case, fusion = desk.case, desk.case.fusion
+
+        def show(found: tuple[Difference, ...]) -> None:
+            if self.desk is desk and desk.case.fusion is fusion:
+                desk.set_differences(found)
+                desk.step_difference(steps)
+
+        self._background.run("differences", lambda: differences_from_vote(case), show)
+
+    def compare_methods(self) -> None:
+        """Show what every method makes of the open case, side by side."""
+        if self.desk is None:
+            return
+        from annotator.gui.methods_dialog import MethodsDialog
+
+        dialog = MethodsDialog(self.desk, self._methods, self._background, self)
+        dialog.method_wanted.connect(self.fuse_by)
+        dialog.open()
 
     def _open(self, case_id: str, method: str) -> None:
         room = self.room
@@ -258,11 +312,11 @@ class ReviewRoomPanel(QWidget):
         from annotator.session.review_case import REASONS
 
         case = view.case
-        panel = ReviewPanel(
-            case.schema, REASONS, self._methods, opacity=self._settings.mask_opacity
-        )
+        named = [(entry.name, entry.title) for entry in self._methods]
+        panel = ReviewPanel(case.schema, REASONS, named, opacity=self._settings.mask_opacity)
         panel.method_chosen.connect(self.fuse_by)
-        panel.show_case(case, self._method)
+        panel.compare_wanted.connect(self.compare_methods)
+        panel.show_case(case)
         self._right_layout.addWidget(panel)
         self.queue.set_readings(case.readings)
         self.disputes.set_profile(view.profiles[0])

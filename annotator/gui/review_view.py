@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotator.domain.review import Finding, Verdict
+    from annotator.domain.review import Finding, Fusion, Verdict
     from annotator.gui.canvas import Canvas
     from annotator.gui.contours import RaterContour
     from annotator.session.review_case import ReviewCase
@@ -33,7 +33,17 @@ class ReviewView:
         self.findings: dict[int, Finding] = {entry.region: entry for entry in case.findings}
         self.shown_mask = self._fused.copy()
         """What the canvas shows: the fused label with the verdicts applied."""
-        verdicts = case.verdicts
+        self._apply_verdicts()
+
+    def use(self, fusion: Fusion) -> None:
+        """Show another fusion of the same readings; the mask on the canvas changes in place."""
+        self.case.use(fusion)
+        self._fused = self.case.fused
+        np.copyto(self.shown_mask, self._fused)
+        self._apply_verdicts()
+
+    def _apply_verdicts(self) -> None:
+        verdicts = self.case.verdicts
         for region, finding in self.findings.items():
             if region in verdicts:
                 self._apply(finding, verdicts[region])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from annotator.gui.report_room import ReportRoom
     from annotator.gui.review_room import ReviewRoomPanel
     from annotator.gui.settings import Settings
+    from annotator.session.review_methods import MethodOption
+    from annotator.session.review_room import ReviewRoom
     from annotator.session.session import Session
 
 PRELOAD_AFTER_MS = 400
@@ -62,7 +64,7 @@ TOOL_GROUPS = (
     ("view.hide", "view.layout"),
 )
 REVIEW_GROUPS = (
-    ("show.contours", "show.heat", "show.fused", "show.probability"),
+    ("show.contours", "show.heat", "show.fused", "show.probability", "show.belief"),
     ("region.previous", "region.next"),
     ("view.layout",),
 )
@@ -169,6 +171,7 @@ class MainWindow(QMainWindow):
         made.state_changed.connect(self.book.refresh)
         made.report_wanted.connect(self.open_report)
         made.compare_wanted.connect(self.errands.compare_readings)
+        made.fusion_wanted.connect(self.errands.fuse_case)
         self.stack.addWidget(made)
         return made
 
@@ -260,12 +263,12 @@ class MainWindow(QMainWindow):
         if session is None:
             return
 
-        def work() -> tuple[Any, tuple[tuple[str, str], ...]]:
-            room = session.review_room(rater_id)
-            methods = session.registry.fusion_methods()
-            return room, tuple((method.name, method.title) for method in methods)
+        def work() -> tuple[ReviewRoom, tuple[MethodOption, ...]]:
+            from annotator.session.review_methods import method_options
 
-        def show(found: tuple[Any, tuple[tuple[str, str], ...]]) -> None:
+            return session.review_room(rater_id), method_options(session.registry)
+
+        def show(found: tuple[ReviewRoom, tuple[MethodOption, ...]]) -> None:
             room, methods = found
             self._person = room.reviewer.name
             self.go("review")

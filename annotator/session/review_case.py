@@ -11,6 +11,7 @@ import numpy as np
 from annotator.analysis.disagreement import is_disputed, normalised_entropy
 from annotator.analysis.runs import decode, encode, mask_dtype
 from annotator.analysis.votes import profile, to_dense
+from annotator.api import FusionMethod
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.review import Verdict
 from annotator.jobs.finding import find_readings
@@ -42,6 +43,9 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("other", "Other (see comment)"),
 )
 """Why a verdict was given, as (code, title)."""
+
+FALLBACK = "staple"
+"""What a case is fused by where the wanted method has not fused it yet and takes long."""
 
 COLORS = (
     "#e69f00",
@@ -95,6 +99,7 @@ class ReviewCase:
         include_models: bool,
     ) -> None:
         self._store = store
+        self._registry = registry
         self._reviewer = reviewer
         self._include_models = include_models
         self._readings = Readings.load(store, case_id, include_models=include_models)
@@ -103,7 +108,7 @@ class ReviewCase:
         self.series: Series = self._readings.series
         self.schema = self._readings.schema
         self.voxels: NDArray[Any] = store.voxels(self.series.series_id)
-        self.fusion: Fusion = fuse_readings(store, registry, self._readings, method, actor=actor)
+        self.fusion: Fusion = self._first_fusion(method)
         self.score: CaseScore
         self.findings: tuple[Finding, ...]
         self.score, self.findings, self._regions = find_readings(store, self._readings, actor=actor)
@@ -115,6 +120,11 @@ class ReviewCase:
     def findings_key(self) -> str:
         """The key of the readings under which verdicts are kept."""
         return self._readings.findings_key
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of one voxel."""
+        return self.series.geometry.voxel_mm3
 
     @cached_property
     def fused(self) -> NDArray[np.unsignedinteger]:
@@ -146,24 +156,51 @@ class ReviewCase:
         return np.asarray(column[rows])
 
     def belief(self, rater_id: str) -> NDArray[np.float32]:
-        """Return how far a rater is believed, ``(z, y, x)`` from 0 to 1.
+        """Return how far a rater is believed where raters differ, ``(z, y, x)`` from 0 to 1.
 
         That is the weight that the fusion gave them there, where it weighed raters place by place;
-        else how probable the label is, by the fusion, that they gave.
+        else how probable the label is, by the fusion, that they gave. 0 where all raters agree.
         """
+        votes = self._readings.votes
         weights = self._store.fusion_weights(self.fusion.fusion_id)
         if rater_id in weights:
             steps = decode(weights[rater_id]).astype(np.float32)
-            return np.asarray(np.maximum(0.0, steps - 1.0) / np.float32(254.0))
-        rows, table = self._fused_rows
-        votes = self._readings.votes
-        given = np.searchsorted(np.asarray(votes.labels), self.reading_mask(rater_id))
-        return np.asarray(table.astype(np.float32)[rows, given])
+            believed = np.maximum(0.0, steps - 1.0) / np.float32(254.0)
+        else:
+            rows, table = self._fused_rows
+            given = np.searchsorted(np.asarray(votes.labels), self.reading_mask(rater_id))
+            believed = table.astype(np.float32)[rows, given]
+        return np.asarray(believed * to_dense(votes, is_disputed(votes), np.bool_))
 
     @cached_property
     def _fused_rows(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.float64]]:
         rows, table = self._store.fusion_probability(self.fusion.fusion_id)
         return decode(rows), table
+
+    def _first_fusion(self, method: str) -> Fusion:
+        """Return what to begin with: never anything that would have to be learned first."""
+        if isinstance(self._registry.fusion_method(method), FusionMethod):
+            return self.fuse(method)
+        known = self.fused_before(method)
+        usable = known is not None and not known.training_target_only
+        return known if known and usable else self.fuse(FALLBACK)
+
+    def fuse(self, method: str) -> Fusion:
+        """Return what a method makes of these readings; `use` makes it the one that counts."""
+        return fuse_readings(
+            self._store, self._registry, self._readings, method, actor=self._reviewer.rater_id
+        )
+
+    def fused_before(self, method: str) -> Fusion | None:
+        """Return what an installed method has last made of exactly these readings, or None."""
+        version = self._registry.fusion_method(method).version
+        found = [
+            fusion
+            for fusion in self._store.fusions(self.case.case_id)
+            if (fusion.recipe.method, fusion.recipe.method_version) == (method, version)
+            and fusion.recipe.inputs == self._readings.annotation_ids
+        ]
+        return found[-1] if found else None
 
     def use(self, fusion: Fusion) -> None:
         """Go by another fusion of the same readings from now on; verdicts given stay as they are.

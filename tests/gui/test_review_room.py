@@ -259,3 +259,69 @@ def test_the_report_compares_the_raters(
     assert (tmp_path / "plot.png").stat().st_size > 10_000
     window.back()
     assert window.room_name == "review"
+
+
+def test_methods_are_compared_side_by_side_and_one_is_chosen(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    from annotator.gui.methods_dialog import MethodsDialog
+
+    press(window, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    (dialog,) = window.review.findChildren(MethodsDialog)
+    qtbot.waitUntil(lambda: len(dialog.cards) >= 3, timeout=PATIENCE_MS)
+    by_name = {card.view.option.name: card for card in dialog.cards}
+    assert not by_name["staple"].use.isEnabled(), "it is in use"
+    assert by_name["majority"].view.is_baseline
+    before = by_name["staple"].picture.grab().toImage()
+    QTest.keyClick(dialog, Qt.Key.Key_Up)
+    assert by_name["staple"].picture.grab().toImage() != before
+    QTest.mouseClick(by_name["soft-vote"].use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: desk.case.fusion.recipe.method == "soft-vote", timeout=PATIENCE_MS)
+    assert window.review.desk is desk, "the case stays open"
+    assert desk.panel.method.currentData() == "soft-vote"
+
+
+def test_a_verdict_keeps_the_fusion_that_it_was_given_on(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    region = desk.current
+    assert region is not None
+    inside = desk.view.slices(region)
+    press(window, Qt.Key.Key_M)
+    kept = desk.view.shown_mask[inside].copy()
+    fusion_id = desk.case.verdicts[region].fusion_id
+    assert fusion_id == desk.case.fusion.fusion_id
+    window.review.fuse_by("soft-vote")
+    qtbot.waitUntil(lambda: desk.case.fusion.recipe.method == "soft-vote", timeout=PATIENCE_MS)
+    own = desk.view.inside(region)
+    np.testing.assert_array_equal(desk.view.shown_mask[inside][own], kept[own])
+    np.testing.assert_array_equal(desk.case.composed()[0][inside][own], kept[own])
+
+
+def test_belief_in_each_rater_is_shown_in_turn(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    titles = []
+    for _ in range(len(desk.case.readings) + 1):
+        press(window, Qt.Key.Key_5)
+        titles.append(desk.canvas._marks.heat_title)
+    assert titles == [*(f"How far {letter} is believed" for letter in "ABC"), ""]
+    for reading in desk.case.readings:
+        believed = desk.case.belief(reading.rater_id)
+        assert believed.shape == desk.case.fused.shape
+        assert 0.0 <= believed.min() <= believed.max() <= 1.0
+        assert believed.any()
+
+
+def test_keys_lead_to_the_differences_from_the_vote(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    vote = desk.case.fused_by(desk.case.fuse("majority").fusion_id)
+    press(window, Qt.Key.Key_Period)
+    qtbot.waitUntil(lambda: desk.has_differences, timeout=PATIENCE_MS)
+    differs = desk.case.fused != vote
+    if differs.any():
+        assert differs[desk.canvas.position]
+        assert "by the fusion" in window.bottom.hint.text()
+    else:
+        assert "majority vote everywhere" in window.bottom.hint.text()

@@ -1,0 +1,143 @@
+"""A small picture of one slice with what a fusion method draws on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+from qtpy.QtWidgets import QWidget
+
+from annotator.analysis.outline import outlines
+from annotator.gui.planes import planes_of
+from annotator.gui.theme import shown_tokens
+from annotator.gui.window_level import first_window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from qtpy.QtGui import QPaintEvent
+
+    from annotator.domain.reading import Box
+    from annotator.session.review_case import ReviewCase
+    from annotator.session.review_methods import MethodView
+
+HEIGHT = 190
+_MARGIN_MM = 12.0
+_LEAST_PX = 24
+
+
+class PictureSource:
+    """What all pictures share: the image, the cut around a region, the slice, the baseline."""
+
+    def __init__(self, case: ReviewCase, box: Box | None, index: int) -> None:
+        self.case = case
+        self.index = index
+        self.baseline: NDArray[np.unsignedinteger] | None = None
+        self.plane = next(plane for plane in planes_of(case.series) if plane.axis == 0)
+        window = first_window(case.voxels, case.series)
+        self._limits = window.limits if window is not None else None
+        self._cut = self._around(box)
+
+    def set_baseline(self, labels: NDArray[np.unsignedinteger] | None) -> None:
+        """Compare with these labels, ``(z, y, x)``."""
+        self.baseline = labels
+
+    def _around(self, box: Box | None) -> tuple[slice, slice]:
+        """Return rows and columns around a region, with some room; the whole slice for none."""
+        if box is None:
+            return slice(0, self.plane.shape[0]), slice(0, self.plane.shape[1])
+        found = []
+        for span, size, step in zip(
+            self.plane.window(box), self.plane.shape, self.plane.spacing_mm, strict=True
+        ):
+            margin = max(_LEAST_PX, round(_MARGIN_MM / step))
+            found.append(slice(max(0, span.start - margin), min(size, span.stop + margin)))
+        return found[0], found[1]
+
+    def section(self, volume: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return the slice of a volume on the grid of the image, cut."""
+        return self.plane.cut(volume, self.index)[self._cut]
+
+    def picture(self) -> QImage:
+        """Return the slice as it is shown, without anything over it."""
+        section = np.asarray(self.section(self.case.voxels))
+        if self._limits is not None:
+            low, high = self._limits
+            scaled = (section.astype(np.float32) - low) * (255.0 / max(high - low, 1e-6))
+            section = np.repeat(np.clip(scaled, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        pixels = np.ascontiguousarray(section[..., :3], np.uint8)
+        rows, columns, _ = pixels.shape
+        image = QImage(pixels.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+        return image.copy()  # the array goes
+
+
+class MethodPicture(QWidget):
+    """Paints the slice, the method's labels filled, and where the baseline differs, dashed."""
+
+    def __init__(self, source: PictureSource, view: MethodView) -> None:
+        super().__init__()
+        self._source = source
+        self._view = view
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName(f"What {view.option.title} draws")
+        self.setToolTip("Filled: this method. Dashed: the majority vote, where it differs.")
+
+    def sizeHint(self) -> QSize:
+        """Return a wide picture."""
+        return QSize(280, HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the slice as large as it fits, its pixels in their true proportions."""
+        source, painter = self._source, QPainter(self)
+        painter.fillRect(self.rect(), QColor(shown_tokens().field))
+        image = source.picture()
+        down, across = source.plane.spacing_mm
+        scale = min(
+            self.width() / (image.width() * across), self.height() / (image.height() * down)
+        )
+        width, height = image.width() * across * scale, image.height() * down * scale
+        place = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(place, image)
+        if self._view.labels is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setClipRect(place)
+        to_screen = QTransform(
+            across * scale, 0, 0, down * scale,
+            place.left() + 0.5 * across * scale, place.top() + 0.5 * down * scale,
+        )  # fmt: skip
+        labels = np.asarray(source.section(self._view.labels)).astype(np.uint16)
+        for value, path in _paths(labels).items():
+            color = self._color(value)
+            painter.setPen(QPen(color, 1.6))
+            color.setAlpha(90)
+            painter.setBrush(color)
+            painter.drawPath(to_screen.map(path))
+        if source.baseline is not None and source.baseline is not self._view.labels:
+            self._paint_baseline(painter, labels, to_screen)
+
+    def _paint_baseline(
+        self, painter: QPainter, labels: NDArray[np.uint16], to_screen: QTransform
+    ) -> None:
+        baseline = np.asarray(self._source.section(self._source.baseline)).astype(np.uint16)  # type: ignore[arg-type]
+        if np.array_equal(baseline, labels):
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor("#ffffff"), 1.4, Qt.PenStyle.DashLine))
+        for path in _paths(baseline).values():
+            painter.drawPath(to_screen.map(path))
+
+    def _color(self, value: int) -> QColor:
+        known = self._source.case.schema.label(value)
+        return QColor(known.color if known else "#ffffff")
+
+
+def _paths(labels: NDArray[np.uint16]) -> dict[int, QPainterPath]:
+    """Return the outline of each label of a slice, pixel centres at whole numbers."""
+    found: dict[int, QPainterPath] = {}
+    for one in outlines(labels):
+        path = found.setdefault(one.label, QPainterPath())
+        path.addPolygon(QPolygonF([QPointF(column, row) for row, column in one.points]))
+    return found
