@@ -88,7 +88,7 @@ class Readings:
         return complete_readings(
             found,
             [self.regions.get(rater_id, ()) for rater_id in self.rater_ids],
-            _labels_in(found),
+            labels_in(found),
         )
 
     @cached_property
@@ -106,7 +106,7 @@ class Readings:
 
         They depend on the readings alone: a label that the schema gains later changes no fusion.
         """
-        return _labels_in(self.masks)
+        return labels_in(self.masks)
 
     @cached_property
     def votes(self) -> VoteRuns:
@@ -134,7 +134,8 @@ class Readings:
             )
 
 
-def _labels_in(masks: Sequence[MaskRuns]) -> tuple[int, ...]:
+def labels_in(masks: Sequence[MaskRuns]) -> tuple[int, ...]:
+    """Return the labels that occur in any mask, ascending, 0 first; at least one besides 0."""
     found = {
         int(value)
         for mask in masks

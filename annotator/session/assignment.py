@@ -40,9 +40,9 @@ def plan_assignments(
             load[entry.rater_id] += 1
             last[entry.rater_id] = max(last[entry.rater_id], entry.position)
     added: dict[str, list[str]] = {rater_id: [] for rater_id in rater_ids}
-    for case_id in sorted(case_ids, key=lambda case_id: _draw(seed, case_id)):
+    for case_id in sorted(case_ids, key=lambda case_id: draw(seed, case_id)):
         free = [rater_id for rater_id in rater_ids if rater_id not in readers[case_id]]
-        free.sort(key=lambda rater_id: (load[rater_id], _draw(seed, case_id, rater_id)))
+        free.sort(key=lambda rater_id: (load[rater_id], draw(seed, case_id, rater_id)))
         for rater_id in free[: max(0, wanted - len(readers[case_id]))]:
             added[rater_id].append(case_id)
             load[rater_id] += 1
@@ -50,7 +50,7 @@ def plan_assignments(
         (case_id, rater_id, last[rater_id] + place)
         for rater_id, own in added.items()
         for place, case_id in enumerate(
-            sorted(own, key=lambda case_id: _draw(seed, rater_id, case_id)), start=1
+            sorted(own, key=lambda case_id: draw(seed, rater_id, case_id)), start=1
         )
     )
 
@@ -65,7 +65,8 @@ def _check(n_raters: int | None, n_people: int) -> None:
         )
 
 
-def _draw(seed: int, *names: str) -> bytes:
+def draw(seed: int, *names: str) -> bytes:
+    """Return bytes that sort things by chance, the same for the same seed and names."""
     return hashlib.sha256("\0".join((str(seed), *names)).encode()).digest()
 
 
@@ -86,7 +87,7 @@ def choose_readers(
     asked = {entry.rater_id for entry in existing if entry.case_id == case_id} | barred
     load = Counter(entry.rater_id for entry in existing)
     free = [rater_id for rater_id in rater_ids if rater_id not in asked]
-    free.sort(key=lambda rater_id: (load[rater_id], _draw(seed, case_id, rater_id)))
+    free.sort(key=lambda rater_id: (load[rater_id], draw(seed, case_id, rater_id)))
     return tuple((rater_id, last_position(existing, rater_id) + 1) for rater_id in free[:n_more])
 
 
@@ -106,8 +107,9 @@ def place_among_unread(
     unread = sorted(entry.position for entry in own if entry.state == "new")
     if len(unread) < n_before:
         return None
-    # At the place of the case n, it may come before that one: only n - 1 are then sure.
-    places = [*unread[n_before:], max((entry.position for entry in own), default=0) + 1]
+    # Cases at the same place may follow, so only those at smaller ones are sure to come before.
+    places = [at for at in unread if sum(other < at for other in unread) >= n_before]
+    places.append(max((entry.position for entry in own), default=0) + 1)
     rater_id = own[0].rater_id if own else ""
-    drawn = int.from_bytes(_draw(seed, "place", rater_id, case_id)[:8], "big")
+    drawn = int.from_bytes(draw(seed, "place", rater_id, case_id)[:8], "big")
     return places[drawn % len(places)]

@@ -9,8 +9,12 @@ from annotator.domain.errors import AnnotatorError
 from annotator.domain.quality import FeedbackRule, OverlapRule
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from annotator.api import Progress
+    from annotator.jobs.repeat_report import IntraReport
     from annotator.session.overlap import FurtherReading
+    from annotator.session.repeats import PlannedRepeat, RepeatPlan
     from annotator.store import Store
 
 ACTOR = "system"
@@ -47,6 +51,31 @@ class QualityDesk:
         from annotator.session.overlap import apply_further
 
         return apply_further(self._store, self._require_rule(), progress, actor=ACTOR)
+
+    def plan_repeats(
+        self, plan: RepeatPlan | None = None, *, now: datetime | None = None
+    ) -> tuple[PlannedRepeat, ...]:
+        """Say which cases raters would read a second time, and which of them wait for what."""
+        from annotator.session.repeats import RepeatPlan, plan_repeats
+
+        return plan_repeats(self._store, plan or RepeatPlan(), now=now)
+
+    def give_repeats(
+        self, plan: RepeatPlan | None = None, *, now: datetime | None = None
+    ) -> tuple[PlannedRepeat, ...]:
+        """Give raters the repeats that need not wait, mixed into what they have yet to read.
+
+        Returns the whole plan. Nobody is told which case is a repeat.
+        """
+        from annotator.session.repeats import RepeatPlan, give_repeats
+
+        return give_repeats(self._store, plan or RepeatPlan(), now=now, actor=ACTOR)
+
+    def intra_rater(self, *, progress: Progress = no_progress) -> IntraReport:
+        """Compare the first and second readings of cases that were read twice."""
+        from annotator.jobs.repeat_report import report_repeats
+
+        return report_repeats(self._store, progress)
 
     @property
     def gives_feedback(self) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.reading import Assignment
-from annotator.session.assignment import plan_assignments
+from annotator.session.assignment import choose_readers, place_among_unread, plan_assignments
 
 pytestmark = pytest.mark.unit
 
@@ -87,3 +87,38 @@ def test_too_many_or_too_few_raters_is_told(n_raters: int) -> None:
 def test_no_raters_is_told() -> None:
     with pytest.raises(AnnotatorError, match="no raters yet"):
         plan_assignments(["c"], [], (), n_raters=None, seed=0)
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 2**31), st.data())
+def test_a_case_that_is_mixed_in_comes_behind_enough_others(
+    n_own: int, n_before: int, seed: int, data: st.DataObject
+) -> None:
+    positions = data.draw(st.lists(st.integers(1, 20), min_size=n_own, max_size=n_own))
+    states = data.draw(st.lists(st.sampled_from(["new", "submitted"]), min_size=n_own))
+    own = [
+        Assignment(case_id=f"c{n}", rater_id="r", position=position, state=state)  # type: ignore[arg-type]
+        for n, (position, state) in enumerate(zip(positions, states, strict=False))
+    ]
+    place = place_among_unread(own, "x", n_before=n_before, seed=seed)
+    unread = [entry.position for entry in own if entry.state == "new"]
+    assert (place is None) == (len(unread) < n_before)
+    if place is not None:
+        assert sum(position < place for position in unread) >= n_before
+
+
+def test_every_place_is_taken_by_some_case() -> None:
+    own = [Assignment(case_id=f"c{n}", rater_id="r", position=n, state="new") for n in range(1, 9)]
+    places = Counter(
+        place_among_unread(own, f"x{number}", n_before=3, seed=7) for number in range(600)
+    )
+    assert set(places) == {4, 5, 6, 7, 8, 9}
+    assert min(places.values()) > 60
+
+
+def test_who_has_least_to_do_is_asked_first() -> None:
+    existing = _existing((("a", "r0", 1), ("b", "r0", 2), ("a", "r1", 1), ("c", "r2", 4)))
+    chosen = choose_readers(
+        "a", _names("r", 5), existing, n_more=2, barred=frozenset({"r4"}), seed=3
+    )
+    assert chosen == (("r3", 1), ("r2", 5))
+    assert choose_readers("a", ["r0", "r1"], existing, n_more=1, barred=frozenset(), seed=3) == ()
