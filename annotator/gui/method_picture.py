@@ -111,8 +111,8 @@ class MethodPicture(QWidget):
         labels = np.asarray(source.section(self._view.labels)).astype(np.uint16)
         for value, path in _paths(labels).items():
             color = self._color(value)
-            painter.setPen(QPen(color, 1.6))
-            color.setAlpha(90)
+            painter.setPen(QPen(color, 2.2))
+            color.setAlpha(110)
             painter.setBrush(color)
             painter.drawPath(to_screen.map(path))
         if source.baseline is not None and source.baseline is not self._view.labels:

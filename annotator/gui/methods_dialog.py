@@ -45,7 +45,7 @@ class MethodCard(QFrame):
         self.view = view
         self.picture = MethodPicture(source, view)
         title = label(view.option.title, "heading", wrap=True)
-        words = label(view.words or view.in_words(), "small", wrap=True)
+        words = label(view.words or view.in_words(source.case.series.geometry), "small", wrap=True)
         words.setToolTip("\n".join(view.fusion.warnings) if view.fusion else view.words)
         only_training = view.fusion is not None and view.fusion.training_target_only
         text = "In use" if is_current else "Use" if view.fusion else "Fuse now"

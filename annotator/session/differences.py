@@ -27,13 +27,12 @@ class Difference:
     box: Box
     centre: tuple[int, int, int]
     n_voxels: int
-    size_mm3: float
     label: int
     other: int
 
 
 def find_differences(
-    first: NDArray[np.unsignedinteger], second: NDArray[np.unsignedinteger], voxel_mm3: float
+    first: NDArray[np.unsignedinteger], second: NDArray[np.unsignedinteger]
 ) -> tuple[Difference, ...]:
     """Return the places where two masks ``(z, y, x)`` differ, largest first."""
     differs = first != second
@@ -53,7 +52,6 @@ def find_differences(
                 box=((low[0], low[1], low[2]), (high[0], high[1], high[2])),
                 centre=_centre(index),
                 n_voxels=len(index),
-                size_mm3=len(index) * voxel_mm3,
                 label=int(np.bincount(first[at]).argmax()),
                 other=int(np.bincount(second[at]).argmax()),
             )

@@ -121,11 +121,6 @@ class ReviewCase:
         """The key of the readings under which verdicts are kept."""
         return self._readings.findings_key
 
-    @property
-    def voxel_mm3(self) -> float:
-        """Volume of one voxel."""
-        return self.series.geometry.voxel_mm3
-
     @cached_property
     def fused(self) -> NDArray[np.unsignedinteger]:
         """The fused labels, ``(z, y, x)``."""

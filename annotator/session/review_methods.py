@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from annotator.analysis.dispute_words import size_in_words
 from annotator.api import FusionMethod
 from annotator.domain.errors import AnnotatorError
 from annotator.session.differences import find_differences
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annotator.domain.geometry import Geometry
     from annotator.domain.review import Fusion
     from annotator.registry import Registry
     from annotator.session.differences import Difference
@@ -47,17 +49,19 @@ class MethodView:
     differences: tuple[Difference, ...] = ()
     is_baseline: bool = False
 
-    def in_words(self) -> str:
+    def in_words(self, geometry: Geometry) -> str:
         """Say how far the method departs from the baseline."""
         if self.is_baseline:
             return "What most raters drew: the others are compared with it."
         if not self.differences:
             return "Nothing differs from the majority vote."
-        size = sum(entry.size_mm3 for entry in self.differences)
         n_voxels = sum(entry.n_voxels for entry in self.differences)
         n_regions = len(self.differences)
         places = "one place" if n_regions == 1 else f"{n_regions} places"
-        return f"{n_voxels} voxels ({size:,.1f} mm³) differ from the majority vote, in {places}."
+        size = size_in_words(n_voxels, geometry)
+        if geometry.is_calibrated:
+            size = f"{n_voxels:,} voxels ({size})"
+        return f"{size} differ from the majority vote, in {places}."
 
 
 def method_options(registry: Registry) -> tuple[MethodOption, ...]:
@@ -84,7 +88,7 @@ def view_methods(case: ReviewCase, options: tuple[MethodOption, ...]) -> tuple[M
 def differences_from_vote(case: ReviewCase) -> tuple[Difference, ...]:
     """Return where the fusion that is in use differs from the baseline, largest first."""
     baseline = case.fused_by(case.fuse(BASELINE).fusion_id)
-    return find_differences(case.fused, baseline, case.voxel_mm3)
+    return find_differences(case.fused, baseline)
 
 
 def _view(
@@ -108,5 +112,5 @@ def _view(
         fusion=fusion,
         labels=labels,
         words=words,
-        differences=() if labels is None else find_differences(labels, baseline, case.voxel_mm3),
+        differences=() if labels is None else find_differences(labels, baseline),
     )

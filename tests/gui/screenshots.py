@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QWidget
 from annotator.demo.project import build_sample_project
 from annotator.gui import theme
 from annotator.gui.app import application
+from annotator.gui.methods_dialog import MethodsDialog
 from annotator.gui.settings import Settings
 from annotator.gui.window import MainWindow
 
@@ -158,6 +159,14 @@ class Photographer:
         window.review.on_desk(lambda desk: desk.toggle("heat"))
         desk = window.review.desk
         assert desk is not None
+        desk.step_belief()
+        self.shoot("12-belief")
+        desk.toggle("belief")
+        window.review.compare_methods()
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, MethodsDialog)
+        wait_for(lambda: dialog.cards, "the methods")
+        self._dialog("12-methods")
         desk.panel.tabs.setCurrentIndex(1)
         self.shoot("13-diagnosis")
         desk.panel.tabs.setCurrentIndex(0)
