@@ -6,6 +6,40 @@ torch when something is first trained.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from annotator.api import Plugin
 
-plugin = Plugin(name="annotator_recipes")
+if TYPE_CHECKING:
+    from annotator.api import LearnedFusionMethod, Trainer
+
+
+def _self_calibrated_fusion() -> LearnedFusionMethod:
+    from annotator_recipes.self_calibration import SelfCalibratedFusion
+
+    return SelfCalibratedFusion()
+
+
+def _self_calibrated() -> Trainer:
+    from annotator_recipes.self_calibration import SelfCalibratedTrainer
+
+    return SelfCalibratedTrainer()
+
+
+def _trust_vector() -> Trainer:
+    from annotator_recipes.trust_vector import TrustVectorTrainer
+
+    return TrustVectorTrainer()
+
+
+def _difficulty() -> Trainer:
+    from annotator_recipes.difficulty import DifficultyTrainer
+
+    return DifficultyTrainer()
+
+
+plugin = Plugin(
+    name="annotator_recipes",
+    fusion_methods=(_self_calibrated_fusion,),
+    trainers=(_self_calibrated, _trust_vector, _difficulty),
+)
