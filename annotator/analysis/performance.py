@@ -100,7 +100,7 @@ def judge_patterns(
 def judge_confusion(said: Floats) -> Judgement:
     """Judge raters by expected voxels ``(case, rater, said, true)``, zeros where they did not read.
 
-    Intervals come from drawing cases.
+    Intervals come from drawing cases; a rater of too few has none.
     """
     hits = np.einsum("crll->crl", said)
     true = said.sum(axis=2)
@@ -109,8 +109,13 @@ def judge_confusion(said: Floats) -> Judgement:
     total = sums.sum(axis=0)
     if len(said) < FEWEST_BLOCKS:
         return judge(total)
-    drawn = draw_blocks(len(said)) @ sums.reshape(len(said), -1)
-    return judge(total, drawn.reshape(-1, *total.shape))
+    drawn = (draw_blocks(len(said)) @ sums.reshape(len(said), -1)).reshape(-1, *total.shape)
+    has_few = said.any(axis=(2, 3)).sum(axis=0) < FEWEST_BLOCKS
+    found = judge(total, drawn)
+    for ends in (found.sensitivity_ends, found.specificity_ends, found.informed_ends):
+        if ends is not None:
+            ends[:, has_few] = np.nan
+    return found
 
 
 def judge(total: Floats, drawn: Floats | None = None) -> Judgement:

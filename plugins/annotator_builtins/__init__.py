@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import FusionMethod, MaskWriter, Model, StudyReader
+    from annotator.api import FusionMethod, LearnedFusionMethod, MaskWriter, Model, StudyReader
 
 
 def _dicom_reader() -> StudyReader:
@@ -67,6 +67,12 @@ def _collate() -> FusionMethod:
     return Collate()
 
 
+def _pooled_staple() -> LearnedFusionMethod:
+    from annotator_builtins.pooled_staple import PooledStaple
+
+    return PooledStaple()
+
+
 def _vessels() -> Model:
     from annotator_builtins.vessel_model import VesselModel
 
@@ -100,7 +106,15 @@ def _dicom_seg() -> MaskWriter:
 plugin = Plugin(
     name="annotator_builtins",
     readers=(_dicom_reader, _volume_reader, _picture_reader),
-    fusion_methods=(_majority, _soft_vote, _weighted_vote, _staple, _simple, _collate),
+    fusion_methods=(
+        _majority,
+        _soft_vote,
+        _weighted_vote,
+        _staple,
+        _pooled_staple,
+        _simple,
+        _collate,
+    ),
     models=(_vessels, _lungs, _body),
     mask_writers=(_nifti, _dicom_seg),
 )

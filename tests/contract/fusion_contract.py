@@ -15,7 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from annotator.api import FusedPatterns, FusionMethod, VotePatterns
+from annotator.api import (
+    AnyFusionMethod,
+    CaseVotes,
+    CaseWindow,
+    FusedPatterns,
+    FusionMethod,
+    LearnedFusionMethod,
+    VotePatterns,
+    no_progress,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -69,20 +78,28 @@ class FusionContract:
 
     counts_votes = True
 
-    def method(self) -> FusionMethod:
+    def method(self) -> AnyFusionMethod:
         raise NotImplementedError
 
-    def full(self) -> BaseModel:
-        """Parameters under which background and label are treated alike."""
+    def usual(self) -> BaseModel:
+        """Parameters under which all voxels of a pattern are treated alike."""
         return self.method().parameters()
 
+    def full(self) -> BaseModel:
+        """Parameters under which background and label are treated alike, too."""
+        return self.usual()
+
     def fuse(self, votes: VotePatterns, parameters: BaseModel | None = None) -> FusedPatterns:
-        method = self.method()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            fused = method.fuse(votes, parameters or method.parameters())
+            fused = self.run(votes, parameters or self.usual())
         self.check_shape(votes, fused)
         return fused
+
+    def run(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
+        method = self.method()
+        assert isinstance(method, FusionMethod)
+        return method.fuse(votes, parameters)
 
     def check_shape(self, votes: VotePatterns, fused: FusedPatterns) -> None:
         n_patterns = len(votes.patterns)
@@ -115,7 +132,7 @@ class FusionContract:
             self.method().parameters(no_such_parameter=1)
 
     @given(random_votes(), st.randoms(use_true_random=False))
-    @settings(LAW, max_examples=40)
+    @settings(LAW, max_examples=25)
     def test_order_of_raters_does_not_matter(self, votes: VotePatterns, random: Random) -> None:
         order = list(range(len(votes.rater_ids)))
         random.shuffle(order)
@@ -133,7 +150,7 @@ class FusionContract:
         assert (first.chosen == second.chosen)[clear].all()
 
     @given(random_votes(max_labels=4), st.integers(0, 2**32))
-    @settings(LAW, max_examples=40)
+    @settings(LAW, max_examples=25)
     def test_names_of_labels_do_not_matter(self, votes: VotePatterns, seed: int) -> None:
         random = np.random.default_rng(seed)
         renamed = np.append(0, random.choice(np.arange(1, 60000), len(votes.labels) - 1, False))
@@ -231,11 +248,63 @@ class FusionContract:
             assert row.specificity == pytest.approx(planted[1], abs=0.02)
 
 
-class EvenHandedContract(FusionContract):
+def case_of_votes(votes: VotePatterns, case_id: str = "case") -> CaseVotes:
+    """Return a case of one row of voxels for methods that look at patterns only."""
+
+    def window(margin: int | None) -> CaseWindow:
+        raise AssertionError(f"a method of patterns looked at voxels ({margin})")
+
+    return CaseVotes(
+        case_id=case_id,
+        title=case_id,
+        votes=votes,
+        shape=(1, 1, int(votes.counts.sum())),
+        spacing_mm=(1.0, 1.0, 1.0),
+        moments=lambda: np.zeros((len(votes.rater_ids), len(votes.labels) - 1, 10)),
+        window=window,
+    )
+
+
+class LearnedFusionContract(FusionContract):
+    """The same for a method that learns, here from the case that it then fuses."""
+
+    def run(self, votes: VotePatterns, parameters: BaseModel) -> FusedPatterns:
+        method = self.method()
+        assert isinstance(method, LearnedFusionMethod)
+        case = case_of_votes(votes)
+        learned = method.learn([case], parameters, no_progress)
+        fused = method.fuse_learned(case, learned.content, parameters, no_progress)
+        assert isinstance(fused, FusedPatterns)
+        return fused
+
+    def test_the_same_is_learned_every_time(self) -> None:
+        method = self.method()
+        assert isinstance(method, LearnedFusionMethod)
+        rows = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]])
+        cases = [case_of_votes(make_votes(rows, np.array([90, 9, size, 40])), str(size))
+                 for size in (5, 12)]  # fmt: skip
+        first, second = (method.learn(cases, self.usual(), no_progress) for _ in range(2))
+        assert first == second
+        assert all(text.endswith(".") for text in first.summary)
+
+    def test_nothing_to_learn_from_is_defined_and_told(self) -> None:
+        method = self.method()
+        assert isinstance(method, LearnedFusionMethod)
+        learned = method.learn([], self.usual(), no_progress)
+        rows = np.array([[0, 0, 0], [1, 1, 0], [1, 1, 1]])
+        case = case_of_votes(make_votes(rows, np.array([90, 20, 40])))
+        fused = method.fuse_learned(case, learned.content, self.usual(), no_progress)
+        assert isinstance(fused, FusedPatterns)
+        self.check_shape(case.votes, fused)
+        assert fused.chosen.tolist() == [0, 1, 1]
+        assert fused.warnings
+
+
+class EvenHanded(FusionContract):
     """What a method has to keep besides that takes background for a label like any other."""
 
     @given(random_votes(max_labels=2))
-    @settings(LAW, max_examples=40)
+    @settings(LAW, max_examples=25)
     def test_complement_gives_the_complement(self, votes: VotePatterns) -> None:
         label = votes.labels[1]
         if (votes.patterns == label).all(axis=1).any():

@@ -8,11 +8,17 @@ from pydantic import ValidationError
 
 from annotator_builtins.collate import Collate
 from annotator_builtins.majority import MajorityVote
+from annotator_builtins.pooled_staple import PooledStaple
 from annotator_builtins.simple import Simple
 from annotator_builtins.soft_vote import SoftVote
 from annotator_builtins.staple import Staple
 from annotator_builtins.weighted_vote import WeightedVote
-from tests.contract.fusion_contract import EvenHandedContract, FusionContract, make_votes
+from tests.contract.fusion_contract import (
+    EvenHanded,
+    FusionContract,
+    LearnedFusionContract,
+    make_votes,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.contract
 
 
-class TestMajority(EvenHandedContract):
+class TestMajority(EvenHanded):
     def method(self) -> FusionMethod:
         return MajorityVote()
 
@@ -33,7 +39,7 @@ class TestMajority(EvenHandedContract):
         assert fused.undecided.tolist() == [False, False, True]
 
 
-class TestSoftVote(EvenHandedContract):
+class TestSoftVote(EvenHanded):
     def method(self) -> FusionMethod:
         return SoftVote()
 
@@ -49,7 +55,7 @@ class TestSoftVote(EvenHandedContract):
         assert self.fuse(votes, parameters).chosen.tolist() == expected
 
 
-class TestStaple(EvenHandedContract):
+class TestStaple(EvenHanded):
     counts_votes = False
 
     def method(self) -> FusionMethod:
@@ -85,7 +91,7 @@ class TestStaple(EvenHandedContract):
         assert any("full field of view" in text for text in self.fuse(bare).warnings)
 
 
-class TestWeightedVote(EvenHandedContract):
+class TestWeightedVote(EvenHanded):
     def method(self) -> FusionMethod:
         return WeightedVote()
 
@@ -129,7 +135,7 @@ class TestSimple(FusionContract):
         return Simple()
 
 
-class TestCollate(EvenHandedContract):
+class TestCollate(EvenHanded):
     counts_votes = False
 
     def method(self) -> FusionMethod:
@@ -148,3 +154,13 @@ class TestCollate(EvenHandedContract):
         counts[0] = 10_000
         usual = self.fuse(make_votes(rows, counts)).probability[1:]
         np.testing.assert_allclose(probability, usual, atol=0.02)
+
+
+class TestPooledStaple(LearnedFusionContract, EvenHanded):
+    counts_votes = False
+
+    def method(self) -> PooledStaple:
+        return PooledStaple()
+
+    def full(self) -> BaseModel:
+        return self.method().parameters(region="full")
