@@ -12,23 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns
+from annotator.analysis import vote_kernels
+from annotator.analysis.merge_sorting import merge_by_sorting
+from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns, SlabTable, slab_offsets
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
     from annotator.domain.reading import Box
 
-    _Codes = NDArray[np.signedinteger[Any]]
-
 _KEY_BITS = 63
 _CHANGE_BITS = 30
 _CODE_LIMIT = 1 << 62
-_TABLE_LIMIT = 1 << 22
-_BLOCK = 1 << 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,119 +81,29 @@ def merge_votes(masks: Sequence[MaskRuns], *, labels: Sequence[int]) -> VoteRuns
             "many to merge at once; list only the labels that occur"
         )
     groups = _rater_groups(len(masks), len(all_labels))
-    deltas = [_deltas(group, len(masks), len(all_labels)) for group in groups]
-    ends: list[NDArray[np.int64]] = []
-    codes: list[list[_Codes]] = [[np.zeros(1, delta.dtype)] for delta in deltas]
-    for start, keys in _changes(masks, grid, all_labels, bits):
-        if not len(keys):
-            continue
-        # One sort of whole numbers orders the changes of all raters along the grid.
-        keys.sort()
-        what = keys & keys.dtype.type((1 << bits) - 1)
-        keys >>= keys.dtype.type(bits)
-        last = np.append(np.flatnonzero(keys[1:] != keys[:-1]), len(keys) - 1)
-        ends.append(keys.take(last) + np.int64(start))
-        for delta, found in zip(deltas, codes, strict=True):
-            code = np.cumsum(delta.take(what), dtype=delta.dtype).take(last)
-            found.append(code + found[-1][-1])
-    index, patterns = _number_patterns([np.concatenate(own) for own in codes], groups, all_labels)
-    end = np.concatenate([*ends, np.array([n_voxels], np.int64)])
-    if len(end) > 1 and end[0] == 0:  # a change at voxel 0: the run before it is empty
-        end, index = end[1:], index[1:]
-    counts = np.bincount(index, weights=np.diff(end, prepend=0), minlength=len(patterns))
+    tables = [SlabTable.of(mask.slabs) for mask in masks]
+    merged = vote_kernels.merge(tables, grid, all_labels, groups)
+    if merged is None:
+        patterns, counts, ends, index = merge_by_sorting(masks, grid, all_labels, groups, bits)
+    else:
+        patterns = _patterns_of(merged.codes, groups, all_labels)
+        counts, ends, index = merged.counts, merged.ends, merged.index
     return VoteRuns(
-        patterns=patterns,
-        counts=counts.astype(np.int64),
-        ends=end,
-        index=index,
-        grid=grid,
-        labels=all_labels,
+        patterns=patterns, counts=counts, ends=ends, index=index, grid=grid, labels=all_labels
     )
 
 
-def _changes(
-    masks: Sequence[MaskRuns], grid: SlabGrid, labels: tuple[int, ...], bits: int
-) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
-    """Yield all label changes, some slabs at a time: small enough to stay in the processor's cache.
-
-    A change is ``(position - start) << bits | (rater * n_labels + old) * n_labels + new``, labels
-    by their place in the list; ``start`` comes along. Positions ascend from one array to the next,
-    not within one. 32 bits are used wherever they suffice, because they sort twice as fast.
-    """
-    n_labels, offset = len(labels), _offsets(grid)
-    table = np.full(1 << 16, -1, np.int32)
-    table[list(labels)] = np.arange(n_labels)
-    slab = np.concatenate([np.fromiter(mask.slabs, np.int64, len(mask.slabs)) for mask in masks])
-    rater = np.repeat(np.arange(len(masks)), [len(mask.slabs) for mask in masks])
-    order = np.lexsort((rater, slab))
-    unsorted = [runs for mask in masks for runs in mask.slabs.values()]
-    if not unsorted:
-        return
-    slabs = [unsorted[place] for place in order.tolist()]
-    slab, rater = slab[order], rater[order]
-    first, last = np.zeros((2, len(masks), len(offset) + 1), np.int64)
-    first[rater, slab] = table[[runs.labels[0] for runs in slabs]]
-    last[rater, slab + 1] = table[[runs.labels[-1] for runs in slabs]]
-    meets, where = np.nonzero((first != last)[:, :-1].T)
-    meeting = (where * n_labels + last[where, meets]) * n_labels + first[where, meets]
-    sizes = np.array([len(runs.ends) for runs in slabs])
-    room = (1 << 32) // (grid.n_voxels(0) << bits) - 1
-    kind = np.dtype(np.uint32 if room > 0 else np.int64)
-    base = rater * n_labels**2
-    met = 0
-    for low, high in _blocks(slab, sizes, room if room > 0 else len(offset)):
-        own, start = slice(low, high), int(offset[slab[low]])
-        number = _label_numbers(slabs[own], table, labels)
-        keys = np.concatenate([runs.ends for runs in slabs[own]], dtype=kind)
-        np.left_shift(keys, bits, out=keys)
-        begin = ((offset[slab[own]] - start) << bits) + base[own]
-        np.add(keys, np.repeat(begin.astype(kind), sizes[own]), out=keys)
-        change = number[:-1] * np.int32(n_labels) + number[1:]
-        np.add(keys[:-1], change.view(np.uint32), out=keys[:-1])
-        is_inner = np.ones(len(keys), np.bool_)
-        is_inner[np.cumsum(sizes[own]) - 1] = False
-        until = len(meets) if high == len(slabs) else int(np.searchsorted(meets, slab[high]))
-        between = ((offset[meets[met:until]] - start) << bits) | meeting[met:until]
-        yield start, np.concatenate([between.astype(kind), np.compress(is_inner, keys)])
-        met = until
-
-
-def _blocks(
-    slab: NDArray[np.int64], sizes: NDArray[np.int64], room: int
-) -> Iterator[tuple[int, int]]:
-    """Yield stretches ``low, high`` of the listed slabs: some runs long, within ``room`` slabs."""
-    total = np.cumsum(sizes)
-    low = 0
-    while low < len(slab):
-        high = int(np.searchsorted(slab, slab[low] + room))
-        full = int(np.searchsorted(total, total[low] + _BLOCK))
-        if full < high:
-            high = max(
-                int(np.searchsorted(slab, slab[full])), int(np.searchsorted(slab, slab[low] + 1))
-            )
-        yield low, high
-        low = high
-
-
-def _label_numbers(
-    slabs: Sequence[SlabRuns], table: NDArray[np.int32], labels: tuple[int, ...]
-) -> NDArray[np.int32]:
-    """Return the place in ``labels`` of every run's label."""
-    values = np.concatenate([runs.labels for runs in slabs])
-    numbers = table.take(values)
-    if numbers.min() < 0:
-        unknown = [int(value) for value in np.unique(values[numbers < 0])]
-        raise AnnotatorError(
-            f"readings hold the labels {unknown}, which are not among {list(labels)}; "
-            "add them to the label schema or remap the masks"
-        )
-    return numbers
-
-
-def _offsets(grid: SlabGrid) -> NDArray[np.int64]:
-    """Return the position of each slab's first voxel in the flattened grid, ``(slab,)``."""
-    z, band = np.divmod(np.arange(grid.n_slabs, dtype=np.int64), grid.bands)
-    return np.asarray((z * grid.shape[1] + band * grid.band_rows) * grid.shape[2])
+def _patterns_of(
+    codes: NDArray[np.uint64], groups: Sequence[NDArray[np.int64]], labels: tuple[int, ...]
+) -> NDArray[np.uint16]:
+    """Return the labels of each rater from the codes of the groups, ``(pattern, group)``."""
+    n_labels = np.uint64(len(labels))
+    digits = [
+        column[:, None] // n_labels ** np.arange(len(group), dtype=np.uint64) % n_labels
+        for column, group in zip(codes.T, groups, strict=True)
+    ]
+    places = np.concatenate(digits, axis=1).astype(np.intp)
+    return np.array(labels, np.uint16)[places]
 
 
 def _rater_groups(n_raters: int, n_labels: int) -> list[NDArray[np.int64]]:
@@ -206,54 +114,13 @@ def _rater_groups(n_raters: int, n_labels: int) -> list[NDArray[np.int64]]:
     return [np.arange(first, min(first + size, n_raters)) for first in range(0, n_raters, size)]
 
 
-def _weights(group: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
-    return np.asarray(np.int64(n_labels) ** np.arange(len(group), dtype=np.int64))
-
-
-def _deltas(group: NDArray[np.int64], n_raters: int, n_labels: int) -> _Codes:
-    """Return by how much each change moves the number of a group of raters."""
-    weight = np.zeros(n_raters, np.int64)
-    weight[group] = _weights(group, n_labels)
-    rater, change = np.divmod(np.arange(n_raters * n_labels**2), n_labels**2)
-    moves = (change % n_labels - change // n_labels) * weight[rater]
-    is_small = n_labels ** len(group) < np.iinfo(np.int32).max
-    return np.asarray(moves, np.int32 if is_small else np.int64)
-
-
-def _number_patterns(
-    codes: Sequence[_Codes],
-    groups: Sequence[NDArray[np.int64]],
-    labels: tuple[int, ...],
-) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
-    """Return the pattern of each run, and the patterns, from the groups' numbers of each run."""
-    index = np.zeros(len(codes[0]), np.int32)
-    digits = np.zeros((1, 0), np.int64)
-    for code, group in zip(codes, groups, strict=True):
-        numbers, values = _compact(code)
-        own = values[:, None] // _weights(group, len(labels)) % len(labels)
-        if not digits.size:
-            index, digits = numbers, own
-            continue
-        index, pairs = _compact(index.astype(np.int64) * len(values) + numbers)
-        left, right = np.divmod(pairs, len(values))
-        digits = np.concatenate([digits[left], own[right]], axis=1)
-    return index, np.array(labels, np.uint16)[digits]
-
-
-def _compact(codes: _Codes) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return each code's place among the distinct codes, and those, ascending."""
-    largest = int(codes.max())
-    if largest >= _TABLE_LIMIT:
-        values, numbers = np.unique(codes, return_inverse=True)
-        return numbers.astype(np.int32), values.astype(np.int64)
-    seen = np.zeros(largest + 1, np.bool_)
-    seen[codes] = True
-    rank = np.cumsum(seen, dtype=np.int32) - np.int32(1)
-    return rank.take(codes), np.flatnonzero(seen)
-
-
 def spread(votes: VoteRuns, values: NDArray[np.integer[Any]]) -> MaskRuns:
     """Return a mask in which each voxel has its pattern's value, ``(pattern,)`` up to 65535."""
+    if len(values) == len(votes.patterns):
+        per_pattern = np.ascontiguousarray(values).astype(np.uint16)
+        table = vote_kernels.spread(votes.ends, votes.index, per_pattern, votes.grid)
+        if table is not None:
+            return MaskRuns(votes.grid, table)
     labels = np.asarray(values).astype(np.uint16)[votes.index]
     keeps = np.append(labels[1:] != labels[:-1], np.True_)
     return cut_into_slabs(votes.grid, np.compress(keeps, votes.ends), np.compress(keeps, labels))
@@ -261,7 +128,7 @@ def spread(votes: VoteRuns, values: NDArray[np.integer[Any]]) -> MaskRuns:
 
 def cut_into_slabs(grid: SlabGrid, ends: NDArray[np.int64], labels: NDArray[np.uint16]) -> MaskRuns:
     """Return runs over the flattened grid, up to its last voxel, as a mask; neighbours differ."""
-    starts = _offsets(grid)
+    starts = slab_offsets(grid)
     stops = np.append(starts[1:], ends[-1])
     low = np.searchsorted(ends, starts, side="right")
     high = np.searchsorted(ends, stops, side="left") + 1
@@ -280,26 +147,43 @@ def to_dense(
 
     Only the half-open ``box`` is returned where one is given.
     """
-    shape = votes.grid.shape
-    (z0, y0, x0), (z1, y1, x1) = box or ((0, 0, 0), shape)
-    plane = shape[1] * shape[2]
-    per_run = np.asarray(values).astype(dtype)[votes.index]
-    if box is None:
-        return np.repeat(per_run, np.diff(votes.ends, prepend=0)).reshape(shape)
+    whole = box or ((0, 0, 0), votes.grid.shape)
+    (z0, y0, x0), (z1, y1, x1) = whole
     dense = np.empty((z1 - z0, y1 - y0, x1 - x0), dtype)
+    paint(votes, np.asarray(values), dense, whole)
+    return dense
+
+
+def paint(votes: VoteRuns, values: NDArray[Any], out: NDArray[Any], box: Box) -> None:
+    """Write into ``out`` the value of each voxel's pattern, ``(pattern,)``, within a box.
+
+    ``out`` is the box's array ``(z, y, x)``, or a part of that shape of a larger contiguous one.
+    """
+    per_pattern = np.ascontiguousarray(values).astype(out.dtype)
+    shape = votes.grid.shape
+    if len(per_pattern) == len(votes.patterns) and vote_kernels.paint(
+        votes.ends, votes.index, per_pattern, shape, box, out
+    ):
+        return
+    per_run = per_pattern[votes.index]
+    (z0, y0, x0), (z1, y1, x1) = box
     for z in range(z0, z1):
-        start, stop = z * plane + y0 * shape[2], z * plane + y1 * shape[2]
+        start, stop = (z * shape[1] + y0) * shape[2], (z * shape[1] + y1) * shape[2]
         low = np.searchsorted(votes.ends, start, side="right")
         high = np.searchsorted(votes.ends, stop, side="left") + 1
         inside = np.minimum(votes.ends[low:high], stop)
         lengths = np.diff(inside, prepend=start)
         rows = np.repeat(per_run[low:high], lengths).reshape(y1 - y0, shape[2])
-        dense[z - z0] = rows[:, x0:x1]
-    return dense
+        out[z - z0] = rows[:, x0:x1]
 
 
 def bounding_box(votes: VoteRuns, chosen: NDArray[np.bool_]) -> Box | None:
     """Return the box around all voxels of the chosen patterns, ``(pattern,)`` bool."""
+    if len(chosen) == len(votes.patterns):
+        per_pattern = np.ascontiguousarray(chosen, np.bool_)
+        bound = vote_kernels.bounding_box(votes.ends, votes.index, per_pattern, votes.grid.shape)
+        if bound is not None:
+            return bound[0]
     is_chosen = np.asarray(chosen)[votes.index]
     if not is_chosen.any():
         return None
@@ -339,6 +223,11 @@ def count_near(votes: VoteRuns, margin: int = 3) -> int:
     low = [max(0, edge - margin) for edge in box[0]]
     high = [min(size, edge + margin) for size, edge in zip(votes.grid.shape, box[1], strict=True)]
     around: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    counted = vote_kernels.count_near(
+        votes.ends, votes.index, drawn, votes.grid.shape, around, margin
+    )
+    if counted is not None:
+        return counted
     # Eight voxels a byte: everything after this line touches an eighth of the memory.
     bits = np.packbits(to_dense(votes, drawn, np.bool_, around), axis=2)
     grown = bits.copy()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install what Qt, OpenGL and a virtual display need on Debian or Ubuntu, and only what is missing.
+# Install what Qt, OpenGL, a virtual display and compiling the kernels need on Debian or Ubuntu, and
+# only what is missing.
 # As root it installs; otherwise it prints the one line to run, and goes on.
 set -euo pipefail
 
@@ -24,7 +25,7 @@ libraries=(
     libxkbcommon-x11.so.0:libxkbcommon-x11-0
 )
 # The tests open the agreement report in a browser.
-programs=(Xvfb:xvfb xvfb-run:xvfb chromium:chromium)
+programs=(Xvfb:xvfb xvfb-run:xvfb cc:gcc chromium:chromium)
 # Looked for as packages: they hold files that nothing on the path shows.
 packages=(fonts-dejavu-core libgl1-mesa-dri)
 
@@ -40,6 +41,8 @@ if command -v dpkg >/dev/null 2>&1; then
     for package in "${packages[@]}"; do
         dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
     done
+    # Headers that a compiler needs; gcc only recommends them.
+    [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
     # The tests run the store on a PostgreSQL server of their own.
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
     # venv is a package of its own on Debian.

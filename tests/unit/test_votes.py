@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotator.analysis import kernels
 from annotator.analysis.runs import decode, encode
 from annotator.analysis.votes import (
     VoteRuns,
@@ -113,8 +114,8 @@ def test_slabs_merged_apart_give_the_same(
 ) -> None:
     masks, labels = drawn
     whole = merge(masks, labels)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("annotator.analysis.votes._BLOCK", block)
+    with kernels.without_kernels(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("annotator.analysis.merge_sorting._BLOCK", block)
         parts = merge(masks, labels)
     assert (parts.ends == whole.ends).all()
     assert (parts.index == whole.index).all()
@@ -123,8 +124,8 @@ def test_slabs_merged_apart_give_the_same(
 
 def test_full_slabs_hold_no_change() -> None:
     full = np.ones((4, 3, 3), np.uint16)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("annotator.analysis.votes._BLOCK", 1)
+    with kernels.without_kernels(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("annotator.analysis.merge_sorting._BLOCK", 1)
         votes = merge([full, full], [1])
     assert votes.ends.tolist() == [36]
     assert votes.counts.tolist() == [0, 36]
@@ -137,7 +138,8 @@ def test_large_slabs_with_many_labels_need_long_numbers() -> None:
     for mask in masks:
         mask[:, 100:110, 100:110] = random.integers(0, 40, (3, 10, 10))
         mask[1, -1, -5:] = mask[2, 0, :5] = random.integers(0, 40)
-    votes = merge(masks, labels)
+    with kernels.without_kernels():
+        votes = merge(masks, labels)
     runs = np.repeat(votes.index, np.diff(votes.ends, prepend=0))
     assert (votes.patterns[runs] == np.stack([m.reshape(-1) for m in masks], 1)).all()
 
@@ -146,7 +148,8 @@ def test_many_raters_and_labels_do_not_overflow() -> None:
     random = np.random.default_rng(0)
     labels = list(range(1, 40))
     masks = [random.integers(0, 40, (2, 5, 5)).astype(np.uint16) for _ in range(32)]
-    votes = merge(masks, labels)
+    with kernels.without_kernels():
+        votes = merge(masks, labels)
     runs = np.repeat(votes.index, np.diff(votes.ends, prepend=0))
     assert (votes.patterns[runs] == np.stack([m.reshape(-1) for m in masks], 1)).all()
 
