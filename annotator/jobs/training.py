@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.api import Prediction, Progress
+    from annotator.api import Prediction, Progress, Trainer
     from annotator.domain.fit import Fit
     from annotator.domain.reading import Annotation
-    from annotator.domain.study import Case
+    from annotator.domain.study import Case, Series
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -127,6 +127,23 @@ def ask_model(
     trust: Mapping[str, float] | None = None,
 ) -> tuple[Fit, Prediction]:
     """Return what a trained model says of a case, keeping nothing."""
+    fit, trainer = trained(store, registry, fit_id)
+    image, series = image_of(store, case)
+    content = store.fit_content(fit.fit_id)
+    prediction = ask(trainer, content, image, series, case, progress, trust=trust)
+    _check(prediction, trainer.title, series.geometry.shape, store.project().schema.values)
+    return fit, prediction
+
+
+def image_of(store: Store, case: Case) -> tuple[NDArray[np.float32], Series]:
+    """Return the modality values that a case is drawn on, and what is known of them."""
+    series = store.series(case.series_ids[0])
+    voxels = np.asarray(store.voxels(series.series_id), np.float32)
+    return voxels * np.float32(series.slope) + np.float32(series.intercept), series
+
+
+def trained(store: Store, registry: Registry, fit_id: str) -> tuple[Fit, Trainer]:
+    """Return a trained model and its trainer; raises AnnotatorError where it cannot be used."""
     fit = store.fit(fit_id)
     if fit.recipe.kind != "trainer":
         raise AnnotatorError(
@@ -139,18 +156,25 @@ def ask_model(
             f"fit {fit_id[:12]}… was trained by {fit.recipe.name} {fit.recipe.version}; "
             f"{trainer.version} is installed, which may not understand it: train again"
         )
+    return fit, trainer
+
+
+def ask(
+    trainer: Trainer,
+    content: bytes,
+    image: NDArray[np.float32],
+    series: Series,
+    case: Case,
+    progress: Progress,
+    *,
+    trust: Mapping[str, float] | None,
+) -> Prediction:
+    """Return what a trained model says of an image, or of some of its slices."""
     if trust is not None and not trainer.takes_trust:
         raise AnnotatorError(f"{trainer.title} cannot be told how far to believe each rater")
-    series = store.series(case.series_ids[0])
-    voxels = store.voxels(series.series_id)
-    image = np.asarray(voxels, np.float32) * np.float32(series.slope) + np.float32(series.intercept)
     try:
-        prediction = trainer.predict(
-            store.fit_content(fit.fit_id),
-            image,
-            series.geometry.spacing_mm,
-            trust=trust,
-            progress=progress,
+        return trainer.predict(
+            content, image, series.geometry.spacing_mm, trust=trust, progress=progress
         )
     except (AnnotatorError, MemoryError):
         raise
@@ -158,8 +182,6 @@ def ask_model(
         raise AnnotatorError(
             f"{trainer.title} failed on {case.title!r}: {type(error).__name__}: {error}"
         ) from error
-    _check(prediction, trainer.title, series.geometry.shape, store.project().schema.values)
-    return fit, prediction
 
 
 def drawn_mask(prediction: Prediction) -> NDArray[np.unsignedinteger]:
