@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
+    from annotator.session.trained_models import TrainedModel, WarmModel
     from annotator.store import ProjectInfo
 
 ACTOR = "system"
@@ -212,6 +213,18 @@ class Session:
         }
         result = self.finish(self.jobs.submit("train", given), progress=progress)
         return self.store.fit(result["fit"])
+
+    def trained_models(self) -> tuple[TrainedModel, ...]:
+        """Return the models that were trained on this project and can be used, newest first."""
+        from annotator.session.trained_models import trained_models
+
+        return trained_models(self.store, self.registry)
+
+    def warm_model(self, fit_id: str, case_id: str) -> WarmModel:
+        """Hold a trained model ready on a case, in a process of its own; it must be closed."""
+        from annotator.session.trained_models import WarmModel
+
+        return WarmModel(self.store.location, self.store.fit(fit_id).fit_id, case_id)
 
     def predict_by_fit(
         self,
