@@ -257,6 +257,25 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator compare lungs",
     ),
     Command(
+        name="diagnoses",
+        summary="make one diagnosis out of several people's; rank the disputed ones",
+        run="annotator.cli.diagnosing:diagnoses",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--method",),
+                help="majority, dawid-skene, glad or mace (%(default)s)",
+                options={"metavar": "NAME", "default": "dawid-skene"},
+            ),
+            Argument(
+                names=("--question",),
+                help="key of a question with choices; every one where it is not given",
+                options={"metavar": "KEY"},
+            ),
+        ),
+        example="annotator diagnoses lungs --method glad",
+    ),
+    Command(
         name="findings",
         summary="rank cases by how much they are disputed, with the disputed regions",
         run="annotator.cli.results:findings",

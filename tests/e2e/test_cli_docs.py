@@ -76,6 +76,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     must(*words, "Bob", "--mask", other, "--diagnosis", "no")
     found["fuse"] = must("fuse", asked, "--out", place / "fused")
     found["compare"] = must("compare", asked)
+    found["diagnoses"] = must("diagnoses", asked)
     found["findings"] = must("findings", asked)
     found["export"] = must("export", asked, place / "out", "--format", "nifti")
     found["list"] = must("list", asked)

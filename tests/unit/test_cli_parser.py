@@ -55,6 +55,7 @@ def test_the_spelling_of_the_specification() -> None:
         "fuse P C1 C2 --method staple",
         "fuse P --method staple C1 C2",
         "compare P",
+        "diagnoses P --method mace --question dx",
         "findings P",
         "export P D --format nifti",
         "list P --json",
