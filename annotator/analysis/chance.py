@@ -69,7 +69,7 @@ def krippendorff_alpha(
     if not len(pairable):
         return None
     totals = pairable.sum(axis=0)
-    n_answers = totals.sum()
+    n_answers = float(totals.sum())
     difference = _squared_difference(totals, level, values)
     per_item = np.einsum("ic,cd,id->i", pairable, difference, pairable)
     observed = float((per_item / (pairable.sum(axis=1) - 1)).sum()) / n_answers

@@ -59,19 +59,23 @@ def observed_agreement(table: NDArray[np.integer]) -> float | None:
     return float(np.trace(table)) / total if total else None
 
 
-def cohen_kappa(table: NDArray[np.integer], weights: Weights = "none") -> float | None:
+def cohen_kappa(
+    table: NDArray[np.integer],
+    weights: Weights = "none",
+    values: Sequence[float] | None = None,
+) -> float | None:
     """Return Cohen's kappa of a ``(category, category)`` table.
 
-    Categories are in order where weights are ``linear`` or ``quadratic``: how far apart two
-    answers are then counts. None where there are no items, or chance alone would agree always.
-    Cohen (1960), Educational and Psychological Measurement 20; weighted: (1968), Psychological
-    Bulletin 70.
+    With weights ``linear`` or ``quadratic`` it counts how far apart two answers are: by ``values``,
+    the numbers of the categories, or by their places where those are left out. None where there
+    are no items, or chance alone would agree always. Cohen (1960), Educational and Psychological
+    Measurement 20; weighted: (1968), Psychological Bulletin 70.
     """
     total = float(table.sum())
     if total == 0.0:
         return None
     share = table / total
-    apart = _apart(len(table), weights)
+    apart = _apart(np.arange(len(table)) if values is None else values, weights)
     expected = float(share.sum(axis=1) @ apart @ share.sum(axis=0))
     return None if expected == 0.0 else 1.0 - float((apart * share).sum()) / expected
 
@@ -98,10 +102,10 @@ def gwet_ac1(counts: NDArray[np.integer], times: NDArray[np.integer] | None = No
     return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)
 
 
-def _apart(n_categories: int, weights: Weights) -> NDArray[np.float64]:
+def _apart(values: Sequence[float] | NDArray[np.integer], weights: Weights) -> NDArray[np.float64]:
     """Return how much a pair of answers counts as disagreement, ``(category, category)``."""
     if weights == "none":
-        return 1.0 - np.eye(n_categories)
-    place = np.arange(n_categories, dtype=np.float64)
+        return 1.0 - np.eye(len(values))
+    place = np.asarray(values, np.float64)
     gap = np.abs(place[:, None] - place[None, :])
     return gap if weights == "linear" else gap**2

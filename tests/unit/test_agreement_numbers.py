@@ -43,7 +43,7 @@ PINGOUIN = {  # pingouin 0.7.0, intraclass_corr, on that table; its intervals ha
     "A,k": (0.620051, 0.07, 0.93),
     "C,k": (0.909316, 0.68, 0.99),
 }
-GWET = [
+GWET: list[list[int | None]] = [
     [1, 1, None, 1], [2, 2, 3, 2], [3, 3, 3, 3], [3, 3, 3, 3], [2, 2, 2, 2], [1, 2, 3, 4],
     [4, 4, 4, 4], [1, 1, 2, 1], [2, 2, 2, 2], [None, 5, 5, 5], [None, None, 1, 1],
     [None, None, 3, None],
@@ -195,6 +195,13 @@ def test_cohen_kappa_by_statsmodels(weights: Weights) -> None:
         wt = {"none": None, "linear": "linear", "quadratic": "quadratic"}[weights]
         expected = peer.cohens_kappa(table, wt=wt, return_results=False)
         assert cohen_kappa(table, weights) == pytest.approx(float(expected))
+
+
+def test_weights_go_by_the_numbers_of_answers() -> None:
+    table = np.array([[5, 1, 0], [2, 4, 1], [0, 1, 6]])
+    assert cohen_kappa(table, "linear", [1.0, 2.0, 3.0]) == cohen_kappa(table, "linear")
+    two = cohen_kappa(table, "linear", [0.0, 0.0, 1.0])
+    assert two == pytest.approx(cohen_kappa(np.array([[12, 1], [1, 6]])))
 
 
 def test_kappa_paradox() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,6 +26,9 @@ from annotator.analysis.calibration import (
 from annotator.analysis.runs import encode
 from annotator.analysis.votes import merge_votes, to_dense
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 pytestmark = pytest.mark.unit
 
 
@@ -37,7 +42,7 @@ def random_cells(seed: int) -> Cells:
     )
 
 
-def spread(cells: Cells) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def spread(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return probability and truth voxel by voxel."""
     times = cells.counts.astype(int)
     return cells.probability.repeat(times), cells.observed.repeat(times)
