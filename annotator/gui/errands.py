@@ -113,6 +113,30 @@ class Errands(QObject):
 
         self._bar.submit("fuse", {"method": option.name, "cases": [case_id]}, option.title, done)
 
+    def train(self, trainer: str, target: str) -> None:
+        """Train a model on the readings; ``target`` is a fusion method to aim at, or empty."""
+
+        def done(result: dict[str, Any]) -> None:
+            self._window.notice.say("The model is trained.", "good", "\n".join(result["summary"]))
+            self._window.review.refresh_models()
+
+        given = {"trainer": trainer, "target": target or None}
+        self._bar.submit("train", given, "Training", done)
+
+    def predict_by_fit(self, fit_id: str, case_id: str, trust: dict[str, float]) -> None:
+        """Let a trained model read a case, told how far to believe each rater."""
+
+        def done(_result: dict[str, Any]) -> None:
+            self._window.notice.say(
+                "The model's drawing was kept as a reading of its own. It counts in a fusion only "
+                "where models are asked for.",
+                "good",
+            )
+            self._window.review.refresh_models()
+
+        given = {"fit": fit_id, "cases": [case_id], "trust": trust or None}
+        self._bar.submit("predict by fit", given, "Model at work", done)
+
     def export(self) -> None:
         """Ask what and where to, and write it outside the window's process."""
         session = self._window.session

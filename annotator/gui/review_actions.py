@@ -195,6 +195,13 @@ REVIEW: tuple[Action, ...] = (
         checked=lambda window: "belief" in window.review.shown,
     ),
     _review(
+        "show.model",
+        "What the trained model draws",
+        ("T",),
+        "Show or hide what the model of the third tab draws, as outline T.",
+        lambda window: window.review.toggle_model(),
+    ),
+    _review(
         "difference.next",
         "Next difference from the vote",
         (".",),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import Choice, Fusion
     from annotator.gui.canvas import Canvas
     from annotator.gui.canvas_holder import CanvasHolder
+    from annotator.gui.contours import RaterContour
     from annotator.gui.dispute_strip import DisputeStrip
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.raters_legend import RatersLegend
@@ -63,6 +64,7 @@ class ReviewDesk(QObject):
         self._believed = 0
         self._differences: tuple[Difference, ...] | None = None
         self._difference = -1
+        self._model: RaterContour | None = None
         self.canvas: Canvas = self._show()
         panel.table.picked.connect(self._region_picked)
         panel.verdict.accepted.connect(lambda rater_id: self.decide("rater", rater_id))
@@ -147,7 +149,13 @@ class ReviewDesk(QObject):
         visible = self._legend.visible() if "contours" in self.shown else frozenset()
         has_heat = bool(self.shown & MAPS)
         with_fused = self._redrawing.region is not None or (has_heat and "fused" in self.shown)
-        self.canvas.set_contours(self.view.contours(visible, with_fused=with_fused))
+        contours = self.view.contours(visible, with_fused=with_fused)
+        self.canvas.set_contours(contours + ([self._model] if self._model else []))
+
+    def show_model(self, contour: RaterContour | None) -> None:
+        """Show what a model draws as one more line; None takes it away."""
+        self._model = contour
+        self._show_contours()
 
     def _jump(self, place: int) -> None:
         _, y, x = self.canvas.position

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QTabWidget, QVB
 from annotator.gui.buttons import Button, label
 from annotator.gui.final_diagnosis import FinalDiagnosis
 from annotator.gui.findings_table import FindingsTable, verdict_words
+from annotator.gui.model_panel import ModelPanel
 from annotator.gui.reading_panel import scrolled
 from annotator.gui.redraw_panel import RedrawPanel
 from annotator.gui.verdict_panel import VerdictPanel
@@ -71,10 +72,13 @@ class ReviewPanel(QWidget):
         self.warnings.setAccessibleName("What to know about this fusion")
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Regions and diagnosis")
-        self.tabs.setToolTip("First decide the regions, then the diagnosis.")
+        self.tabs.setToolTip("First decide the regions, then the diagnosis; ask a model for help.")
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._regions(), "1  Regions")
         self.tabs.addTab(scrolled(self.final), "2  Diagnosis")
+        self.model = ModelPanel()
+        self.tabs.addTab(scrolled(self.model), "3  Model")
+        self.tabs.setTabToolTip(2, "What a model trained on these raters draws, and training one")
         self.tabs.setTabToolTip(0, "Disputed regions and the verdict on each")
         self.tabs.setTabToolTip(1, "What the readings say, and the final diagnosis")
         layout = QVBoxLayout(self)

@@ -12,12 +12,14 @@ from annotator.gui.canvas_holder import CanvasHolder, import_canvas
 from annotator.gui.dispute_strip import DisputeStrip
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
+from annotator.gui.model_desk import ModelDesk
 from annotator.gui.review_desk import ReviewDesk
 from annotator.gui.review_panel import ReviewPanel
 from annotator.gui.review_queue import ReviewQueue
 from annotator.gui.review_redraw import Redrawing
 from annotator.gui.review_view import ReviewView
 from annotator.gui.window_presets import windows_for
+from annotator.session.trained_models import trainer_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from annotator.session.review_case import ReviewCase
     from annotator.session.review_methods import MethodOption
     from annotator.session.review_room import QueueEntry, ReviewRoom
+    from annotator.session.session import Session
 
 RIGHT_WIDTH = 404
 LEFT_WIDTH = 222
@@ -47,6 +50,10 @@ class ReviewRoomPanel(QWidget):
     compare_wanted = Signal()
     fusion_wanted = Signal(str, object)
     """case id, MethodOption: to be fused outside the window's process"""
+    training_wanted = Signal(str, str)
+    """trainer, fusion method to aim at or empty"""
+    keep_wanted = Signal(str, str, object)
+    """fit id, case id, trust by rater id: to be kept as a model's reading"""
 
     def __init__(
         self,
@@ -61,6 +68,8 @@ class ReviewRoomPanel(QWidget):
         self._background = background
         self._settings = settings
         self.room: ReviewRoom | None = None
+        self._session: Session | None = None
+        self.model_desk: ModelDesk | None = None
         self.desk: ReviewDesk | None = None
         self.shown: set[str] = {"contours", "fused"}
         self._method = DEFAULT_METHOD
@@ -143,9 +152,10 @@ class ReviewRoomPanel(QWidget):
 
     # entering and leaving
 
-    def enter(self, room: ReviewRoom, methods: tuple[MethodOption, ...]) -> None:
+    def enter(self, room: ReviewRoom, session: Session, methods: tuple[MethodOption, ...]) -> None:
         """Take a reviewer's room and the fusion methods to choose from."""
         self.room = room
+        self._session = session
         self._methods = methods
         # What the person before could see may be withheld from this one.
         self._entries, self._withheld = (), ()
@@ -342,10 +352,35 @@ class ReviewRoomPanel(QWidget):
         desk.failed.connect(self.failed)
         desk.verdict_changed.connect(self.refresh_queue)
         desk.signed_off.connect(self._signed_off)
+        self._open_models(desk)
         self.refresh_queue()
         desk.begin()
         self.say_hint()
         self.state_changed.emit()
+
+    def _open_models(self, desk: ReviewDesk) -> None:
+        session, panel = self._session, desk.panel.model
+        if session is None:
+            return
+        panel.train_wanted.connect(self.training_wanted)
+        self.model_desk = ModelDesk(desk, panel, session, self._background)
+        self.model_desk.keep_wanted.connect(self.keep_wanted)
+        methods = self._methods
+        self._background.run(
+            "trainers",
+            lambda: trainer_options(session.registry),
+            lambda trainers: panel.set_choices(trainers, methods),
+        )
+
+    def toggle_model(self) -> None:
+        """Show or hide what the trained model draws."""
+        if self.model_desk is not None:
+            self.model_desk.toggle()
+
+    def refresh_models(self) -> None:
+        """Ask again which models there are."""
+        if self.model_desk is not None:
+            self.model_desk.refresh()
 
     def _signed_off(self, title: str) -> None:
         if self.leave():
@@ -359,6 +394,10 @@ class ReviewRoomPanel(QWidget):
 
     def _let_go(self) -> None:
         self.view_tools.end()
+        if self.model_desk is not None:
+            self._background.drop("trainers")
+            self.model_desk.close()
+            self.model_desk = None
         if self.desk is not None:
             panel, self.desk = self.desk.panel, None
             self._right_layout.removeWidget(panel)

@@ -172,6 +172,8 @@ class MainWindow(QMainWindow):
         made.report_wanted.connect(self.open_report)
         made.compare_wanted.connect(self.errands.compare_readings)
         made.fusion_wanted.connect(self.errands.fuse_case)
+        made.training_wanted.connect(self.errands.train)
+        made.keep_wanted.connect(self.errands.predict_by_fit)
         self.stack.addWidget(made)
         return made
 
@@ -272,7 +274,7 @@ class MainWindow(QMainWindow):
             room, methods = found
             self._person = room.reviewer.name
             self.go("review")
-            self.review.enter(room, methods)
+            self.review.enter(room, session, methods)
             self._preload()
 
         self.background.run("review", work, show)
