@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.surface_kernels import MAX_BITS, mark
 from annotator.analysis.votes import bounding_box, to_dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.votes import VoteRuns
-
-_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,12 +32,15 @@ def find_edges(votes: VoteRuns, says: NDArray[np.bool_]) -> Edges:
     """Return the edges of what each rater drew; ``says`` is ``(pattern, rater)`` bool."""
     columns = np.concatenate([says, says.any(axis=1, keepdims=True)], axis=1)
     found: list[NDArray[np.int64]] = []
-    for first in range(0, columns.shape[1], _BITS):
-        found += _edges_of(votes, columns[:, first : first + _BITS])
+    for first in range(0, columns.shape[1], MAX_BITS):
+        found += _edges_of(votes, columns[:, first : first + MAX_BITS])
     return Edges(raters=tuple(found[:-1]), union=found[-1])
 
 
 def _edges_of(votes: VoteRuns, says: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    field = mark(votes, says, (0 if votes.grid.shape[0] == 1 else 2, 2, 2), at_corners=False)
+    if field is not None:
+        return [field.index(field.owned(bit)) for bit in range(says.shape[1])]
     box = bounding_box(votes, np.asarray(says.any(axis=1)))
     n_sets = says.shape[1]
     if box is None:

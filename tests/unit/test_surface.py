@@ -8,7 +8,8 @@ import pytest
 
 from annotator.analysis.runs import encode
 from annotator.analysis.simulate import SimulatedRater, simulate_reading
-from annotator.analysis.surface import DEFINITION, _areas, _lengths, surface_distances
+from annotator.analysis.surface import DEFINITION, surface_distances
+from annotator.analysis.surface_elements import areas, lengths
 from annotator.analysis.votes import merge_votes
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ def test_areas_equal_the_named_table(spacing: tuple[float, float, float]) -> Non
     from surface_distance import lookup_tables
 
     table = lookup_tables.create_table_neighbour_code_to_surface_area(spacing)
-    np.testing.assert_allclose(_areas(spacing), table, atol=1e-6)
-    lengths = lookup_tables.create_table_neighbour_code_to_contour_length(spacing[1:])
-    np.testing.assert_allclose(_lengths(spacing[1:]), lengths, atol=1e-12)
+    np.testing.assert_allclose(areas(spacing), table, atol=1e-6)
+    named = lookup_tables.create_table_neighbour_code_to_contour_length(spacing[1:])
+    np.testing.assert_allclose(lengths(spacing[1:]), named, atol=1e-12)
 
 
 def test_a_shift_is_its_length_in_mm() -> None:
