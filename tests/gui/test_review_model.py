@@ -47,8 +47,9 @@ class MeanOfReadings:
         if self.breaks:
             raise AnnotatorError("the process of the trained model ended")
         self.asked.append(dict(trust))
-        total = np.sum([trust[name] * mask for name, mask in self.masks.items()], axis=0)
-        mask = np.asarray(total > sum(trust.values()) / 2).astype(np.uint8)
+        weights = {name: trust.get(name, 0.0) if trust else 1.0 for name in self.masks}
+        total = np.sum([weights[name] * mask for name, mask in self.masks.items()], axis=0)
+        mask = np.asarray(total > sum(weights.values()) / 2).astype(np.uint8)
         return mask if at is None else mask[at : at + 1]
 
     def close(self) -> None:
