@@ -64,8 +64,8 @@ class DifficultyTrainer:
     By a question, two heads say how likely the readiest and the most reluctant rater say yes; the
     difficulty is how far they are apart, the probability that not all will answer alike. By
     drawings, they say of every pixel how likely anyone and how likely everyone draws it; the
-    difficulty is the share of what anyone draws that not all will draw. Pixels teach more than
-    one number a case would: forty cases are enough where forty numbers are not.
+    difficulty is the share of what anyone draws that not all will draw. So every pixel teaches,
+    not one number a case.
     """
 
     name = "difficulty"
