@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from annotator.domain.errors import AccessDeniedError
-from annotator.domain.quality import neutral_title
+from annotator.domain.quality import FeedbackRule, neutral_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
+    from annotator.api import Progress
     from annotator.domain.reading import Annotation, Assignment, Box, Diagnosis, Draft, Rater, Step
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
+    from annotator.jobs.feedback import LabelFeedback
     from annotator.store import Store
 
 
@@ -151,6 +153,35 @@ class OwnWork:
             )
         draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
         return DraftAccess(self.__store, draft, rater_id)
+
+    def feedback(self, progress: Progress) -> tuple[LabelFeedback, ...]:
+        """Return where this rater tends to draw too much or too little, by own finished cases.
+
+        Of cases that were signed off and gold cases, and only sums over several of them. A case
+        that they still have to read again is left out. Raises AccessDeniedError where the project
+        gives no feedback.
+        """
+        from annotator.jobs.feedback import feedback_of
+        from annotator.jobs.judging import gold_truths, judge_readings, signed_off_truths
+
+        rule = self.__store.rule(FeedbackRule)
+        if rule is None or not rule.is_on:
+            raise AccessDeniedError("this project gives raters no feedback on their readings")
+        hidden = withheld_cases(self.__store, self.rater.rater_id)
+        truths = {
+            truth.case.case_id: truth
+            for truth in (
+                *signed_off_truths(self.__store, self.__store.cases()),
+                *gold_truths(self.__store),
+            )
+        }
+        judged = judge_readings(
+            self.__store,
+            [truth for case_id, truth in truths.items() if case_id not in hidden],
+            progress,
+            rater_id=self.rater.rater_id,
+        )
+        return feedback_of(judged, self.schema())
 
     def suggestions(self, case_id: str) -> tuple[tuple[str, str], ...]:
         """Return (annotation id, model's title) of the predictions on an own case."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.domain.geometry import Geometry
     from annotator.domain.reading import Annotation, Diagnosis
     from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
     from annotator.store import Store
 
 _LARGEST = 65535
@@ -45,20 +46,7 @@ def add_reading(
     """
     case = store.case(case_id)
     found = store.rater(rater)
-    grid = store.series(case.series_ids[0]).geometry
-    labels = whole_labels(mask)
-    if labels.shape != geometry.shape:
-        raise GeometryMismatchError(
-            f"the mask has shape {labels.shape}, its own grid {geometry.shape} (z, y, x)"
-        )
-    differences = grid.differences(geometry)
-    if differences and not resample:
-        raise GeometryMismatchError(
-            f"the mask does not lie on the grid of {case.title!r}: {'; '.join(differences)}. "
-            "Ask for resampling to bring it there by nearest neighbour"
-        )
-    if differences:
-        labels = resample_nearest(labels, geometry, grid)
+    labels = on_grid_of(store, case, mask, geometry, resample=resample)
     values = set(np.unique(labels).tolist()) - {0}
 
     def fit(schema: LabelSchema) -> LabelSchema:
@@ -81,6 +69,25 @@ def add_reading(
         only_new=True,
         actor=actor,
     )
+
+
+def on_grid_of(
+    store: Store, case: Case, mask: NDArray[Any], geometry: Geometry, *, resample: bool
+) -> NDArray[np.unsignedinteger]:
+    """Return a mask ``(z, y, x)`` with its own grid on that of a case, as uint8 or uint16."""
+    grid = store.series(case.series_ids[0]).geometry
+    labels = whole_labels(mask)
+    if labels.shape != geometry.shape:
+        raise GeometryMismatchError(
+            f"the mask has shape {labels.shape}, its own grid {geometry.shape} (z, y, x)"
+        )
+    differences = grid.differences(geometry)
+    if differences and not resample:
+        raise GeometryMismatchError(
+            f"the mask does not lie on the grid of {case.title!r}: {'; '.join(differences)}. "
+            "Ask for resampling to bring it there by nearest neighbour"
+        )
+    return resample_nearest(labels, geometry, grid) if differences else labels
 
 
 def whole_labels(mask: NDArray[Any]) -> NDArray[np.unsignedinteger]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.quality import FeedbackRule, OverlapRule
+from annotator.domain.reading import Diagnosis
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from annotator.api import Progress
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.quality import GoldCase
+    from annotator.jobs.gold_report import GoldReport
     from annotator.jobs.repeat_report import IntraReport
+    from annotator.jobs.signed_off import SignedOffReport
     from annotator.session.overlap import FurtherReading
     from annotator.session.repeats import PlannedRepeat, RepeatPlan
     from annotator.store import Store
 
 ACTOR = "system"
+NO_ANSWERS = Diagnosis()
 
 
 class QualityDesk:
@@ -76,6 +84,65 @@ class QualityDesk:
         from annotator.jobs.repeat_report import report_repeats
 
         return report_repeats(self._store, progress)
+
+    def mark_gold(
+        self,
+        case_id: str,
+        mask: NDArray[Any],
+        geometry: Geometry,
+        diagnosis: Diagnosis = NO_ANSWERS,
+        *,
+        source: str,
+        resample: bool = False,
+    ) -> GoldCase:
+        """Keep a mask ``(z, y, x)`` with its own grid as the truth of a case.
+
+        ``source`` says in words where it comes from. Raters are told nothing of it.
+        """
+        from annotator.session.gold import mark_gold
+
+        return mark_gold(
+            self._store,
+            case_id,
+            mask,
+            geometry,
+            diagnosis,
+            source=source,
+            resample=resample,
+            actor=ACTOR,
+        )
+
+    def mark_gold_as_signed_off(self, case_id: str) -> GoldCase:
+        """Make what was signed off on a case last its truth."""
+        from annotator.session.gold import mark_gold_as_signed_off
+
+        return mark_gold_as_signed_off(self._store, case_id, actor=ACTOR)
+
+    def unmark_gold(self, case_id: str) -> None:
+        """Make a gold case a case like any other."""
+        self._store.remove_gold(case_id, actor=ACTOR)
+
+    def assign_gold(self) -> int:
+        """Mix every gold case into what everybody has yet to read; return how many are new."""
+        from annotator.session.gold import assign_gold
+
+        return assign_gold(self._store, actor=ACTOR)
+
+    def gold_report(
+        self, *, tolerance_mm: float | None = None, progress: Progress = no_progress
+    ) -> GoldReport:
+        """Compare everybody's readings of gold cases with the truth, and how that changes."""
+        from annotator.jobs.gold_report import report_gold
+        from annotator.jobs.judging import TOLERANCE_MM
+
+        tolerance = TOLERANCE_MM if tolerance_mm is None else tolerance_mm
+        return report_gold(self._store, progress, tolerance_mm=tolerance)
+
+    def signed_off_report(self, *, progress: Progress = no_progress) -> SignedOffReport:
+        """Tell what each rater is worth by the cases that were signed off."""
+        from annotator.jobs.signed_off import report_signed_off
+
+        return report_signed_off(self._store, self._store.cases(), progress)
 
     @property
     def gives_feedback(self) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from annotator.api import no_progress
 from annotator.session.open_case import OpenCase
 
 if TYPE_CHECKING:
+    from annotator.api import Progress
     from annotator.domain.reading import AssignmentState, Box, Rater
     from annotator.domain.schema import LabelSchema
+    from annotator.jobs.feedback import LabelFeedback
     from annotator.session.access import OwnWork
 
 
@@ -70,6 +73,13 @@ class RaterRoom:
         start = ids.index(after) + 1 if after in ids else 0
         turned = order[start:] + order[:start]
         return next((entry.case_id for entry in turned if entry.state != "submitted"), None)
+
+    def feedback(self, *, progress: Progress = no_progress) -> tuple[LabelFeedback, ...]:
+        """Return where the rater tends to draw too much or too little, label by label.
+
+        Raises AccessDeniedError where the project gives no feedback.
+        """
+        return self._work.feedback(progress)
 
     def open_case(self, case_id: str) -> OpenCase:
         """Open an own case and its draft; raises AccessDeniedError for any other case."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
 from annotator.jobs.readings import findings_key
+from annotator.jobs.signed_off import report_signed_off
 from annotator.session.access import require_reviewer, withheld_cases
 from annotator.session.report import report_raters
 from annotator.session.review_case import REASONS, Reading, ReviewCase
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
     from annotator.registry import Registry
+    from annotator.jobs.signed_off import SignedOffReport
     from annotator.session.report import RaterReport
     from annotator.store import Store
 
@@ -107,6 +110,12 @@ class ReviewRoom:
         withheld = withheld_cases(self._store, self.reviewer.rater_id)
         cases = [case for case in self._store.cases() if case.case_id not in withheld]
         return report_raters(self._store, cases, progress)
+
+    def signed_off_report(self, progress: Progress = no_progress) -> SignedOffReport:
+        """Tell what each rater is worth by signed-off cases that the reviewer may see."""
+        withheld = withheld_cases(self._store, self.reviewer.rater_id)
+        cases = [case for case in self._store.cases() if case.case_id not in withheld]
+        return report_signed_off(self._store, cases, progress)
 
     def _annotations(self) -> dict[str, list[Annotation]]:
         """Return the latest readings by people, by case."""
