@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import MaskRuns
-    from annotator.analysis.votes import VoteRuns
+    from annotator.analysis.votes import VoteHistogram, VoteRuns
     from annotator.domain.geometry import Geometry
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
@@ -34,7 +34,7 @@ _REFERENCE_MM3 = 1000.0
 _REFERENCE_MM = 10.0
 
 
-def vote_entropy(votes: VoteRuns) -> NDArray[np.float64]:
+def vote_entropy(votes: VoteRuns | VoteHistogram) -> NDArray[np.float64]:
     """Return the entropy of each pattern's votes in bits, ``(pattern,)``; 0 where all agree."""
     share = count_votes(votes.patterns, votes.labels) / votes.patterns.shape[1]
     logs = np.log2(np.where(share > 0, share, 1.0))

@@ -653,8 +653,9 @@ EXPORTED void sum_by_rank(const void *surface, const void *bits, int32_t item_si
  * mean entropy in bits, of vote patterns: `place` is (n_patterns, n_raters), the place of the label
  * among `n_labels`. NaN where undefined, as in overlap.py. Returns IMPOSSIBLE on a place beyond the
  * labels, NO_MEMORY, or 0. */
-EXPORTED int64_t summarise_votes(const uint16_t *place, const int64_t *counts, int64_t n_patterns,
-                                 int64_t n_raters, int64_t n_labels, double *summary) {
+EXPORTED int64_t summarise_votes(const void *place, int32_t item_size, const int64_t *counts,
+                                 int64_t n_patterns, int64_t n_raters, int64_t n_labels,
+                                 double *summary) {
     const int64_t square = n_raters * n_raters;
     const double n = (double)n_raters;
     int64_t state = NO_MEMORY;
@@ -662,16 +663,19 @@ EXPORTED int64_t summarise_votes(const uint16_t *place, const int64_t *counts, i
     int64_t *tally = calloc((size_t)n_labels, sizeof(int64_t));
     double *total = calloc((size_t)n_labels, sizeof(double));
     double *bits = calloc((size_t)n_raters + 1, sizeof(double));
-    if (!shared || !tally || !total || !bits) goto done;
+    uint16_t *said = calloc((size_t)n_raters, sizeof(uint16_t));
+    if (!shared || !tally || !total || !bits || !said) goto done;
     state = IMPOSSIBLE;
     for (int64_t k = 1; k <= n_raters; k++) bits[k] = -(double)k / n * log2((double)k / n);
     double n_voxels = 0, alike = 0, entropy = 0;
     for (int64_t p = 0; p < n_patterns; p++) {
-        const uint16_t *said = place + p * n_raters;
         const double weight = (double)counts[p];
         for (int64_t i = 0; i < n_raters; i++) {
+            said[i] = (uint16_t)item(place, item_size, p * n_raters + i);
             if (said[i] >= n_labels) goto done;
             tally[said[i]]++;
+        }
+        for (int64_t i = 0; i < n_raters; i++) {
             if (!said[i]) continue;
             int64_t *own = shared + said[i] * square + i * n_raters;
             for (int64_t j = i; j < n_raters; j++)
@@ -714,5 +718,6 @@ done:
     free(tally);
     free(total);
     free(bits);
+    free(said);
     return state;
 }

@@ -39,7 +39,7 @@ _SIGNATURES = {
     "mark_surfaces": " ppi ll pi",
     "find_nearest": " pipl pl ul p",
     "sum_by_rank": " ppi pl p ll pp lp",
-    "summarise_votes": "l pplll p",
+    "summarise_votes": "l piplll p",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {

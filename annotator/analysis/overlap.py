@@ -6,18 +6,23 @@ how many raters gave each label. No voxel is touched.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis import kernels
 from annotator.analysis.consensus import count_votes
 from annotator.analysis.disagreement import vote_entropy
+from annotator.analysis.votes import VoteHistogram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.votes import VoteRuns
+
+    Votes = VoteRuns | VoteHistogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +87,7 @@ class Overlap:
         return np.diagonal(self.shared_vox, axis1=1, axis2=2)
 
 
-def measure_overlap(votes: VoteRuns, voxel_mm3: float) -> Overlap:
+def measure_overlap(votes: Votes, voxel_mm3: float) -> Overlap:
     """Return the overlap of every rater pair for every label but background."""
     labels = votes.labels[1:]
     n_raters = votes.patterns.shape[1]
@@ -94,7 +99,7 @@ def measure_overlap(votes: VoteRuns, voxel_mm3: float) -> Overlap:
     return Overlap(labels=labels, shared_vox=shared, voxel_mm3=voxel_mm3)
 
 
-def voxel_kappa(votes: VoteRuns) -> float | None:
+def voxel_kappa(votes: Votes) -> float | None:
     """Return Fleiss' kappa over all voxels of the grid, background being one of the categories.
 
     None for a single rater and where every voxel has the same label.
@@ -111,9 +116,60 @@ def voxel_kappa(votes: VoteRuns) -> float | None:
     return float((observed / n_voxels - expected) / (1.0 - expected))
 
 
-def mean_entropy_bits(votes: VoteRuns) -> float:
+def mean_entropy_bits(votes: Votes) -> float:
     """Return the entropy of the votes in bits, averaged over all voxels of the grid."""
     return float(votes.counts @ vote_entropy(votes) / votes.counts.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteSummary:
+    """How far the raters of a case agree; None where that is undefined.
+
+    ``mean_dice`` is over labels and pairs of raters, ``kappa`` is Fleiss' over all voxels,
+    ``entropy_bits`` the mean over all voxels.
+    """
+
+    mean_dice: float | None
+    kappa: float | None
+    entropy_bits: float
+
+
+def summarise(
+    places: NDArray[np.uint8 | np.uint16], counts: NDArray[np.int64], labels: tuple[int, ...]
+) -> VoteSummary:
+    """Return the summary of a vote histogram.
+
+    ``places`` is ``(pattern, rater)``: the place of each label in ``labels``, which is ascending
+    and begins with 0. ``counts`` is the voxels of each pattern.
+    """
+    library = kernels.library()
+    if library is not None and places.flags.c_contiguous and places.dtype.isnative:
+        found = np.empty(3)
+        n_patterns, n_raters = places.shape
+        state = library.summarise_votes(
+            kernels.address(places),
+            places.itemsize,
+            kernels.address(counts),
+            n_patterns,
+            n_raters,
+            len(labels),
+            kernels.address(found),
+        )
+        if state == 0:
+            dice, kappa, entropy = found.tolist()
+            return VoteSummary(
+                mean_dice=None if math.isnan(dice) else dice,
+                kappa=None if math.isnan(kappa) else kappa,
+                entropy_bits=entropy,
+            )
+    votes = VoteHistogram(
+        patterns=np.asarray(labels, np.uint16)[places], counts=counts, labels=labels
+    )
+    return VoteSummary(
+        mean_dice=measure_overlap(votes, 1.0).mean_dice(),
+        kappa=voxel_kappa(votes),
+        entropy_bits=mean_entropy_bits(votes),
+    )
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -57,6 +57,15 @@ class VoteRuns:
     labels: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VoteHistogram:
+    """How many voxels show each vote pattern, without where; the fields are those of `VoteRuns`."""
+
+    patterns: NDArray[np.uint16]
+    counts: NDArray[np.int64]
+    labels: tuple[int, ...]
+
+
 def merge_votes(masks: Sequence[MaskRuns], *, labels: Sequence[int]) -> VoteRuns:
     """Merge the runs of one mask a rater into vote patterns.
 

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
 
+def keep_votes(store: Store, readings: Readings, *, actor: str) -> None:
+    """Keep how often the raters voted in each way, for the comparison of many cases."""
+    votes = readings.votes
+    store.put_votes(
+        readings.case.case_id,
+        readings.findings_key,
+        patterns=votes.patterns,
+        counts=votes.counts,
+        labels=votes.labels,
+        actor=actor,
+    )
+
+
 def find_readings(
     store: Store, readings: Readings, *, actor: str
 ) -> tuple[CaseScore, tuple[Finding, ...], MaskRuns]:
@@ -39,6 +52,9 @@ def find_readings(
         diagnoses=[entry.diagnosis for entry in readings.annotations],
     )
     known = store.findings(case_id)
-    if (known is None or known[0] != readings.findings_key) and not store.is_read_only:
+    is_known = known is not None and known[0] == readings.findings_key
+    # Cases that were compared before structures were scored are scored anew.
+    if not (is_known and score in store.case_scores()) and not store.is_read_only:
         store.put_findings(case_id, readings.findings_key, score, findings, actor=actor)
+        keep_votes(store, readings, actor=actor)
     return score, findings, regions

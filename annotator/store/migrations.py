@@ -17,6 +17,7 @@ from annotator.store.tables import (
     assignment_regions,
     audit_head,
     audit_log,
+    case_votes,
     fits,
     forecasts,
     fusion_weights,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 5
+VERSION = 6
 """What this program writes."""
 
 
@@ -121,10 +122,15 @@ def _keep_regions_to_read(connection: Connection) -> None:
     assignment_regions.create(connection)
 
 
+def _keep_votes(connection: Connection) -> None:
+    case_votes.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
     4: _keep_what_was_learned,
     5: _keep_regions_to_read,
+    6: _keep_votes,
 }
 """Version → what leads to it from the one before."""

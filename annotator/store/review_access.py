@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import adjudications, fusions, unblinding
+from annotator.store import adjudications, case_votes, fusions, unblinding
 from annotator.store import findings as finding_rows
 from annotator.store.access import Access
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RaterPerformance,
         Verdict,
     )
+    from annotator.store.case_votes import StoredVotes
 
 
 class ReviewAccess(Access):
@@ -100,6 +101,27 @@ class ReviewAccess(Access):
     def findings(self, case_id: str) -> tuple[str, tuple[Finding, ...]] | None:
         """Return the key of the findings of a case and the findings, or None."""
         return self._read(finding_rows.read, case_id)
+
+    def put_votes(
+        self,
+        case_id: str,
+        findings_key: str,
+        *,
+        patterns: NDArray[np.uint16],
+        counts: NDArray[np.int64],
+        labels: Sequence[int],
+        actor: str,
+    ) -> None:
+        """Replace the vote histogram of a case.
+
+        ``patterns`` is ``(pattern, rater)``, ``counts`` the voxels of each, ``labels`` ascending.
+        """
+        content = case_votes.pack(patterns, counts, labels)
+        self._write(actor, case_votes.put, case_id, findings_key, content)
+
+    def votes_after(self, case_id: str, most: int) -> tuple[StoredVotes, ...]:
+        """Return cases with the vote histograms kept of them, by id, from the next one on."""
+        return self._read(case_votes.after, case_id, most)
 
     def case_scores(self) -> tuple[CaseScore, ...]:
         """Return the scores of cases, hardest first."""

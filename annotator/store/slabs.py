@@ -117,15 +117,15 @@ def unpack_joined(
 
 def _decompressed(frames: Sequence[bytes]) -> list[bytes]:
     """Return what zstd frames hold, on two threads where that pays."""
-    decompressor = _decompressor()
+    own = decompressor()
     # Only zstandard's own compiled form has it.
-    together = getattr(decompressor, "multi_decompress_to_buffer", None)
+    together = getattr(own, "multi_decompress_to_buffer", None)
     if together is not None and sum(map(len, frames)) > _WORTH_A_THREAD:
         try:
             return list(together(list(frames), threads=2))
         except (zstandard.ZstdError, MemoryError):
             pass  # one by one says which frame is damaged
-    return [decompressor.decompress(frame) for frame in frames]
+    return [own.decompress(frame) for frame in frames]
 
 
 def _unpack_planes_by_sums(
@@ -187,7 +187,7 @@ def _compressed(
         distances = np.append(distances, np.zeros(n_filled, _UINT32))
     planes = distances.view(np.uint8).reshape(-1, 4).T.tobytes()
     content = planes + _little(labels, "<u2") + bytes(2 * n_filled)
-    return _HEADER.pack(lag, n_filled, shift) + _compressor().compress(content)
+    return _HEADER.pack(lag, n_filled, shift) + compressor().compress(content)
 
 
 def put(connection: Connection, runs: Iterable[SlabRuns], columns: int) -> tuple[StoredSlab, ...]:
@@ -231,7 +231,8 @@ def _little(values: NDArray[np.unsignedinteger[Any]], dtype: str) -> bytes:
     return values.astype(dtype, copy=False).tobytes()
 
 
-def _compressor() -> zstandard.ZstdCompressor:
+def compressor() -> zstandard.ZstdCompressor:
+    """Return this thread's compressor."""
     try:
         found: zstandard.ZstdCompressor = _local.compressor
     except AttributeError:
@@ -239,7 +240,8 @@ def _compressor() -> zstandard.ZstdCompressor:
     return found
 
 
-def _decompressor() -> zstandard.ZstdDecompressor:
+def decompressor() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor."""
     try:
         found: zstandard.ZstdDecompressor = _local.decompressor
     except AttributeError:

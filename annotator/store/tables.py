@@ -258,6 +258,15 @@ case_findings = Table(
     Column("findings", Text, nullable=False),
 )
 
+case_votes = Table(
+    "case_votes",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("findings_key", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""How often raters voted in each way: patterns, their voxels and the labels, compressed."""
+
 verdicts = Table(
     "verdicts",
     metadata,

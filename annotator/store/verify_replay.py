@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from annotator.store.case_votes import content_digest as content_hash
 from annotator.store.facts import digest
 from annotator.store.findings import content_digest
 from annotator.store.raters import NO_DIAGNOSIS
@@ -14,6 +15,7 @@ from annotator.store.tables import (
     assignments,
     case_findings,
     case_series,
+    case_votes,
     drafts,
     jobs,
     project,
@@ -43,6 +45,7 @@ class _Last:
         self.series: dict[str, list[str]] = {}
         self.assigned: dict[tuple[str, str], int] = {}
         self.findings: dict[str, _Values] = {}
+        self.votes: dict[str, _Values] = {}
         self.undone: set[int] = set()
         self.jobs: dict[int, _Values] = {}
 
@@ -58,6 +61,8 @@ class _Last:
             self.assigned[entry["rater_id"], entry["case_id"]] = entry["position"]
         elif action == "put findings":
             self.findings[entry["case_id"]] = entry
+        elif action == "put votes":
+            self.votes[entry["case_id"]] = entry
         elif action == "undo verdict":
             self.undone.add(entry["verdict_id"])
         elif "job_id" in entry:
@@ -109,6 +114,7 @@ def last_values(connection: Connection, words: Words) -> Iterator[str]:
     yield from _assignments(connection, words, last.assigned)
     yield from _drafts(connection, words, last)
     yield from _findings(connection, words, last.findings)
+    yield from _votes(connection, words, last.votes)
     for row in connection.execute(select(verdicts)):
         if row.is_undone != (row.verdict_id in last.undone):
             shown = f"verdict {row.verdict_id} of {words.case(row.case_id)}"
@@ -203,6 +209,21 @@ def _findings(connection: Connection, words: Words, logged: dict[str, _Values]) 
         found = content_digest(row.case_score, row.findings)
         if entry.get("content", found) != found:
             yield f"{shown} are not those that the audit log recorded last"
+
+
+def _votes(connection: Connection, words: Words, logged: dict[str, _Values]) -> Iterator[str]:
+    kept = {row.case_id: row for row in connection.execute(select(case_votes))}
+    for case_id in sorted(kept.keys() | logged.keys()):
+        shown = f"the vote histogram of {words.case(case_id)}"
+        if case_id not in kept:
+            yield f"{shown} is gone; find its disputes again"
+        elif case_id not in logged:
+            yield f"{shown} is not in the audit log: it was put in from outside"
+        elif (kept[case_id].findings_key, content_hash(kept[case_id].content)) != (
+            logged[case_id]["findings_key"],
+            logged[case_id]["content_sha256"],
+        ):
+            yield f"{shown} is not the one that the audit log recorded last"
 
 
 def _jobs(connection: Connection, logged: dict[int, _Values]) -> Iterator[str]:

@@ -99,6 +99,35 @@ class ReviewContract:
         store.put_findings(case_id, KEY, score, findings, actor=ME)
         assert len(store.audit()) == n_rows
 
+    def test_votes_replace_those_before_and_come_with_the_readings_of_now(
+        self, world: World
+    ) -> None:
+        store, case_id = world.store, world.case.case_id
+        other = add_case(store, 2)
+        readings = [add_reading(world, world.anna, radius) for radius in (40, 41)]
+        patterns = np.array([[0, 0], [0, 7]], np.uint16)
+
+        def put(key: str, n_voxels: int) -> None:
+            counts = np.array([n_voxels, 10])
+            store.put_votes(case_id, key, patterns=patterns, counts=counts, labels=(0, 7), actor=ME)
+
+        put("old", 90)
+        put(KEY, 91)
+        n_rows = len(store.audit())
+        put(KEY, 91)
+        assert len(store.audit()) == n_rows
+        kept = {entry.case_id: entry for entry in store.votes_after("", 9)}
+        assert kept[other.case_id].findings_key is None
+        assert kept[other.case_id].annotation_ids == ()
+        mine = kept[case_id]
+        assert (mine.title, mine.findings_key, mine.labels) == (world.case.title, KEY, (0, 7))
+        assert mine.annotation_ids == (readings[-1].annotation_id,)
+        assert (mine.counts.tolist(), mine.places.tolist()) == ([91, 10], [[0, 0], [0, 1]])
+        first, second = sorted(kept)
+        assert [entry.case_id for entry in store.votes_after("", 1)] == [first]
+        assert [entry.case_id for entry in store.votes_after(first, 9)] == [second]
+        assert store.votes_after(second, 9) == ()
+
     def test_the_hardest_case_comes_first(self, world: World) -> None:
         others = [add_case(world.store, number) for number in (2, 3)]
         for case, points in zip([world.case, *others], (1.0, 3.0, 2.0), strict=True):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SINCE_THE_FIRST = (
     "assignment_regions", "fusion_weights", "forecasts", "gold_cases", "repeat_cases", "rules",
+    "case_votes",
 )  # fmt: skip
 """Tables that a project of the first version lacks."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from annotator.domain.reading import Diagnosis
@@ -55,6 +56,11 @@ TAMPERED = {
     ),
     "findings taken out": ("DELETE FROM case_findings", "the findings of case 'CT' are gone"),
     "findings scored again": ("UPDATE case_findings SET score = 99", "score is 99.0, but was 2.5"),
+    "votes emptied": (
+        "UPDATE case_votes SET findings_key = 'other'",
+        "the vote histogram of case 'CT' is not the one",
+    ),
+    "votes taken out": ("DELETE FROM case_votes", "the vote histogram of case 'CT' is gone"),
     "verdict undone": (
         "UPDATE verdicts SET is_undone = (1 = 1)",
         "is_undone is True, but was False",
@@ -82,6 +88,14 @@ class TamperingContract:
         store.assign(case_id, world.ben.rater_id, 3, actor=ME)
         score, findings = make_findings(case_id)
         store.put_findings(case_id, "newer", score, findings, actor=ME)
+        store.put_votes(
+            case_id,
+            "newer",
+            patterns=np.array([[0, 0], [0, 1]], np.uint16),
+            counts=np.array([90, 10]),
+            labels=(0, 1),
+            actor=ME,
+        )
         job = store.add_job("import", {}, actor=ME)
         store.claim_job(job.job_id)
         store.request_cancel(job.job_id, actor=ME)
