@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from annotator.file_names import case_stems, slug
 from annotator.jobs.export_items import fused_item
 from annotator.jobs.export_tables import finding_row
 from annotator.jobs.exporting import export_project, make_directory
+from annotator.jobs.standings import rank_project
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
     import argparse
 
+    from annotator.analysis.standing import Standing
     from annotator.api import Progress
     from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.study import Case
@@ -113,6 +116,7 @@ def findings(arguments: argparse.Namespace, progress: Progress) -> Result:
         names = {rater.rater_id: rater for rater in session.store.raters()}
         schema = session.project().schema
         cases = chosen_cases(session, arguments.cases)
+        every = session.cases()
         for number, case in enumerate(cases):
             progress(number / len(cases), f"comparing {case.title}")
             try:
@@ -123,31 +127,37 @@ def findings(arguments: argparse.Namespace, progress: Progress) -> Result:
                 made["skipped"].append({"case": case.case_id, "reason": str(error)})
                 continue
             found.append((case, score, regions))
-    found.sort(key=lambda entry: (-entry[1].score, entry[0].title))
+        ranked = rank_project(session.store, every, [score for _, score, _ in found])
+    standings = {entry.case_id: entry for entry in ranked}
+    found.sort(key=lambda entry: standings[entry[0].case_id].place)
     lines: list[str] = []
-    for rank, (case, score, regions) in enumerate(found, 1):
+    for case, score, regions in found:
+        standing = standings[case.case_id]
         rows = [finding_row(finding, names, schema) for finding in regions]
         for row in rows:
             del row["case_id"]
-        made["cases"].append(_score_document(rank, case, score) | {"findings": rows})
-        lines.append(f"{rank}. {case.title}  score {score.score:.2f}  {score.why}")
+        made["cases"].append(_score_document(standing, case, score) | {"findings": rows})
+        lines.append(f"{standing.place}. {case.title}: {standing.why}")
         lines += [f"   {row['region']}. {row['why']}" for row in rows]
     lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
     return Result(document=made, lines=tuple(lines), error=nothing_done("compared", made))
 
 
-def _score_document(rank: int, case: Case, score: CaseScore) -> dict[str, Any]:
+def _score_document(standing: Standing, case: Case, score: CaseScore) -> dict[str, Any]:
     return {
         "id": case.case_id,
         "title": case.title,
-        "rank": rank,
-        "score": score.score,
+        "rank": standing.place,
+        "percentile": standing.percentile,
+        "disputes_presence": standing.disputes_presence,
+        "structures": [asdict(entry) for entry in score.structures],
+        "measures": [asdict(entry) for entry in standing.measures],
         "n_presence": score.n_presence,
         "n_boundary": score.n_boundary,
         "disputed_mm3": score.disputed_mm3,
         "mean_dice": score.mean_dice,
         "diagnosis_disputed": score.diagnosis_disputed,
-        "why": score.why,
+        "why": standing.why,
     }
 
 

@@ -32,8 +32,10 @@ def entry_row(entry: QueueEntry) -> Row:
     if entry.score is not None:
         facts += f" · {entry.n_decided} of {entry.n_regions} decided"
     lines = [facts]
-    if entry.score is not None:
-        lines.append(entry.score.why)
+    if entry.standing is not None:
+        lines.append(entry.standing.why)
+    elif entry.foretold is not None:
+        lines.append(f"Foretold difficulty {entry.foretold:.2f}, from the image alone")
     if entry.note:
         lines.append(entry.note[:1].upper() + entry.note[1:])
     return Row(key=entry.case_id, title=entry.title, detail="\n".join(lines), chip=word, tone=tone)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from annotator.analysis.standing import rank_cases
 from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
 from annotator.jobs.readings import findings_key
 from annotator.jobs.signed_off import report_signed_off
+from annotator.jobs.standings import find_difficulties
 from annotator.session.access import require_reviewer, withheld_cases
 from annotator.session.report import report_raters
 from annotator.session.review_case import REASONS, Reading, ReviewCase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from annotator.analysis.standing import Difficulty, Standing
     from annotator.api import Progress
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.review import CaseScore
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
-    from annotator.registry import Registry
     from annotator.jobs.signed_off import SignedOffReport
+    from annotator.registry import Registry
     from annotator.session.report import RaterReport
     from annotator.store import Store
 
@@ -33,8 +38,10 @@ QueueState = Literal["waiting", "open", "signed off"]
 class QueueEntry:
     """One row of the reviewer's queue.
 
-    ``score`` is None until the present readings have been compared; ``note`` says what a reviewer
-    should know first, for example that readings came in after the sign-off.
+    ``score`` and ``standing`` are None until the present readings have been compared;
+    ``foretold`` is how likely a trained model held a dispute to be, 0 to 1, None where none did;
+    ``note`` says what a reviewer should know first, for example that readings came in after the
+    sign-off.
     """
 
     case_id: str
@@ -45,6 +52,8 @@ class QueueEntry:
     n_decided: int
     n_readings: int
     note: str = ""
+    standing: Standing | None = None
+    foretold: float | None = None
 
 
 class ReviewRoom:
@@ -54,6 +63,7 @@ class ReviewRoom:
         self._store = store
         self._registry = registry
         self.reviewer = require_reviewer(rater)
+        self._difficulties: tuple[frozenset[str], Mapping[str, Sequence[Difficulty]]] | None = None
 
     @property
     def schema(self) -> LabelSchema:
@@ -65,10 +75,30 @@ class ReviewRoom:
         withheld = withheld_cases(self._store, self.reviewer.rater_id)
         by_case = self._annotations()
         scores = {score.case_id: score for score in self._store.case_scores()}
-        entries = [
-            self._entry(case, by_case[case.case_id], scores.get(case.case_id))
+        foretold = {entry.case_id: entry.difficulty for entry in self._store.forecasts()}
+        cases = [
+            case
             for case in self._store.cases()
             if case.case_id not in withheld and len(by_case.get(case.case_id, ())) >= 2
+        ]
+        entries = [
+            self._entry(case, by_case[case.case_id], scores.get(case.case_id)) for case in cases
+        ]
+        compared = [entry.score for entry in entries if entry.score is not None]
+        annotation_ids = frozenset(
+            entry.annotation_id for case in cases for entry in by_case[case.case_id]
+        )
+        if self._difficulties is None or self._difficulties[0] != annotation_ids:
+            self._difficulties = (annotation_ids, find_difficulties(self._store, cases))
+        ranked = rank_cases(compared, self.schema, self._difficulties[1])
+        standings = {entry.case_id: entry for entry in ranked}
+        entries = [
+            replace(
+                entry,
+                standing=standings.get(entry.case_id),
+                foretold=foretold.get(entry.case_id),
+            )
+            for entry in entries
         ]
         return tuple(sorted(entries, key=_rank))
 
@@ -157,8 +187,9 @@ class ReviewRoom:
 
 
 def _rank(entry: QueueEntry) -> tuple[bool, bool, float, str]:
-    score = entry.score
-    return entry.state == "signed off", score is None, -score.score if score else 0.0, entry.title
+    standing = entry.standing
+    hard = float(standing.place) if standing else -(entry.foretold or 0.0)
+    return entry.state == "signed off", standing is None, hard, entry.title
 
 
 def _blinded(reviewer: Rater, case: Case) -> str:

@@ -90,8 +90,9 @@ def _review(session: Session) -> None:
     room = session.review_room("Rev")
     queue = room.queue()
     assert [entry.state for entry in queue] == ["waiting", "waiting"]
-    scores = [entry.score.score for entry in queue if entry.score]
-    assert scores == sorted(scores, reverse=True)
+    places = [entry.standing.place for entry in queue if entry.standing]
+    assert places == sorted(places)
+    assert len(places) == len(queue)
     for entry in queue:
         case = room.open_case(entry.case_id)
         assert any(finding.kind == "presence" for finding in case.findings)
