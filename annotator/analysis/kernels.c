@@ -38,11 +38,14 @@ EXPORTED void unpack_slabs(const uint8_t *content, const int64_t *offset, const 
         const uint8_t *plane = content + offset[slab];
         uint32_t *own = ends + first[slab];
         const uint32_t add = shift[slab];
-        for (int64_t i = 0; i < n_kept; i++)
-            own[i] = ((uint32_t)plane[i] | (uint32_t)plane[n + i] << 8 |
-                      (uint32_t)plane[2 * n + i] << 16 | (uint32_t)plane[3 * n + i] << 24) +
-                     add;
-        for (int64_t i = back; i < n_kept; i++) own[i] += own[i - back];
+        for (int64_t first_of = 0; first_of < back; first_of++) {
+            uint32_t sum = 0;
+            for (int64_t i = first_of; i < n_kept; i += back) {
+                sum += add + ((uint32_t)plane[i] | (uint32_t)plane[n + i] << 8 |
+                              (uint32_t)plane[2 * n + i] << 16 | (uint32_t)plane[3 * n + i] << 24);
+                own[i] = sum;
+            }
+        }
         memcpy(labels + first[slab], plane + 4 * n, 2 * (size_t)n_kept);
     }
 }

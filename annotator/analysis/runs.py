@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PART = 1 << 22
 """Voxels from which on two threads encode faster than one."""
+_MANY = 1 << 17
+"""Runs from which on two threads unpack faster than one."""
 _CHUNK = 1 << 20
 """Runs that there is room for at a time when a mask is encoded."""
 SLAB_VOXELS = 1 << 18
@@ -308,17 +310,23 @@ def unpack_planes(
     first = np.append(0, np.cumsum(np.diff(offset) // 6 - n_filled))
     ends, labels = np.empty(first[-1], np.uint32), np.empty(first[-1], np.uint16)
     joined = np.frombuffer(content, np.uint8)
-    starts, filled = np.ascontiguousarray(lag), np.ascontiguousarray(n_filled)
+    lags, filled = np.ascontiguousarray(lag), np.ascontiguousarray(n_filled)
     shifts = np.ascontiguousarray(shift)
-    library.unpack_slabs(
-        *(kernels.address(array) for array in (joined, offset)),
-        *(kernels.address(array) for array in (starts, filled)),
-        kernels.address(shifts),
-        kernels.address(first),
-        len(lag),
-        kernels.address(ends),
-        kernels.address(labels),
-    )
+
+    def unpack_part(low: int, high: int) -> None:
+        library.unpack_slabs(
+            kernels.address(joined),
+            kernels.address(offset[low:]),
+            kernels.address(lags[low:]),
+            kernels.address(filled[low:]),
+            kernels.address(shifts[low:]),
+            kernels.address(first[low:]),
+            high - low,
+            kernels.address(ends),
+            kernels.address(labels),
+        )
+
+    kernels.in_parts(unpack_part, len(lag), _MANY * len(lag) // max(1, len(ends)))
     return ends, labels, first
 
 

@@ -7,9 +7,8 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from annotator.analysis.partial_readings import complete_readings
+from annotator.analysis.runs import labels_in as labels_of_runs
 from annotator.analysis.votes import VoteRuns, merge_votes
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 
@@ -136,12 +135,7 @@ class Readings:
 
 def labels_in(masks: Sequence[MaskRuns]) -> tuple[int, ...]:
     """Return the labels that occur in any mask, ascending, 0 first; at least one besides 0."""
-    found = {
-        int(value)
-        for mask in masks
-        for runs in mask.slabs.values()
-        for value in np.unique(runs.labels)
-    }
+    found = set(labels_of_runs(masks))
     return tuple(sorted({0} | ((found - {0}) or {1})))
 
 
