@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import FusionMethod, LearnedFusionMethod, MaskWriter, Model, StudyReader
+    from annotator.api import (
+        FusionMethod,
+        LearnedFusionMethod,
+        MaskWriter,
+        Model,
+        SpatialFusionMethod,
+        StudyReader,
+    )
 
 
 def _dicom_reader() -> StudyReader:
@@ -73,6 +80,18 @@ def _pooled_staple() -> LearnedFusionMethod:
     return PooledStaple()
 
 
+def _spatial_staple() -> SpatialFusionMethod:
+    from annotator_builtins.spatial_staple import SpatialStaple
+
+    return SpatialStaple()
+
+
+def _diagnosis_first() -> LearnedFusionMethod:
+    from annotator_builtins.diagnosis_first import DiagnosisFirst
+
+    return DiagnosisFirst()
+
+
 def _vessels() -> Model:
     from annotator_builtins.vessel_model import VesselModel
 
@@ -111,9 +130,11 @@ plugin = Plugin(
         _soft_vote,
         _weighted_vote,
         _staple,
+        _spatial_staple,
         _pooled_staple,
         _simple,
         _collate,
+        _diagnosis_first,
     ),
     models=(_vessels, _lungs, _body),
     mask_writers=(_nifti, _dicom_seg),

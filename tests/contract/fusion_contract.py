@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from annotator.analysis.consensus import choose, count_votes
 from annotator.api import (
     AnyFusionMethod,
     CaseVotes,
     CaseWindow,
     FusedPatterns,
+    FusedVoxels,
     FusionMethod,
     LearnedFusionMethod,
+    SpatialFusionMethod,
     VotePatterns,
     no_progress,
 )
@@ -298,6 +302,95 @@ class LearnedFusionContract(FusionContract):
         self.check_shape(case.votes, fused)
         assert fused.chosen.tolist() == [0, 1, 1]
         assert fused.warnings
+
+
+def laid_out(votes: VotePatterns, most_voxels: int) -> tuple[CaseVotes, NDArray[np.int32]]:
+    """Return votes laid out at random over a grid, and the pattern of each voxel ``(z, y, x)``.
+
+    Where there are too many voxels, each pattern keeps its share, but one voxel at least.
+    """
+    counts = votes.counts
+    if counts.sum() > most_voxels:
+        counts = np.where(counts > 0, 1 + counts * 4000 // counts.sum(), 0)
+    width = max(1, int(np.sqrt(counts.sum())))
+    empty = int((votes.patterns == 0).all(axis=1).argmax())
+    index = np.repeat(np.arange(len(counts)), counts)
+    if empty == 0 and (votes.patterns[0] == 0).all() and counts[0]:
+        spare = -len(index) % width
+        index = np.append(index, np.zeros(spare, np.intp))
+    else:
+        width = len(index)
+    np.random.default_rng(0).shuffle(index)
+    grid = index.reshape(1, -1, width).astype(np.int32)
+    counts = np.bincount(index, minlength=len(counts))
+    drawn = (votes.patterns != 0).any(axis=1)[grid]
+
+    def window(margin: int | None) -> CaseWindow:
+        low, high = np.zeros(3, int), np.array(grid.shape)
+        if margin is not None and drawn.any():
+            found = np.argwhere(drawn)
+            low = np.maximum(low, found.min(axis=0) - margin)
+            high = np.minimum(high, found.max(axis=0) + 1 + margin)
+        part = grid[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        box = (tuple(low.tolist()), tuple(high.tolist()))
+        return CaseWindow(box=box, index=part, image=np.zeros(part.shape, np.float32))
+
+    case = replace(
+        case_of_votes(replace(votes, counts=counts.astype(np.int64), n_near=None)),
+        shape=grid.shape,
+        window=window,
+    )
+    return case, grid
+
+
+class SpatialFusionContract(FusionContract):
+    """The same for a method that looks at places; ``usual`` must make all places alike."""
+
+    most_voxels = 100_000
+
+    def fuse(self, votes: VotePatterns, parameters: BaseModel | None = None) -> FusedPatterns:
+        method = self.method()
+        assert isinstance(method, SpatialFusionMethod)
+        case, grid = laid_out(votes, self.most_voxels)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fused = method.fuse_voxels(case, parameters or self.usual(), no_progress)
+        self.check_voxels(case, grid, fused)
+        found = self.by_pattern(case, grid, fused)
+        self.check_shape(case.votes, found)
+        return found
+
+    def check_voxels(self, case: CaseVotes, grid: NDArray[np.int32], fused: FusedVoxels) -> None:
+        size = tuple(high - low for low, high in zip(*fused.box, strict=True))
+        outside = np.ones(grid.shape, np.bool_)
+        outside[tuple(slice(low, high) for low, high in zip(*fused.box, strict=True))] = False
+        assert (case.votes.patterns[grid[outside]] == 0).all()
+        assert fused.probability.shape == (len(case.votes.labels), *size)
+        assert fused.probability.dtype == np.float32
+        np.testing.assert_allclose(fused.probability.sum(axis=0), 1.0, atol=1e-5)
+        if fused.weights is not None:
+            assert fused.weights.shape == (len(case.votes.rater_ids), *size)
+            assert fused.weights.dtype == np.float32
+            assert (fused.weights >= 0).all()
+            np.testing.assert_allclose(fused.weights.sum(axis=0), 1.0, atol=1e-5)
+
+    def by_pattern(
+        self, case: CaseVotes, grid: NDArray[np.int32], fused: FusedVoxels
+    ) -> FusedPatterns:
+        """Return the fusion of a voxel of each pattern; the votes where no voxel shows it."""
+        votes = case.votes
+        probability = count_votes(votes.patterns, votes.labels) / len(votes.rater_ids)
+        own = grid[tuple(slice(low, high) for low, high in zip(*fused.box, strict=True))]
+        probability[own.reshape(-1)] = fused.probability.reshape(len(votes.labels), -1).T
+        probability /= probability.sum(axis=1, keepdims=True)
+        chosen, undecided = choose(probability, votes.labels)
+        return FusedPatterns(
+            probability=probability,
+            chosen=chosen,
+            undecided=undecided,
+            performance=fused.performance,
+            warnings=fused.warnings,
+        )
 
 
 class EvenHanded(FusionContract):

@@ -11,12 +11,14 @@ from annotator_builtins.majority import MajorityVote
 from annotator_builtins.pooled_staple import PooledStaple
 from annotator_builtins.simple import Simple
 from annotator_builtins.soft_vote import SoftVote
+from annotator_builtins.spatial_staple import SpatialStaple
 from annotator_builtins.staple import Staple
 from annotator_builtins.weighted_vote import WeightedVote
 from tests.contract.fusion_contract import (
     EvenHanded,
     FusionContract,
     LearnedFusionContract,
+    SpatialFusionContract,
     make_votes,
 )
 
@@ -164,3 +166,14 @@ class TestPooledStaple(LearnedFusionContract, EvenHanded):
 
     def full(self) -> BaseModel:
         return self.method().parameters(region="full")
+
+
+class TestSpatialStaple(SpatialFusionContract):
+    counts_votes = False
+
+    def method(self) -> SpatialStaple:
+        return SpatialStaple()
+
+    def usual(self) -> BaseModel:
+        return self.method().parameters(sigma_mm=1e6)
+

@@ -139,8 +139,7 @@ def test_simple_keeps_raters_who_are_nearly_alike() -> None:
 
 
 def test_simple_scores_are_dice() -> None:
-    truth, masks = two_good_three_bad(3)
-    del truth
+    _, masks = two_good_three_bad(3)
     votes = merged(masks)
     found = simple(votes.patterns, votes.counts, votes.labels, alpha=9)
     assert found.is_kept.all()
@@ -227,8 +226,7 @@ def test_smoothing_guards_small_structures() -> None:
 
 @pytest.mark.parametrize("region", ["union", "full", "disputed"])
 def test_departure_is_told_from_the_share_that_is_set(region: str) -> None:
-    truth, masks = two_good_three_bad(4)
-    del truth
+    _, masks = two_good_three_bad(4)
     votes = vote_patterns(merged(masks))
     always = Staple().parameters(region=region, departure=0.0)
     never = Staple().parameters(region=region, departure=10.0)
