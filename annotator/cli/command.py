@@ -18,6 +18,13 @@ class Argument:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+PROJECT = Argument(
+    names=("project",),
+    help="project directory, or the URL of a project on a PostgreSQL server",
+    options={"metavar": "PROJECT"},
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command of the program.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
+from annotator.cli.quality_commands import QUALITY_COMMANDS
 
-_PROJECT = Argument(
-    names=("project",),
-    help="project directory, or the URL of a project on a PostgreSQL server",
-    options={"metavar": "PROJECT"},
-)
 _CASE = Argument(names=("case",), help="id or unique title of a case", options={"metavar": "CASE"})
 _CASES = Argument(
     names=("cases",),
@@ -282,6 +279,7 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(_PROJECT, _CASES, _MODELS),
         example="annotator findings lungs",
     ),
+    *QUALITY_COMMANDS,
     Command(
         name="export",
         summary="write masks or tables, each read back and compared",

@@ -13,6 +13,7 @@ import pytest
 from annotator.analysis.phantoms import SCENARIOS
 from annotator.cli.commands import COMMANDS
 from annotator.cli.parser import GLOBAL_FLAGS, parse
+from annotator.cli.quality_commands import QUALITY_COMMANDS
 from annotator.jobs.export_tables import tables_of
 from annotator.session.schema_io import bundled_schemas
 from annotator.store import Store
@@ -30,6 +31,8 @@ OPAQUE = {"diagnosis", "parameters", "planted"}
 """Objects whose keys are the schema's, a plugin's or a simulated rater's."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
+ELSEWHERE = {"predict", "list", *(command.name for command in QUALITY_COMMANDS)}
+"""Commands whose keys other tests look at."""
 
 
 def _section(name: str) -> str:
@@ -104,7 +107,7 @@ def test_every_command_and_option_is_documented(command: Command) -> None:
         if flag.startswith("--"):
             assert flag in usage, f"{flag} is missing in the usage line of {command.name}"
     flags = {flag for argument in command.arguments for flag in argument.names}
-    assert set(re.findall(r"--[a-z]+", usage)) <= flags
+    assert set(re.findall(r"--[a-z-]+", usage)) <= flags
 
 
 def test_nothing_else_is_documented() -> None:
@@ -117,7 +120,8 @@ def test_nothing_else_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [entry.name for entry in COMMANDS if entry.name not in WINDOW | {"predict", "list"}]
+    "name",
+    [entry.name for entry in COMMANDS if entry.name not in WINDOW | ELSEWHERE],
 )
 def test_json_keys_are_the_documented_ones(documents: dict[str, dict[str, Any]], name: str) -> None:
     answered = {path for path in _paths(documents[name]) if not path.endswith("[]")}
