@@ -31,6 +31,7 @@ N_MIXTURES = 8
 """Random mixtures of each case's raters that the criterion learns from."""
 _CONCENTRATION = 0.5
 _PRIOR = 0.5
+_ROUGH = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,8 +91,6 @@ class LearnedWeights:
         Fold of each case, ``(case,)``.
     by_fold : ndarray
         Weights from all cases but those of a fold, ``(fold, rater, label)``; sum to 1 over raters.
-    draws : ndarray
-        Weights from cases drawn with replacement, ``(draw, rater, label)``.
     mean_auc, weighted_auc, gain : AucInterval
         AUC of the criterion on cases that neither it nor the weights were fitted to, where raters
         count alike and where they are weighed; and the difference.
@@ -99,7 +98,6 @@ class LearnedWeights:
 
     folds: NDArray[np.int64]
     by_fold: NDArray[np.float64]
-    draws: NDArray[np.float64]
     mean_auc: AucInterval
     weighted_auc: AucInterval
     gain: AucInterval
@@ -161,12 +159,14 @@ def fit_weights(
     criterion: Criterion,
     counts: NDArray[np.float64],
     start: NDArray[np.float64] | None = None,
+    tolerance: float = 1e-10,
 ) -> WeightFit:
     """Return the weights under which the criterion tells the diagnosis of the fused masks best.
 
     Weights are a softmax over raters; a normal prior on what goes into it keeps them near equal
     where the diagnosis says little. ``start`` is other weights to begin from; ``first_loss`` is
-    that of equal ones.
+    that of equal ones. The search ends where a step changes the loss by less than a share of
+    ``tolerance``.
     """
     used = counts > 0
     own = replace(
@@ -195,7 +195,7 @@ def fit_weights(
         (begin - begin.mean(axis=0)).ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-6},
+        options={"maxiter": 200, "ftol": tolerance, "gtol": 1e-6},
     )
     weights = softmax(found.x.reshape(shape), axis=0)
     return WeightFit(
@@ -229,21 +229,15 @@ def _loss(
 
 
 def learn_weights(
-    study: MaskStudy,
-    folds: NDArray[np.int64],
-    *,
-    n_draws: int = 100,
-    seed: int = 0,
-    progress: Callable[[float, str], None],
+    study: MaskStudy, folds: NDArray[np.int64], *, progress: Callable[[float, str], None]
 ) -> LearnedWeights:
-    """Learn the weights of raters, fold by fold, and how sure they are."""
+    """Learn the weights of raters fold by fold, ``folds`` naming that of each case, ``(case,)``."""
     n_cases, n_folds = len(folds), int(folds.max()) + 1
-    equal = np.ones(study.sums.shape[1:3])
     mixed = _mixed_features(study)
-    plain = study.features(equal).values
+    plain = study.features(np.ones(study.sums.shape[1:3])).values
     by_fold, of_mean, of_weighted = [], np.empty(n_cases), np.empty(n_cases)
     for fold in range(n_folds):
-        progress(0.3 * fold / n_folds, f"learning without part {fold + 1} of {n_folds}")
+        progress(fold / n_folds, f"learning without part {fold + 1} of {n_folds}")
         is_held = folds == fold
         counts = (~is_held).astype(np.float64)
         criterion = _train(mixed, study.is_positive, counts)
@@ -251,23 +245,38 @@ def learn_weights(
         by_fold.append(weights)
         of_mean[is_held] = criterion.logit(plain[is_held])
         of_weighted[is_held] = criterion.logit(study.features(weights).values[is_held])
-    start = np.mean(by_fold, axis=0)
+    mean_auc, weighted_auc, gain = compare_aucs(of_mean, of_weighted, study.is_positive, folds)
+    return LearnedWeights(
+        folds=folds,
+        by_fold=np.array(by_fold),
+        mean_auc=mean_auc,
+        weighted_auc=weighted_auc,
+        gain=gain,
+    )
+
+
+def draw_weights(
+    study: MaskStudy,
+    start: NDArray[np.float64],
+    *,
+    n_draws: int = 100,
+    seed: int = 0,
+    progress: Callable[[float, str], None],
+) -> NDArray[np.float64]:
+    """Return weights learned from cases drawn with replacement, ``(draw, rater, label)``.
+
+    The criterion is trained anew on each draw too. ``start`` is the weights of all cases.
+    """
+    n_cases = len(study.is_positive)
+    mixed = _mixed_features(study)
     random = np.random.default_rng(seed)
-    draws = np.empty((n_draws, *equal.shape))
+    draws = np.empty((n_draws, *start.shape))
     for number in range(n_draws):
-        progress(0.3 + 0.7 * number / n_draws, f"drawing cases anew, {number + 1} of {n_draws}")
+        progress(number / n_draws, f"drawing cases anew, {number + 1} of {n_draws}")
         counts = random.multinomial(n_cases, np.full(n_cases, 1 / n_cases)).astype(np.float64)
         if not (counts @ study.is_positive) or not (counts @ ~study.is_positive):
             draws[number] = start  # one diagnosis alone says nothing of anybody
             continue
         criterion = _train(mixed, study.is_positive, counts)
-        draws[number] = fit_weights(study, criterion, counts, start).weights
-    mean_auc, weighted_auc, gain = compare_aucs(of_mean, of_weighted, study.is_positive, folds)
-    return LearnedWeights(
-        folds=folds,
-        by_fold=np.array(by_fold),
-        draws=draws,
-        mean_auc=mean_auc,
-        weighted_auc=weighted_auc,
-        gain=gain,
-    )
+        draws[number] = fit_weights(study, criterion, counts, start, _ROUGH).weights
+    return draws

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.diagnoses.answer_order import has_order, in_order
 from annotator.analysis.diagnoses.answers import MISSING, skill_intervals
 from annotator.analysis.diagnoses.bracket import bracket_answers
 from annotator.analysis.diagnoses.dawid_skene import dawid_skene
@@ -15,7 +16,7 @@ from annotator.analysis.diagnoses.glad import glad
 from annotator.analysis.diagnoses.mace import mace
 from annotator.analysis.diagnoses.majority import majority
 from annotator.domain.errors import AnnotatorError, UnknownNameError
-from annotator.jobs.answer_words import describe_answers, has_order, in_order
+from annotator.jobs.answer_words import describe_answers
 from annotator.jobs.readings import counted
 
 if TYPE_CHECKING:

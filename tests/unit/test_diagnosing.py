@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from annotator.analysis.diagnoses.answer_order import has_order, in_order
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import DiagnosisField, Label, LabelSchema
-from annotator.jobs.answer_words import describe_answers, has_order, in_order
+from annotator.jobs.answer_words import describe_answers
 from annotator.jobs.diagnoses import METHODS, agree_on_diagnoses
 from annotator.session.session import Session
 from annotator.store import Store
