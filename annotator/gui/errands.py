@@ -137,6 +137,17 @@ class Errands(QObject):
         given = {"fit": fit_id, "cases": [case_id], "trust": trust or None}
         self._bar.submit("predict by fit", given, "Model at work", done)
 
+    def write_report(self, path: str, case_ids: tuple[str, ...]) -> None:
+        """Write the agreement report on these cases as one HTML file."""
+
+        def done(result: dict[str, Any]) -> None:
+            self._window.notice.say(
+                f"The report on {result['n_cases']} cases was written to {result['path']}.", "good"
+            )
+
+        given = {"path": path, "cases": list(case_ids)}
+        self._bar.submit("report", given, "Writing the report", done)
+
     def export(self) -> None:
         """Ask what and where to, and write it outside the window's process."""
         session = self._window.session

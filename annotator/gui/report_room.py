@@ -16,10 +16,12 @@ from qtpy.QtWidgets import (
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from annotator.gui.agreement_page import AgreementPage
 from annotator.gui.buttons import Button, label
 from annotator.gui.empty_state import EmptyState
 
@@ -102,30 +104,18 @@ class ReportRoom(QWidget):
     hint_changed = Signal(str)
     failed = Signal(object)
     told = Signal(str)
+    report_wanted = Signal(str, object)
+    """path of the HTML file, ids of the cases"""
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("room")
         self._background = background
+        self._room: ReviewRoom | None = None
         self.report: RaterReport | None = None
         self.plot: ReportPlot | None = None
         self.about = label("", "muted", wrap=True)
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setAccessibleName("Raters against the consensus")
-        self.table.setToolTip("One row a rater and label. Click a heading to sort.")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        header = self.table.horizontalHeader()
-        for place, (title, tooltip) in enumerate(COLUMNS):
-            item = QTableWidgetItem(title)
-            item.setToolTip(tooltip)
-            self.table.setHorizontalHeaderItem(place, item)
-            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table = _empty_table()
         self.save_table = Button(
             "Save table…", "Write the table with full figures as CSV.", self._save_table
         )
@@ -133,6 +123,23 @@ class ReportRoom(QWidget):
         self._plot_place = QWidget()
         self._plot_layout = QVBoxLayout(self._plot_place)
         self._plot_layout.setContentsMargins(0, 0, 0, 0)
+        self.agreement = AgreementPage(background)
+        self.agreement.save_wanted.connect(self._save_report)
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the report")
+        self.tabs.setToolTip("Each rater against the consensus, or all readings among each other.")
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._raters(), "Raters and the consensus")
+        self.tabs.addTab(_with_margins(self.agreement), "Agreement")
+        self._empty = EmptyState("report", "", "")
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.tabs)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+
+    def _raters(self) -> QWidget:
         top = QHBoxLayout()
         top.addWidget(label("Report on raters", "title"), 1)
         top.addWidget(self.save_table)
@@ -149,17 +156,12 @@ class ReportRoom(QWidget):
         inner.addLayout(top)
         inner.addWidget(self.about)
         inner.addWidget(splitter, 1)
-        self._page = page
-        self._empty = EmptyState("report", "", "")
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(page)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
+        return page
 
     def enter(self, room: ReviewRoom) -> None:
         """Work the report out anew and show it."""
+        self._room = room
+        self.agreement.enter(room)
         self._empty.say("Comparing raters…", "Every reading is compared with the consensus.")
         self._stack.setCurrentWidget(self._empty)
         self.hint_changed.emit("The report is being worked out.")
@@ -202,7 +204,7 @@ class ReportRoom(QWidget):
                     )
                 self.table.setItem(row, column, item)
         self._draw(report)
-        self._stack.setCurrentWidget(self._page)
+        self._stack.setCurrentWidget(self.tabs)
         self.hint_changed.emit("Save the table or the plot, or go back with Alt+Left.")
 
     def _draw(self, report: RaterReport) -> None:
@@ -212,6 +214,18 @@ class ReportRoom(QWidget):
             self.plot = ReportPlot()
             self._plot_layout.addWidget(self.plot)
         self.plot.show_report(report)
+
+    def _save_report(self) -> None:
+        room = self._room
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save report", "agreement.html", "HTML (*.html)"
+        )
+        if path and room is not None:
+            self._background.run(
+                "report cases",
+                room.visible_case_ids,
+                lambda cases: self.report_wanted.emit(path, cases),
+            )
 
     def _save_table(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save table", "raters.csv", "CSV (*.csv)")
@@ -231,6 +245,34 @@ class ReportRoom(QWidget):
             self.failed.emit(error)
             return
         self.told.emit(f"Written to {path}.")
+
+
+def _empty_table() -> QTableWidget:
+    table = QTableWidget(0, len(COLUMNS))
+    table.setAccessibleName("Raters against the consensus")
+    table.setToolTip("One row a rater and label. Click a heading to sort.")
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setShowGrid(False)
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().hide()
+    header = table.horizontalHeader()
+    for place, (title, tooltip) in enumerate(COLUMNS):
+        item = QTableWidgetItem(title)
+        item.setToolTip(tooltip)
+        table.setHorizontalHeaderItem(place, item)
+        header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return table
+
+
+def _with_margins(widget: QWidget) -> QWidget:
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(28, 4, 12, 14)
+    layout.addWidget(widget)
+    return made
 
 
 def _range(interval: Interval | None, form: str, factor: float) -> str:

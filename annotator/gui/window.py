@@ -185,6 +185,7 @@ class MainWindow(QMainWindow):
         made = ReportRoom(self.background)
         self._listen(made)
         made.told.connect(lambda words: self.notice.say(words, "good"))
+        made.report_wanted.connect(self.errands.write_report)
         self.stack.addWidget(made)
         return made
 
@@ -216,6 +217,7 @@ class MainWindow(QMainWindow):
     def back(self) -> None:
         """Go back one step; what is drawn is already on disk."""
         if self._room == "report":
+            self.report.agreement.leave()
             self.go("review")
             self.review.say_hint()
         elif self._room in ("rater", "review"):
@@ -400,5 +402,7 @@ class MainWindow(QMainWindow):
         """Stop every worker and let the project go."""
         if not self._is_shut_down:
             self._is_shut_down = True
+            if "report" in self.__dict__:
+                self.report.agreement.leave()
             self.background.close()
             self.door.close()

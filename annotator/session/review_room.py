@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from annotator.domain.study import Case
     from annotator.jobs.signed_off import SignedOffReport
     from annotator.registry import Registry
+    from annotator.session.agreement import AgreementReport
     from annotator.session.report import RaterReport
     from annotator.store import Store
 
@@ -137,15 +138,27 @@ class ReviewRoom:
 
     def report(self, progress: Progress | None = None) -> RaterReport:
         """Compare every rater with the consensus, over the cases that the reviewer may see."""
-        withheld = withheld_cases(self._store, self.reviewer.rater_id)
-        cases = [case for case in self._store.cases() if case.case_id not in withheld]
-        return report_raters(self._store, cases, progress)
+        return report_raters(self._store, self._visible(), progress)
 
     def signed_off_report(self, progress: Progress = no_progress) -> SignedOffReport:
         """Tell what each rater is worth by signed-off cases that the reviewer may see."""
         withheld = withheld_cases(self._store, self.reviewer.rater_id)
         cases = [case for case in self._store.cases() if case.case_id not in withheld]
         return report_signed_off(self._store, cases, progress)
+
+    def agreement(self, progress: Progress) -> AgreementReport:
+        """Compare all readings in every way there is, over the cases that the reviewer may see."""
+        from annotator.session.agreement import report_agreement
+
+        return report_agreement(self._store, self._registry, self._visible(), progress)
+
+    def visible_case_ids(self) -> tuple[str, ...]:
+        """Return the cases that the reviewer may see."""
+        return tuple(case.case_id for case in self._visible())
+
+    def _visible(self) -> tuple[Case, ...]:
+        withheld = withheld_cases(self._store, self.reviewer.rater_id)
+        return tuple(case for case in self._store.cases() if case.case_id not in withheld)
 
     def _annotations(self) -> dict[str, list[Annotation]]:
         """Return the latest readings by people, by case."""

@@ -325,3 +325,30 @@ def test_keys_lead_to_the_differences_from_the_vote(
         assert "by the fusion" in window.bottom.hint.text()
     else:
         assert "majority vote everywhere" in window.bottom.hint.text()
+
+
+def test_agreement_is_shown_in_pictures_and_written_as_a_file(
+    window: MainWindow,
+    qtbot: QtBot,
+    desk: ReviewDesk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from qtpy.QtWidgets import QFileDialog, QLabel
+
+    press(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
+    window.report.tabs.setCurrentIndex(1)
+    page = window.report.agreement
+    qtbot.waitUntil(lambda: page.report is not None, timeout=3 * PATIENCE_MS)
+    pictures = [one for one in page.findChildren(QLabel) if not one.pixmap().isNull()]
+    assert len(pictures) >= 3
+    assert all(picture.pixmap().width() > 400 for picture in pictures)
+    path = tmp_path / "agreement.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    QTest.mouseClick(page.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(path.exists, timeout=3 * PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.jobs.n_running == 0, timeout=3 * PATIENCE_MS)
+    assert "</html>" in path.read_text(encoding="utf-8")
+    window.back()
+    assert window.room_name == "review"
