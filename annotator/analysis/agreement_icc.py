@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,8 +170,8 @@ def _free_ends(squares: _Squares | None, tail: float) -> tuple[float, float] | N
     if squares is None or squares.error <= 0 or squares.rows <= 0:
         return None
     ratio, first, second = squares.rows / squares.error, squares.n - 1, squares.error_freedom
-    low = ratio / float(stats.f.ppf(tail, first, second))
-    high = ratio * float(stats.f.ppf(tail, second, first))
+    low = ratio / float(special.fdtri(first, second, tail))
+    high = ratio * float(special.fdtri(second, first, tail))
     return (low - 1) / (low + squares.k - 1), (high - 1) / (high + squares.k - 1)
 
 
@@ -185,8 +185,8 @@ def _absolute_ends(squares: _Squares | None, tail: float) -> tuple[float, float]
     b = 1 + k * value * (n - 1) / (n * (1 - value))
     parts = (a * squares.columns) ** 2 / (k - 1) + (b * squares.error) ** 2 / squares.error_freedom
     freedom = (a * squares.columns + b * squares.error) ** 2 / parts
-    up = float(stats.f.ppf(tail, n - 1, freedom))
-    down = float(stats.f.ppf(tail, freedom, n - 1))
+    up = float(special.fdtri(n - 1, freedom, tail))
+    down = float(special.fdtri(freedom, n - 1, tail))
     rest = k * squares.columns + (k * n - k - n) * squares.error
     low = n * (squares.rows - up * squares.error) / (up * rest + n * squares.rows)
     high = n * (down * squares.rows - squares.error) / (rest + n * down * squares.rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def bland_altman(
     if n < 2:
         return None
     bias, sd = float(difference.mean()), float(difference.std(ddof=1))
-    reach = float(stats.t.ppf(1 - (1 - level) / 2, n - 1))
+    reach = float(special.stdtrit(n - 1, 1 - (1 - level) / 2))
     of_bias = reach * sd / np.sqrt(n)
     of_limit = reach * sd * np.sqrt(1 / n + _WIDE**2 / (2 * (n - 1)))
     return BlandAltman(
@@ -94,9 +94,12 @@ def slope_of(
     n = len(x)
     if n < 3 or float(np.ptp(x)) == 0.0:
         return None
-    found = stats.linregress(x, y)
-    reach = float(stats.t.ppf(1 - (1 - level) / 2, n - 2)) * float(found.stderr)
-    return _around(float(found.slope), reach)
+    across = x - x.mean()
+    spread = float(across @ across)
+    slope = float(across @ y) / spread
+    left = y - y.mean() - slope * across
+    error = float(np.sqrt(left @ left / (n - 2) / spread))
+    return _around(slope, float(special.stdtrit(n - 2, 1 - (1 - level) / 2)) * error)
 
 
 def repeatability(scores: NDArray[np.float64], *, level: float = 0.95) -> Repeatability | None:
@@ -114,9 +117,11 @@ def repeatability(scores: NDArray[np.float64], *, level: float = 0.95) -> Repeat
     mean = values.sum(axis=1) / counts
     squares = float((np.where(known[several], values - mean[:, None], 0.0) ** 2).sum())
     freedom = int((counts - 1).sum())
-    ends = np.asarray(stats.chi2.ppf([1 - (1 - level) / 2, (1 - level) / 2], freedom))
+    tail = (1 - level) / 2
     sd = float(np.sqrt(squares / freedom))
-    low, high = (float(np.sqrt(squares / end)) for end in ends.tolist())
+    low, high = (
+        float(np.sqrt(squares / special.chdtri(freedom, share))) for share in (tail, 1 - tail)
+    )
     reach = _WIDE * float(np.sqrt(2))
     return Repeatability(
         n_cases=int(several.sum()),

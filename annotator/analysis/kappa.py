@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.analysis.votes import VoteRuns
-
 Weights = Literal["none", "linear", "quadratic"]
 
 
@@ -35,22 +33,6 @@ def answer_table(
         if one is not None and other is not None:
             table[place[one], place[other]] += 1
     return table
-
-
-def vote_table(
-    votes: VoteRuns, first: int, second: int, counts: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    """Return how many voxels two raters gave each pair of labels, ``(label, label)``.
-
-    ``counts`` are the voxels of each pattern that matter, ``(pattern,)``: kappa depends on how
-    much of the background is looked at. Raters by column.
-    """
-    n_labels = len(votes.labels)
-    one, other = (
-        np.searchsorted(votes.labels, votes.patterns[:, rater]) for rater in (first, second)
-    )
-    table = np.bincount(one * n_labels + other, counts, n_labels**2)
-    return np.rint(table).astype(np.int64).reshape(n_labels, n_labels)
 
 
 def observed_agreement(table: NDArray[np.integer]) -> float | None:

@@ -254,6 +254,22 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator compare lungs",
     ),
     Command(
+        name="report",
+        summary="write how well raters agree as one HTML file, to read, print and send",
+        run="annotator.cli.reporting:report",
+        arguments=(
+            _PROJECT,
+            _CASES,
+            Argument(
+                names=("--out",),
+                help="the file to write (%(default)s); one that is there is replaced",
+                options={"metavar": "FILE.html", "default": "agreement-report.html"},
+            ),
+            _MODELS,
+        ),
+        example="annotator report lungs --out agreement.html",
+    ),
+    Command(
         name="diagnoses",
         summary="make one diagnosis out of several people's; rank the disputed ones",
         run="annotator.cli.diagnosing:diagnoses",

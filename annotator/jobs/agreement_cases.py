@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.consensus import choose, count_votes
-from annotator.analysis.kappa import cohen_kappa, gwet_ac1, vote_table
+from annotator.analysis.kappa import cohen_kappa, gwet_ac1
 from annotator.analysis.overlap import measure_overlap
 from annotator.analysis.set_distance import dice_match, dice_max, ged_squared
 from annotator.analysis.surface import surface_distances
@@ -212,7 +212,7 @@ def _raters_against(
 
 def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple[PairCase, ...]:
     votes, geometry = readings.votes, readings.series.geometry
-    near = _near(votes)
+    near = [_count_near(votes, label) for label in overlap.labels]
     found: list[PairCase] = []
     distances = {}
     # Frames of a video lie apart in time, and a picture without a scale has no mm.
@@ -224,12 +224,11 @@ def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple
             for entry in surface_distances(votes, label, geometry.spacing_mm)
         }
     for first, second in itertools.combinations(range(len(readings.rater_ids)), 2):
-        table = vote_table(votes, first, second, near)
-        for place, label in enumerate(overlap.labels, start=1):
+        for place, label in enumerate(overlap.labels):
             dice, iou = overlap.pair(label, first, second)
             if dice is None:
                 continue
-            one_label = _one_against_rest(table, place)
+            table = _two_by_two(overlap.shared_vox[place], first, second, near[place])
             distance = distances.get((label, first, second))
             found.append(
                 PairCase(
@@ -239,8 +238,8 @@ def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple
                     rater_b=readings.rater_ids[second],
                     dice=dice,
                     iou=iou,
-                    kappa=cohen_kappa(one_label),
-                    ac1=gwet_ac1(*_as_counts(one_label)),
+                    kappa=cohen_kappa(table),
+                    ac1=gwet_ac1(*_as_counts(table)),
                     hd95_mm=distance.hd95_mm if distance else None,
                     mean_surface_mm=distance.mean_mm if distance else None,
                 )
@@ -248,22 +247,25 @@ def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple
     return tuple(found)
 
 
-def _near(votes: VoteRuns) -> NDArray[np.int64]:
-    """Return the voxels of each pattern within three voxels of any drawing, ``(pattern,)``.
+def _count_near(votes: VoteRuns, label: int) -> int:
+    """Return how many voxels lie within three voxels of where anybody gave the label.
 
     Kappa grows with the background that is looked at: the region must not depend on how large the
-    image is.
+    image is, or on what else was drawn.
     """
-    is_empty = (votes.patterns == 0).all(axis=1)
-    n_drawn = int(votes.counts[~is_empty].sum())
-    return np.where(is_empty, max(0, count_near(votes) - n_drawn), votes.counts)
+    return count_near(replace(votes, patterns=(votes.patterns == label).astype(np.uint16)))
 
 
-def _one_against_rest(table: NDArray[np.int64], place: int) -> NDArray[np.int64]:
-    """Return the 2 x 2 table of one label, absent first, of a ``(label, label)`` table."""
-    both = table[place, place]
-    first, second = table[place].sum() - both, table[:, place].sum() - both
-    return np.array([[table.sum() - both - first - second, second], [first, both]])
+def _two_by_two(
+    shared: NDArray[np.int64], first: int, second: int, n_near: int
+) -> NDArray[np.int64]:
+    """Return how two raters voted in the voxels near a label, absent first; ``(2, 2)``.
+
+    ``shared`` is ``(rater, rater)``, the diagonal each rater's own voxels.
+    """
+    both = int(shared[first, second])
+    one, other = int(shared[first, first]) - both, int(shared[second, second]) - both
+    return np.array([[n_near - both - one - other, other], [one, both]])
 
 
 def _as_counts(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -99,7 +99,7 @@ class LabelRow:
     """One structure over all cases: the mean of each case's mean over its pairs of raters.
 
     ``agreed_share`` is how much of what anybody drew everybody drew. ``kappa`` is Cohen's and
-    ``ac1`` Gwet's, over the voxels near any drawing. Distances are in mm.
+    ``ac1`` Gwet's, over the voxels within three voxels of any drawing of it. Distances are in mm.
     """
 
     label: int
@@ -266,7 +266,7 @@ class OrderPoint:
 class DriftRow:
     """Whether a rater's agreement with the others changed with practice or fatigue.
 
-    ``slope`` is the change of Dice over ten readings, with a t interval; None below three.
+    ``slope`` is the change of Dice over ten readings, with a t interval; None below ten.
     """
 
     rater_id: str

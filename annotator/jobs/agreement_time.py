@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from annotator.jobs.agreement_cases import CaseFacts
 
 _READINGS_A_SLOPE = 10
+"""A slope is told over so many readings, and of nobody who has fewer."""
 
 
 def reading_orders(cases: Sequence[CaseFacts]) -> dict[str, tuple[OrderPoint, ...]]:
@@ -52,10 +53,12 @@ def drift_rows(
         points = orders.get(rater_id, ())
         if not points:
             continue
-        slope = slope_of(
-            np.array([point.number for point in points], np.float64),
-            np.array([point.dice for point in points], np.float64),
-        )
+        slope = None
+        if len(points) >= _READINGS_A_SLOPE:
+            slope = slope_of(
+                np.array([point.number for point in points], np.float64),
+                np.array([point.dice for point in points], np.float64),
+            )
         rows.append(
             DriftRow(
                 rater_id=rater_id, slope=None if slope is None else _over_ten(slope), points=points

@@ -171,6 +171,19 @@ def export(store: Store, registry: Registry, parameters: Parameters, progress: P
     }
 
 
+def report(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Write the agreement report on ``cases``, or on every case, to the file ``path``."""
+    # Most workers never draw: scipy's statistics take as long to load as all the rest.
+    from annotator.jobs.agreement_report import ReportSettings
+    from annotator.jobs.report_html import report_to_file
+
+    settings = ReportSettings(include_models=bool(parameters.get("include_models", False)))
+    found, n_bytes = report_to_file(
+        store, registry, Path(parameters["path"]), parameters.get("cases"), progress, settings
+    )
+    return {"path": parameters["path"], "n_bytes": n_bytes, "n_cases": found.about.n_cases}
+
+
 HANDLERS: dict[str, Handler] = {
     "import": import_studies,
     "predict": predict,
@@ -179,6 +192,7 @@ HANDLERS: dict[str, Handler] = {
     "fuse": fuse,
     "findings": findings,
     "export": export,
+    "report": report,
 }
 
 

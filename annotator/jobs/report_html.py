@@ -12,19 +12,52 @@ from typing import TYPE_CHECKING
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs import report_methods, report_sections
+from annotator.jobs.agreement_report import DEFAULTS, report_agreement
 from annotator.jobs.report_content import Drawing, Paragraph, Section, Sheet, Terms
 from annotator.jobs.report_pictures import DARK, LIGHT, PICTURES, WIDTH_IN
 from annotator.jobs.report_words import day
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from annotator.api import Progress
     from annotator.jobs.agreement_facts import AgreementReport
+    from annotator.jobs.agreement_report import ReportSettings
     from annotator.jobs.report_content import Block
     from annotator.jobs.report_pictures import Picture, PictureStyle
+    from annotator.registry import Registry
+    from annotator.store import Store
 
 _INTERVAL = re.compile(r"^(?P<value>.+?) (?P<ends>\(.+ to .+\))(?P<unit>.*)$")
+
+
+def report_to_file(
+    store: Store,
+    registry: Registry,
+    path: Path,
+    case_ids: Sequence[str] | None,
+    progress: Progress,
+    settings: ReportSettings = DEFAULTS,
+) -> tuple[AgreementReport, int]:
+    """Compare the chosen cases, or all, and write the report; return it and how many bytes."""
+    _refuse_directory(path)
+    cases = store.cases() if case_ids is None else tuple(map(store.study_case, case_ids))
+
+    def gathering(fraction: float, message: str) -> None:
+        progress(0.8 * fraction, message)
+
+    def drawing(fraction: float, message: str) -> None:
+        progress(0.8 + 0.2 * fraction, message)
+
+    report = report_agreement(store, registry, cases, gathering, settings)
+    return report, write_report(report, path, drawing)
+
+
+def _refuse_directory(path: Path) -> None:
+    """Raise AnnotatorError where there can be no file of that name, before anything is computed."""
+    if path.is_dir():
+        raise AnnotatorError(f"{path} is a directory; name the file to write, such as report.html")
 
 
 def write_report(report: AgreementReport, path: Path, progress: Progress) -> int:
@@ -45,7 +78,9 @@ def report_html(report: AgreementReport, progress: Progress) -> str:
     known = [picture for picture in PICTURES if picture.has_content(report)]
     for number, picture in enumerate(known):
         progress(number / len(known), f"drawing “{picture.title}”")
-        pictures[picture.key] = tuple(_svg(picture, report, style) for style in (LIGHT, DARK))
+        pictures[picture.key] = tuple(
+            picture_address(picture, report, style) for style in (LIGHT, DARK)
+        )
     about = report.about
     folder = resource("report")
     return Template((folder / "report.html").read_text(encoding="utf-8")).substitute(
@@ -171,7 +206,7 @@ def _cell(text: str) -> str:
     )
 
 
-def _svg(picture: Picture, report: AgreementReport, style: PictureStyle) -> str:
+def picture_address(picture: Picture, report: AgreementReport, style: PictureStyle) -> str:
     """Return a picture as the address of its own content."""
     # Loaded here: it takes longer than everything else, and most of the program never draws.
     import matplotlib

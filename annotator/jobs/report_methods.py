@@ -28,7 +28,8 @@ _TERMS = (
      "drawings over their union. It falls with each further rater."),
     ("Cohen's kappa", "Agreement voxel by voxel, or answer by answer, beyond what chance would "
      "give: 1 is full agreement, 0 is chance. For drawings it is taken over the voxels within "
-     "three voxels of any drawing, because it would grow with the empty part of the image. "
+     "three voxels of any drawing of the structure: over the whole image it would grow with "
+     "its empty part. "
      "Cohen (1960), Educational and Psychological Measurement 20."),
     ("Gwet's AC1", "Agreement beyond chance that stays stable where one answer is far more common "
      "than the others, where kappa falls although raters nearly always agree. Gwet (2008), "

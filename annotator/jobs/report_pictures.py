@@ -89,7 +89,7 @@ class Picture:
 def draw_raters(figure: Figure, report: AgreementReport, style: PictureStyle) -> None:
     """Draw each rater's Dice with its interval, a panel a structure."""
     shown = references_shown(report)
-    raters = [rater.rater_id for rater in report.about.raters]
+    raters = _in_order(report, {row.rater_id for row in report.raters})
     labels = sorted({row.label for row in report.raters})
     panels = _panels(figure, len(labels), style, share_y=True)
     for place, (axes, label) in enumerate(zip(panels, labels, strict=True)):
@@ -107,7 +107,9 @@ def draw_raters(figure: Figure, report: AgreementReport, style: PictureStyle) ->
     for turn, reference in enumerate(shown):
         panels[0].plot([], [], **_rater_mark(turn, style), label=REFERENCE_WORDS[reference])
     _legend(figure, style)
-    lowest = min((row.dice.low or row.dice.value or 0.0) for row in report.raters)
+    lowest = min(
+        end for row in report.raters for end in (row.dice.low, row.dice.value) if end is not None
+    )
     for axes in panels:
         axes.set_xlim(max(0.0, math.floor(lowest * 10) / 10), 1.01)
 
@@ -152,7 +154,7 @@ def draw_pairs(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
     """Draw the mean Dice of every two raters as a map, a panel a structure."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    raters = [rater.rater_id for rater in report.about.raters]
+    raters = _in_order(report, {one for row in report.pairs for one in (row.rater_a, row.rater_b)})
     labels = sorted({row.label for row in report.pairs})
     known = [row.dice.value for row in report.pairs if row.dice.value is not None]
     low = min(0.9, math.floor(min(known) * 10) / 10)
@@ -167,7 +169,7 @@ def draw_pairs(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
         axes.imshow(table, cmap=colors, vmin=low, vmax=1.0, aspect="equal")
         if len(raters) <= _NUMBERED_RATERS:
             _write_numbers(axes, table, low, style)
-        signs = list(letters(report).values())
+        signs = [letters(report)[rater] for rater in raters]
         _title(axes, report.label_name(label), style)
         axes.set_xticks(range(len(raters) - 1), signs[:-1])
         axes.set_yticks(range(1, len(raters)), [_short(report, rater) for rater in raters[1:]])
@@ -433,6 +435,10 @@ def _cut(name: str) -> str:
 
 def _face(style: PictureStyle) -> str:
     return "#ffffff" if style is LIGHT else "#14191e"
+
+
+def _in_order(report: AgreementReport, rater_ids: set[str]) -> list[str]:
+    return [one.rater_id for one in report.about.raters if one.rater_id in rater_ids]
 
 
 def _rows_of(n_panels: int) -> int:

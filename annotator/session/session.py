@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
+    from annotator.jobs.agreement_facts import AgreementReport
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.session.quality import QualityDesk
@@ -367,3 +368,20 @@ class Session:
         from annotator.session.report import report_raters
 
         return report_raters(self.store, self.cases(), progress)
+
+    def agreement_report(
+        self,
+        case_ids: Sequence[str] | None = None,
+        *,
+        include_models: bool = False,
+        progress: Progress = no_progress,
+    ) -> AgreementReport:
+        """Compare all readings of the chosen cases, or of every case, in every way there is.
+
+        ``jobs.submit("report", {"path": …})`` writes the same as an HTML file in another process.
+        """
+        from annotator.session.agreement import ReportSettings, report_agreement
+
+        chosen = self.cases() if case_ids is None else map(self.store.study_case, case_ids)
+        settings = ReportSettings(include_models=include_models)
+        return report_agreement(self.store, self.registry, tuple(chosen), progress, settings)

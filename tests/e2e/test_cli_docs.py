@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
-OPAQUE = {"diagnosis", "parameters", "planted"}
-"""Objects whose keys are the schema's, a plugin's or a simulated rater's."""
+OPAQUE = {"diagnosis", "parameters", "planted", "report"}
+"""Objects whose keys are the schema's, a plugin's, a simulated rater's, or told elsewhere."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
 ELSEWHERE = {"predict", "list", *(command.name for command in QUALITY_COMMANDS)}
@@ -79,6 +79,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     must(*words, "Bob", "--mask", other, "--diagnosis", "no")
     found["fuse"] = must("fuse", asked, "--out", place / "fused")
     found["compare"] = must("compare", asked)
+    found["report"] = must("report", asked, "--out", place / "agreement.html")
     found["diagnoses"] = must("diagnoses", asked)
     found["findings"] = must("findings", asked)
     found["export"] = must("export", asked, place / "out", "--format", "nifti")

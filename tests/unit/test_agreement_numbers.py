@@ -12,19 +12,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from annotator.analysis.agreement_icc import icc_agreement, icc_one_way, intraclass
-from annotator.analysis.bland_altman import bland_altman, repeatability
+from annotator.analysis.bland_altman import bland_altman, repeatability, slope_of
 from annotator.analysis.calibration import crps
-from annotator.analysis.chance import count_answers, fleiss_kappa
+from annotator.analysis.chance import count_answers
 from annotator.analysis.kappa import (
     answer_table,
     cohen_kappa,
     gwet_ac1,
     observed_agreement,
-    vote_table,
 )
-from annotator.analysis.runs import encode
 from annotator.analysis.set_distance import dice_match, dice_max, ged_squared
-from annotator.analysis.votes import merge_votes
 
 if TYPE_CHECKING:
     from annotator.analysis.kappa import Weights
@@ -158,6 +155,22 @@ def test_bland_altman_of_few() -> None:
     assert (same.bias.value, same.sd, same.slope) == (0.0, 0.0, None)
 
 
+@given(st.integers(0, 2**32))
+def test_slope_and_limits_by_scipy(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x, y = random.normal(size=(2, int(random.integers(3, 12))))
+    found, expected = slope_of(x, y), stats.linregress(x, y)
+    reach = float(stats.t.ppf(0.975, len(x) - 2)) * float(expected.stderr)
+    assert found is not None
+    assert found.value == pytest.approx(float(expected.slope))
+    assert (found.low, found.high) == pytest.approx((found.value - reach, found.value + reach))
+    ends = repeatability(np.stack([x, y], axis=1))
+    assert ends is not None
+    squares = ends.within_sd.value**2 * len(x)
+    assert ends.within_sd.low == pytest.approx((squares / stats.chi2.ppf(0.975, len(x))) ** 0.5)
+    assert ends.within_sd.high == pytest.approx((squares / stats.chi2.ppf(0.025, len(x))) ** 0.5)
+
+
 def test_proportional_bias_is_found() -> None:
     size = np.linspace(10, 100, 30)
     found = bland_altman(size * 1.1, size * 0.9)
@@ -239,22 +252,6 @@ def test_two_answers_missing() -> None:
     assert cohen_kappa(np.zeros((2, 2), int)) is None
     assert observed_agreement(np.zeros((2, 2), int)) is None
     assert cohen_kappa(np.array([[5, 0], [0, 0]])) is None, "only one answer was ever given"
-
-
-@given(st.integers(0, 2**32))
-def test_voxel_tables_equal_dense_counts(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    masks = [random.choice([0, 0, 3, 7], (2, 5, 4)).astype(np.uint16) for _ in range(3)]
-    votes = merge_votes([encode(mask) for mask in masks], labels=[3, 7])
-    table = vote_table(votes, 0, 2, votes.counts)
-    for (row, one), (column, other) in itertools.product(enumerate(votes.labels), repeat=2):
-        assert table[row, column] == ((masks[0] == one) & (masks[2] == other)).sum()
-    pair = np.stack([(votes.patterns[:, [0, 2]] == label).sum(axis=1) for label in votes.labels], 1)
-    full = pair.repeat(votes.counts, axis=0)
-    fleiss, cohen = fleiss_kappa(full), cohen_kappa(table)
-    assert gwet_ac1(pair, votes.counts) == pytest.approx(gwet_ac1(full))
-    if fleiss is not None and cohen is not None:
-        assert cohen >= fleiss - 1e-9, "Fleiss' kappa of two raters is Scott's pi"
 
 
 def test_dice_of_two_sets() -> None:
