@@ -149,8 +149,9 @@ class DiagnosisFirst:
         draws = _weights_here(content, np.array(content["draws"]), votes.rater_ids, votes.labels)
         probability = fuse_by_structure(votes.patterns, votes.labels, weights)
         chosen, undecided = choose(probability, votes.labels)
+        is_chosen = (chosen[:, None] == np.asarray(votes.labels)).astype(np.float64)
         judged = judge_patterns(
-            votes.patterns, votes.counts, votes.labels, probability, votes.block_counts
+            votes.patterns, votes.counts, votes.labels, is_chosen, votes.block_counts
         )
         return FusedPatterns(
             probability=probability,

@@ -50,23 +50,28 @@ SEEN = {
 }
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with Session(Store.create(tmp_path / "p", title="Test", schema=SCHEMA, seed=7)) as opened:
-        raters = {name: opened.add_rater(name) for name in ("Ann", "Bob", "Cy", "Dee")}
-        for number, said in enumerate(SEEN.values(), 1):
-            case = add_case(opened, number)
-            geometry = opened.store.series(case.series_ids[0]).geometry
-            for name, answer in said.items():
-                answers = (("seen", answer), ("kind", "cyst"), ("size_mm", "3"))
-                mask = np.full(geometry.shape, 1, np.uint8)
-                opened.add_reading(
-                    case.case_id,
-                    raters[name].rater_id,
-                    mask,
-                    geometry,
-                    Diagnosis(answers=answers),
-                )
+def make_project(path: Path) -> Session:
+    opened = Session(Store.create(path / "p", title="Test", schema=SCHEMA, seed=7))
+    raters = {name: opened.add_rater(name) for name in ("Ann", "Bob", "Cy", "Dee")}
+    for number, said in enumerate(SEEN.values(), 1):
+        case = add_case(opened, number)
+        geometry = opened.store.series(case.series_ids[0]).geometry
+        for name, answer in said.items():
+            answers = (("seen", answer), ("kind", "cyst"), ("size_mm", "3"))
+            opened.add_reading(
+                case.case_id,
+                raters[name].rater_id,
+                np.full(geometry.shape, 1, np.uint8),
+                geometry,
+                Diagnosis(answers=answers),
+            )
+    return opened
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A project that the tests only look at."""
+    with make_project(tmp_path_factory.mktemp("answers")) as opened:
         yield opened
 
 
@@ -140,11 +145,13 @@ def test_what_is_not_there_is_told_with_what_is(session: Session) -> None:
         agree(session, "glad", "size_mm")
 
 
-def test_a_choice_that_the_schema_lost_still_counts(session: Session) -> None:
+def test_a_choice_that_the_schema_lost_still_counts(tmp_path: Path) -> None:
     fields = (DiagnosisField(key="seen", title="Lesion?", choices=(("yes", "Yes"),)),)
     schema = LabelSchema(name="t", title="T", labels=SCHEMA.labels, fields=fields)
-    session.store.set_schema(schema, actor="system")
-    held = {entry.case.title: entry.answer for entry in agree(session, "majority", "seen").answers}
+    with make_project(tmp_path) as session:
+        session.store.set_schema(schema, actor="system")
+        found = agree(session, "majority", "seen")
+    held = {entry.case.title: entry.answer for entry in found.answers}
     assert held["Case 2"] == "no"
 
 
