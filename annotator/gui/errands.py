@@ -148,6 +148,21 @@ class Errands(QObject):
         given = {"path": path, "cases": list(case_ids)}
         self._bar.submit("report", given, "Writing the report", done)
 
+    def keep_quality(self) -> None:
+        """Open the rules by which readings are kept good."""
+        from annotator.gui.quality_dialog import QualityDialog, QualityFacts
+
+        session = self._window.session
+        if session is None:
+            return
+
+        def show(facts: QualityFacts) -> None:
+            dialog = QualityDialog(session, facts, self._window.background, self._window)
+            dialog.finished.connect(lambda _: self._window.project.refresh())
+            dialog.open()
+
+        self._window.background.run("quality", lambda: QualityFacts.of(session), show)
+
     def export(self) -> None:
         """Ask what and where to, and write it outside the window's process."""
         session = self._window.session

@@ -50,6 +50,7 @@ class ProjectSetup(QWidget):
     """readers a case, 0 for everyone"""
     models_wanted = Signal()
     predict_wanted = Signal(str)
+    quality_wanted = Signal()
     export_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -61,6 +62,7 @@ class ProjectSetup(QWidget):
         layout.addWidget(self._people())
         layout.addWidget(self._assignment())
         layout.addWidget(self._models())
+        layout.addWidget(self._quality())
         layout.addWidget(self._export())
         layout.addStretch(1)
 
@@ -97,6 +99,7 @@ class ProjectSetup(QWidget):
         )
         self.ask_models.setEnabled(ready)
         self.predict.setEnabled(ready and self.models.count() > 0)
+        self.quality.setEnabled(ready)
         self.export.setEnabled(bool(facts.cases))
         for button, is_next in (
             (self.folder, not facts.cases),
@@ -234,6 +237,20 @@ class ProjectSetup(QWidget):
         layout.addLayout(row)
         self.models.hide()
         self.predict.hide()
+        return card
+
+    def _quality(self) -> QWidget:
+        card, layout = self._card(
+            "Optional: keep readings good",
+            "One more rater where readings disagree, cases read twice, gold cases, feedback.",
+        )
+        self.quality = Button(
+            "Quality of the readings…",
+            "Set when a further rater is asked, what is read twice, and which cases are gold.",
+            self.quality_wanted.emit,
+            icon_name="check",
+        )
+        layout.addWidget(self.quality, 0, Qt.AlignmentFlag.AlignLeft)
         return card
 
     def _export(self) -> QWidget:

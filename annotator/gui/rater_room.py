@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from annotator.gui.canvas import Canvas
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.session.feedback import LabelFeedback
     from annotator.session.open_case import OpenCase
     from annotator.session.rater_room import RaterRoom, WorklistEntry
 
@@ -56,6 +58,7 @@ class RaterRoomPanel(QWidget):
         self.worklist = Worklist()
         self.worklist.picked.connect(self.pick)
         self.worklist.next_wanted.connect(self.next_case)
+        self.worklist.feedback_wanted.connect(self.show_feedback)
         empty = EmptyState(
             "case",
             "No case is open",
@@ -132,6 +135,23 @@ class RaterRoomPanel(QWidget):
         room = self.room
         if room is not None:
             self._background.run("worklist", room.worklist, self._show_worklist)
+            self._background.run(
+                "gives feedback", lambda: room.gives_feedback, self.worklist.feedback.setVisible
+            )
+
+    def show_feedback(self) -> None:
+        """Show where the rater tends to draw too much or too little."""
+        room = self.room
+        if room is None:
+            return
+
+        def show(found: tuple[LabelFeedback, ...]) -> None:
+            from annotator.gui.feedback_dialog import FeedbackDialog
+
+            FeedbackDialog(found, self).open()
+
+        self.hint_changed.emit("Your readings are being compared with what was signed off.")
+        self._background.run("own feedback", room.feedback, show, self.failed.emit)
 
     def _show_worklist(self, entries: tuple[WorklistEntry, ...]) -> None:
         self._entries = entries
@@ -225,10 +245,26 @@ class RaterRoomPanel(QWidget):
         self.tools.begin(canvas, drawing, opened.series, panel.labels)
         self.saving.follow(drawing)
         panel.form.show_diagnosis(drawing.draft.diagnosis)
+        self._frame_regions(canvas, opened)
         canvas.setFocus()
         self.refresh_worklist()
         self.say_hint()
         self.state_changed.emit()
+
+    def _frame_regions(self, canvas: Canvas, opened: OpenCase) -> None:
+        """Frame the places that the rater was asked for, and go to the first."""
+        regions = next(
+            (entry.regions for entry in self._entries if entry.case_id == opened.case.case_id), ()
+        )
+        if not regions:
+            canvas.set_highlight(None)
+            return
+        inside = np.zeros(opened.series.geometry.shape, np.bool_)
+        for low, high in regions:
+            inside[tuple(slice(*ends) for ends in zip(low, high, strict=True))] = True
+        canvas.set_highlight(inside)
+        (z0, y0, x0), (z1, y1, x1) = regions[0]
+        canvas.set_position(((z0 + z1) // 2, (y0 + y1) // 2, (x0 + x1) // 2))
 
     def _panel_for(self, opened: OpenCase) -> ReadingPanel:
         self._drop_panel()

@@ -146,6 +146,7 @@ class MainWindow(QMainWindow):
         project.setup.models_wanted.connect(self.errands.list_models)
         project.setup.predict_wanted.connect(self.errands.predict)
         project.setup.export_wanted.connect(self.errands.export)
+        project.setup.quality_wanted.connect(self.errands.keep_quality)
         for room in (self.project, self.rater):
             self._listen(room)
             room.state_changed.connect(self.book.refresh)

@@ -27,10 +27,13 @@ def entry_row(entry: WorklistEntry) -> Row:
     """Return the row that shows a case of the worklist."""
     word, tone = STATES[entry.state]
     slices = "1 picture" if entry.n_slices == 1 else f"{entry.n_slices} slices"
+    n_places = len(entry.regions)
+    places = "one framed place" if n_places == 1 else f"{n_places} framed places"
+    only = f" · only {places}" if n_places else ""
     return Row(
         key=entry.case_id,
         title=f"{entry.position}. {entry.title}",
-        detail=f"{entry.modality} · {slices}",
+        detail=f"{entry.modality} · {slices}{only}",
         chip=word,
         tone=tone,
         tooltip=f"{entry.title}: {word}. Click to open.",
@@ -40,11 +43,12 @@ def entry_row(entry: WorklistEntry) -> Row:
 class Worklist(QWidget):
     """Own cases with their state, how many are done, and the way to the next one.
 
-    Emits ``picked(case_id)`` and ``next_wanted``.
+    Emits ``picked(case_id)``, ``next_wanted`` and ``feedback_wanted``.
     """
 
     picked = Signal(str)
     next_wanted = Signal()
+    feedback_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,7 +77,15 @@ class Worklist(QWidget):
         layout.addWidget(self.done)
         layout.addWidget(self.progress)
         layout.addWidget(self.cases, 1)
+        self.feedback = Button(
+            "Feedback on my readings",
+            "Where you tend to draw too much or too little, over your own finished cases.",
+            self.feedback_wanted.emit,
+            icon_name="report",
+        )
+        self.feedback.hide()
         layout.addWidget(self.next)
+        layout.addWidget(self.feedback)
 
     def set_entries(self, entries: Sequence[WorklistEntry]) -> None:
         """Show these cases."""

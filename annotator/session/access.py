@@ -154,6 +154,12 @@ class OwnWork:
         draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
         return DraftAccess(self.__store, draft, rater_id)
 
+    @property
+    def gives_feedback(self) -> bool:
+        """Whether the project tells raters of their own tendencies."""
+        rule = self.__store.rule(FeedbackRule)
+        return rule is not None and rule.is_on
+
     def feedback(self, progress: Progress) -> tuple[LabelFeedback, ...]:
         """Return where this rater tends to draw too much or too little, by own finished cases.
 
@@ -164,8 +170,7 @@ class OwnWork:
         from annotator.jobs.feedback import feedback_of
         from annotator.jobs.judging import gold_truths, judge_readings, signed_off_truths
 
-        rule = self.__store.rule(FeedbackRule)
-        if rule is None or not rule.is_on:
+        if not self.gives_feedback:
             raise AccessDeniedError("this project gives raters no feedback on their readings")
         hidden = withheld_cases(self.__store, self.rater.rater_id)
         truths = {

@@ -74,6 +74,11 @@ class RaterRoom:
         turned = order[start:] + order[:start]
         return next((entry.case_id for entry in turned if entry.state != "submitted"), None)
 
+    @property
+    def gives_feedback(self) -> bool:
+        """Whether the project tells raters of their own tendencies."""
+        return self._work.gives_feedback
+
     def feedback(self, *, progress: Progress = no_progress) -> tuple[LabelFeedback, ...]:
         """Return where the rater tends to draw too much or too little, label by label.
 
