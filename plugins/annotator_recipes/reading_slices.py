@@ -39,10 +39,10 @@ class NetworkParameters(BaseModel):
     levels: int = Field(default=3, ge=2, le=4, description="levels of the network, halved in size")
     epochs: int = Field(default=60, ge=1, le=1000, description="most rounds over all slices")
     patience: int = Field(
-        default=10, ge=1, le=1000, description="rounds without progress on cases held out"
+        default=15, ge=1, le=1000, description="rounds without progress on cases held out"
     )
-    batch: int = Field(default=8, ge=1, le=64, description="slices at a time")
-    learning_rate: float = Field(default=1e-3, gt=0.0, le=0.1, description="step of Adam")
+    batch: int = Field(default=4, ge=1, le=64, description="slices at a time")
+    learning_rate: float = Field(default=3e-3, gt=0.0, le=0.1, description="step of Adam")
     held_out: float = Field(
         default=0.2, ge=0.1, le=0.5, description="share of cases to judge progress by"
     )
