@@ -18,7 +18,7 @@ from annotator.analysis.calibration import (
     reliability,
 )
 from annotator.analysis.case_bootstrap import sum_ends
-from annotator.jobs.agreement_facts import CalibrationRow, CaseMean, Target, VolumeScore
+from annotator.jobs.agreement_facts import CalibrationRow, CaseMean, FusedRow, Target
 from annotator.jobs.agreement_means import mean_over_cases
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.calibration import Cells
-    from annotator.jobs.agreement_calibration import CaseCells, CaseVolume
+    from annotator.jobs.agreement_calibration import CaseCells, CaseFused
 
 _TARGETS: tuple[Target, ...] = ("signed-off", "left-out", "same-raters")
 
@@ -42,16 +42,17 @@ def calibration_rows(found: Sequence[CaseCells]) -> tuple[CalibrationRow, ...]:
     return tuple(_row(*key, grouped[key]) for key in keys)
 
 
-def volume_scores(found: Sequence[CaseVolume]) -> tuple[VolumeScore, ...]:
-    """Return the score of fused sizes, by structure and method."""
-    grouped: dict[tuple[int, str, str], list[CaseVolume]] = defaultdict(list)
+def fused_rows(found: Sequence[CaseFused]) -> tuple[FusedRow, ...]:
+    """Return how well fused maps stand for the raters, by structure, method and unit."""
+    grouped: dict[tuple[int, str, str], list[CaseFused]] = defaultdict(list)
     for entry in found:
         grouped[entry.label, entry.method, entry.unit].append(entry)
     return tuple(
-        VolumeScore(
+        FusedRow(
             label=label,
             method=method,
             unit=unit,
+            soft_dice=mean_over_cases(entry.soft_dice for entry in own),
             crps=mean_over_cases(entry.crps for entry in own),
             relative_crps=mean_over_cases(entry.relative_crps for entry in own),
         )

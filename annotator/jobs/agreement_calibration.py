@@ -11,8 +11,8 @@ import numpy as np
 from annotator.analysis.band import count_in_band, find_band
 from annotator.analysis.calibration import Cells, crps, error_against_each, join_cells
 from annotator.analysis.consensus import count_votes
-from annotator.analysis.runs import decode
-from annotator.analysis.votes import count_near, merge_votes, to_dense
+from annotator.analysis.soft_overlap import soft_dice
+from annotator.analysis.votes import count_near, merge_votes
 from annotator.api import FusionMethod, VotePatterns
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.agreement_cases import labels_in, size_unit
@@ -49,13 +49,14 @@ class CaseCells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseVolume:
-    """CRPS of the fused size of a label in a case, in ``unit``, and over the raters' mean size."""
+class CaseFused:
+    """A fused map of a label in a case against the raters; see `FusedRow`."""
 
     case_id: str
     label: int
     method: str
     unit: str
+    soft_dice: float
     crps: float
     relative_crps: float
 
@@ -86,21 +87,21 @@ class CaseCalibration:
 
     def measure(
         self, store: Store, registry: Registry
-    ) -> tuple[tuple[CaseCells, ...], tuple[CaseVolume, ...]]:
+    ) -> tuple[tuple[CaseCells, ...], tuple[CaseFused, ...]]:
         """Return the cells against every target that there is, and the scores of fused sizes."""
         cells = self._leave_out(registry)
         if self._fusion is None:
             return tuple(cells), ()
-        patterns, table = store.fusion_probability(self._fusion.fusion_id)
-        rows = decode(patterns)
+        rows, table = store.fusion_probability(self._fusion.fusion_id)
+        joint = _join(self._votes, rows)
         known = self._labels_of(store, self._fusion)
         cells += [
             entry
             for label, band in self._bands.items()
             if label in known
-            for entry in self._of_fusion(label, band, rows, table[:, known.index(label)])
+            for entry in self._of_fusion(label, band, joint, table[:, known.index(label)])
         ]
-        return tuple(cells), self._volumes(rows, table, known)
+        return tuple(cells), self._against_raters(joint, table, known)
 
     def _labels_of(self, store: Store, fusion: Fusion) -> tuple[int, ...]:
         """Return what the columns of the fusion's table stand for."""
@@ -113,15 +114,15 @@ class CaseCalibration:
         self,
         label: int,
         band: Band,
-        rows: NDArray[np.unsignedinteger],
+        joint: _Joint,
         probability: NDArray[np.float64],
     ) -> list[CaseCells]:
         """Hold the probability on record against the signed-off mask and the raters' own share."""
-        (z0, y0, x0), (z1, y1, x1) = band.box
         patterns = self._votes.patterns
-        index = to_dense(self._votes, np.arange(len(patterns)), np.int64, band.box)[band.inside]
-        row = rows[z0:z1, y0:y1, x0:x1][band.inside].astype(np.int64)
-        both, counts = np.unique(row * len(patterns) + index, return_counts=True)
+        places = np.searchsorted(joint.ends, band.positions(self._votes.grid.shape), side="right")
+        both, counts = np.unique(
+            joint.row[places] * len(patterns) + joint.pattern[places], return_counts=True
+        )
         row, index = np.divmod(both, len(patterns))
         p = probability[row]
         said = patterns[index][:, self._pooled] == label
@@ -220,33 +221,62 @@ class CaseCalibration:
         )
         return votes, inverse
 
-    def _volumes(
-        self,
-        rows: NDArray[np.unsignedinteger],
-        table: NDArray[np.float64],
-        known: Sequence[int],
-    ) -> tuple[CaseVolume, ...]:
-        """Score the sum of probabilities as the size of each label against the raters' sizes."""
+    def _against_raters(
+        self, joint: _Joint, table: NDArray[np.float64], known: Sequence[int]
+    ) -> tuple[CaseFused, ...]:
+        """Hold the map of each label, and its sum as a size, against what the raters drew."""
         fusion = self._fusion
         unit, voxel_size = size_unit(self._readings.series)
-        expected = np.bincount(rows.reshape(-1), minlength=len(table)) @ table * voxel_size
+        counts = np.diff(joint.ends, prepend=0)
+        expected = np.bincount(joint.row, counts, len(table)) @ table * voxel_size
         found = []
         for place, label in enumerate(known):
             says = self._votes.patterns[:, self._pooled] == label
             sizes = (self._votes.counts @ says) * voxel_size
             score = crps(sizes.astype(np.float64), float(expected[place]))
             if label and fusion is not None and score is not None and sizes.any():
+                share = says.mean(axis=1)[joint.pattern]
                 found.append(
-                    CaseVolume(
+                    CaseFused(
                         case_id=self._readings.case.case_id,
                         label=label,
                         method=fusion.recipe.method,
                         unit=unit,
+                        soft_dice=soft_dice(table[joint.row, place], share, counts),
                         crps=score,
                         relative_crps=score / float(sizes.mean()),
                     )
                 )
         return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Joint:
+    """Runs over the flattened grid: vote pattern and row of probability of each, int64."""
+
+    ends: NDArray[np.int64]
+    pattern: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+
+def _join(votes: VoteRuns, rows: MaskRuns) -> _Joint:
+    """Cut the runs of the votes where the row of probability changes."""
+    row_ends, values = [], []
+    for slab in range(rows.grid.n_slabs):
+        start, runs = rows.grid.offset(slab), rows.slabs.get(slab)
+        if runs is None:
+            row_ends.append(np.array([start + rows.grid.n_voxels(slab)], np.int64))
+            values.append(np.zeros(1, np.int64))
+        else:
+            row_ends.append(runs.ends.astype(np.int64) + start)
+            values.append(runs.labels.astype(np.int64))
+    own_ends, own = np.concatenate(row_ends), np.concatenate(values)
+    ends = np.union1d(votes.ends, own_ends)
+    return _Joint(
+        ends=ends,
+        pattern=votes.index[np.searchsorted(votes.ends, ends)].astype(np.int64),
+        row=own[np.searchsorted(own_ends, ends)],
+    )
 
 
 def _cells(

@@ -45,6 +45,7 @@ class PairCase:
     ac1: float | None
     hd95_mm: float | None
     mean_surface_mm: float | None
+    surface_dice: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +103,13 @@ def measure_case(
     references: Sequence[tuple[Reference, MaskRuns]],
     *,
     pooled: frozenset[str],
-    with_surface: bool,
+    tolerance_mm: float | None,
 ) -> CaseFacts:
     """Compare the readings of a case with each other and with references.
 
     ``models`` are the ids of raters who are models, ``pooled`` those over whom sums run: their
-    majority is what each is held against.
+    majority is what each is held against. Distances between surfaces are measured where
+    ``tolerance_mm``, that of the surface Dice, is given.
     """
     votes = readings.votes
     unit, voxel_size = size_unit(readings.series)
@@ -122,7 +124,7 @@ def measure_case(
         case=readings.case,
         unit=unit,
         rater_ids=readings.rater_ids,
-        pairs=_pairs(readings, overlap, with_surface=with_surface),
+        pairs=_pairs(readings, overlap, tolerance_mm),
         raters=tuple(
             entry
             for kind, joint, chosen in against
@@ -210,18 +212,22 @@ def _raters_against(
     return found
 
 
-def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple[PairCase, ...]:
+def _pairs(
+    readings: Readings, overlap: Overlap, tolerance_mm: float | None
+) -> tuple[PairCase, ...]:
     votes, geometry = readings.votes, readings.series.geometry
     near = [_count_near(votes, label) for label in overlap.labels]
     found: list[PairCase] = []
     distances = {}
     # Frames of a video lie apart in time, and a picture without a scale has no mm.
     has_mm = geometry.is_calibrated and readings.series.kind != "video"
-    if with_surface and has_mm:
+    if tolerance_mm is not None and has_mm:
         distances = {
             (label, entry.first, entry.second): entry
             for label in overlap.labels
-            for entry in surface_distances(votes, label, geometry.spacing_mm)
+            for entry in surface_distances(
+                votes, label, geometry.spacing_mm, tolerance_mm=tolerance_mm
+            )
         }
     for first, second in itertools.combinations(range(len(readings.rater_ids)), 2):
         for place, label in enumerate(overlap.labels):
@@ -242,6 +248,7 @@ def _pairs(readings: Readings, overlap: Overlap, *, with_surface: bool) -> tuple
                     ac1=gwet_ac1(*_as_counts(table)),
                     hd95_mm=distance.hd95_mm if distance else None,
                     mean_surface_mm=distance.mean_mm if distance else None,
+                    surface_dice=distance.surface_dice if distance else None,
                 )
             )
     return tuple(found)

@@ -69,7 +69,7 @@ class About:
     ``among`` says whose pairs count in sums over pairs: people's, or everybody's where the project
     has fewer than two people. ``spacing_mm`` is the smallest and the largest ``(z, y, x)`` spacing
     of calibrated series, None where there is none. ``n_surface_cases`` of the cases had their
-    surface distances measured.
+    surface distances measured; ``tolerance_mm`` is that of the surface Dice.
     """
 
     title: str
@@ -91,6 +91,7 @@ class About:
     band_mm: float
     n_surface_cases: int
     surface_definition: str
+    tolerance_mm: float
     left_out: tuple[str, ...]
 
 
@@ -110,6 +111,7 @@ class LabelRow:
     ac1: CaseMean
     hd95_mm: CaseMean
     mean_surface_mm: CaseMean
+    surface_dice: CaseMean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class PairRow:
     ac1: CaseMean
     hd95_mm: CaseMean
     mean_surface_mm: CaseMean
+    surface_dice: CaseMean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,12 +234,17 @@ class CalibrationRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeScore:
-    """How well the fused size of a structure stands for the sizes that raters drew (CRPS)."""
+class FusedRow:
+    """How well the fused probability of a structure stands for the raters who were fused.
+
+    ``soft_dice`` is its Dice with the share of raters, mean over five cuts; ``crps`` holds its sum
+    against their sizes, in ``unit``, ``relative_crps`` over their mean size.
+    """
 
     label: int
     method: str
     unit: str
+    soft_dice: CaseMean
     crps: CaseMean
     relative_crps: CaseMean
 
@@ -316,7 +324,7 @@ class AgreementReport:
     sizes: tuple[SizeRow, ...]
     questions: tuple[QuestionRow, ...]
     calibration: tuple[CalibrationRow, ...]
-    volumes: tuple[VolumeScore, ...]
+    fused: tuple[FusedRow, ...]
     weeks: tuple[WeekRow, ...]
     drift: tuple[DriftRow, ...]
     groups: tuple[GroupRow, ...]

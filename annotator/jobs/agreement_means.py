@@ -74,6 +74,7 @@ def label_rows(cases: Sequence[CaseFacts], pooled: frozenset[str]) -> tuple[Labe
                 ac1=_mean_of(own, lambda pair: pair.ac1),
                 hd95_mm=_mean_of(own, lambda pair: pair.hd95_mm),
                 mean_surface_mm=_mean_of(own, lambda pair: pair.mean_surface_mm),
+                surface_dice=_mean_of(own, lambda pair: pair.surface_dice),
             )
         )
     return tuple(rows)
@@ -99,6 +100,9 @@ def pair_rows(cases: Sequence[CaseFacts], order: Mapping[str, int]) -> tuple[Pai
             hd95_mm=mean_over_cases(pair.hd95_mm for pair in grouped[label, first, second]),
             mean_surface_mm=mean_over_cases(
                 pair.mean_surface_mm for pair in grouped[label, first, second]
+            ),
+            surface_dice=mean_over_cases(
+                pair.surface_dice for pair in grouped[label, first, second]
             ),
         )
         for label, first, second in keys

@@ -15,7 +15,7 @@ from annotator.analysis.case_bootstrap import N_DRAWS, SEED
 from annotator.analysis.surface import DEFINITION
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.agreement_answers import question_rows
-from annotator.jobs.agreement_believed import calibration_rows, volume_scores
+from annotator.jobs.agreement_believed import calibration_rows, fused_rows
 from annotator.jobs.agreement_calibration import CaseCalibration
 from annotator.jobs.agreement_cases import measure_case, without_strangers
 from annotator.jobs.agreement_facts import (
@@ -47,14 +47,16 @@ if TYPE_CHECKING:
     from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
-    from annotator.jobs.agreement_calibration import CaseCells, CaseVolume
+    from annotator.jobs.agreement_calibration import CaseCells, CaseFused
     from annotator.jobs.agreement_cases import CaseFacts
     from annotator.jobs.agreement_facts import Reference
     from annotator.registry import Registry
     from annotator.store import Store
 
-SURFACE_CASES = 25
-"""Distances between surfaces take most of the time: by default of so many cases, drawn by lot."""
+SURFACE_CASES = 100
+"""Distances between surfaces need voxels: by default of so many cases at most, drawn by lot."""
+TOLERANCE_MM = 2.0
+"""Outlines no farther apart than this count as the same in the surface Dice."""
 BAND_MM = 5.0
 """How far from an outline or a dispute a fused probability is put to a test."""
 
@@ -70,6 +72,7 @@ class ReportSettings:
     include_models: bool = False
     surface_cases: int | None = SURFACE_CASES
     band_mm: float = BAND_MM
+    tolerance_mm: float = TOLERANCE_MM
 
 
 DEFAULTS = ReportSettings()
@@ -89,7 +92,7 @@ class _Gathered:
 
     cases: list[CaseFacts]
     cells: list[CaseCells]
-    volumes: list[CaseVolume]
+    fused: list[CaseFused]
     fusions: list[Fusion]
     geometries: list[Geometry]
     n_signed_off: int = 0
@@ -118,7 +121,7 @@ def report_agreement(
     among_people = len(readers - models) >= 2
     pooled = frozenset(readers - models if among_people else readers)
     lot = _lot(len(usable), settings.surface_cases)
-    found = _Gathered(cases=[], cells=[], volumes=[], fusions=[], geometries=[])
+    found = _Gathered(cases=[], cells=[], fused=[], fusions=[], geometries=[])
     for number, entry in enumerate(usable):
         progress(0.95 * number / len(usable), f"comparing {entry.case.title}")
         _gather(
@@ -159,7 +162,7 @@ def report_agreement(
             [rater_id for rater_id in order if rater_id in pooled],
         ),
         calibration=calibration_rows([one for one in found.cells if one.label in labels]),
-        volumes=volume_scores([one for one in found.volumes if one.label in labels]),
+        fused=fused_rows([one for one in found.fused if one.label in labels]),
         weeks=week_rows(orders, pooled),
         drift=drift_rows(orders, order),
         groups=group_rows(found.cases),
@@ -226,15 +229,21 @@ def _gather(
         references.append(("fused", store.fusion_labels(fusion.fusion_id)))
         found.fusions.append(fusion)
     found.cases.append(
-        measure_case(readings, models, references, pooled=pooled, with_surface=with_surface)
+        measure_case(
+            readings,
+            models,
+            references,
+            pooled=pooled,
+            tolerance_mm=settings.tolerance_mm if with_surface else None,
+        )
     )
     found.geometries.append(readings.series.geometry)
     columns = [column for column, rater_id in enumerate(readings.rater_ids) if rater_id in pooled]
     if len(columns) >= 2:
         calibration = CaseCalibration(readings, columns, fusion, decided, settings.band_mm)
-        cells, volumes = calibration.measure(store, registry)
+        cells, fused = calibration.measure(store, registry)
         found.cells.extend(cells)
-        found.volumes.extend(volumes)
+        found.fused.extend(fused)
 
 
 def _about(
@@ -269,6 +278,7 @@ def _about(
         band_mm=settings.band_mm,
         n_surface_cases=n_surface_cases,
         surface_definition=DEFINITION,
+        tolerance_mm=settings.tolerance_mm,
         left_out=left_out,
     )
 

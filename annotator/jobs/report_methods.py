@@ -41,6 +41,9 @@ _TERMS = (
     ("HD95", "The distance that 95 % of one surface does not exceed to the other surface, the "
      "larger of both directions: how far apart outlines get, without the worst 5 %."),
     ("Mean surface distance", "The average distance of each point of either surface to the other."),
+    ("Surface Dice", "The share of both surfaces that lies no farther than a tolerance from the "
+     "other (normalised surface distance): 1 where all of it does. Nikolov et al. (2021), Journal "
+     "of Medical Internet Research 23."),
     ("ICC", "Intraclass correlation: how much of the spread in size lies between cases rather than "
      "between raters. ICC(A,1): one rater is as good as another, systematic differences count "
      "against it; ICC(C,1): they do not; ICC(1,1): raters differ from case to case; k in place "
@@ -59,6 +62,8 @@ _TERMS = (
     ("Brier score, log loss", "Average penalties for a probability: the squared gap to what was "
      "so, and minus the logarithm of what was said of it; 0 is best. Probabilities are kept 10⁻⁶ "
      "away from 0 and 1 in the logarithm."),
+    ("Soft Dice", "Dice of a map of probability with the share of raters, both cut at 0.1, 0.3, "
+     "0.5, 0.7 and 0.9, averaged. Ji et al. (2021), CVPR."),
     ("CRPS", "How far one size is from all sizes that raters drew, less half of how far those are "
      "from each other: 0 is best, in the unit of the size. Gneiting & Raftery (2007), Journal "
      "of the American Statistical Association 102."),
@@ -224,8 +229,9 @@ def _distances(report: AgreementReport) -> str:
     )
     return (
         f"Distances between outlines were measured in {which}, in mm, by this definition: "
-        f"{about.surface_definition}. They are undefined where one of two raters did not draw the "
-        "structure, and in images without a scale."
+        f"{about.surface_definition}. The surface Dice has a tolerance of "
+        f"{number(about.tolerance_mm, 1)} mm. Distances are undefined where one of two raters did "
+        "not draw the structure, and in images without a scale."
     )
 
 

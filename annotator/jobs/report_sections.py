@@ -71,13 +71,20 @@ def agreement(report: AgreementReport) -> Section:
     ]
     apart = Sheet(
         caption="Distance between the outlines of two raters, mean over cases with 95 % interval",
-        head=("Structure", "Cases", "HD95, mm", "Mean surface distance, mm"),
+        head=(
+            "Structure",
+            "Cases",
+            "HD95, mm",
+            "Mean surface distance, mm",
+            f"Surface Dice at {number(report.about.tolerance_mm, 1)} mm",
+        ),
         rows=tuple(
             (
                 report.label_name(row.label),
                 str(row.hd95_mm.n_cases),
                 mean_in_words(row.hd95_mm, 1),
                 mean_in_words(row.mean_surface_mm, 2),
+                mean_in_words(row.surface_dice, 2),
             )
             for row in report.labels
             if row.hd95_mm.n_cases
@@ -132,7 +139,11 @@ def pairs(report: AgreementReport) -> Section | None:
             number(row.ac1.value, 2),
         ]
         if has_mm:
-            cells += [number(row.hd95_mm.value, 1), number(row.mean_surface_mm.value, 2)]
+            cells += [
+                number(row.hd95_mm.value, 1),
+                number(row.mean_surface_mm.value, 2),
+                number(row.surface_dice.value, 2),
+            ]
         rows.append(tuple(cells))
     left = len(report.pairs) - len(rows)
     note = f"The {left} pairs that agree best are not shown." if left else ""
@@ -158,7 +169,7 @@ def pairs(report: AgreementReport) -> Section | None:
                 caption="Means over the cases that both read; Dice with 95 % interval",
                 head=(
                     "Structure", "Raters", "Cases", "Dice", "IoU", "Cohen's kappa", "Gwet's AC1",
-                    *(("HD95, mm", "Mean surface distance, mm") if has_mm else ()),
+                    *(("HD95, mm", "Mean surface distance, mm", "Surface Dice") if has_mm else ()),
                 ),
                 rows=tuple(rows),
                 n_names=2,
@@ -422,20 +433,28 @@ def probabilities(report: AgreementReport) -> Section | None:
             "is the error against one rater at a time, averaged.",
         ),
     ]  # fmt: skip
-    if report.volumes:
+    if report.fused:
         blocks.append(
             Sheet(
-                caption="The fused size, the sum of probabilities, against the sizes of the raters",
-                head=("Structure", "Fused by", "Cases", "CRPS", "CRPS, share of the mean size"),
+                caption="The fused map against the raters who were fused, with 95 % interval",
+                head=(
+                    "Structure",
+                    "Fused by",
+                    "Cases",
+                    "Soft Dice",
+                    "CRPS of the size",
+                    "CRPS, share of the mean size",
+                ),
                 rows=tuple(
                     (
                         report.label_name(row.label),
                         row.method,
                         str(row.crps.n_cases),
+                        mean_in_words(row.soft_dice, 2),
                         f"{mean_in_words(row.crps, size_digits(row.crps.value or 0.0))} {row.unit}",
                         percent(row.relative_crps).replace("+", ""),
                     )
-                    for row in report.volumes
+                    for row in report.fused
                 ),
                 n_names=2,
             )

@@ -106,7 +106,8 @@ def test_pairs_of_raters(report: AgreementReport) -> None:
     assert list(names) == [(NAMES[0], NAMES[1]), (NAMES[0], NAMES[2]), (NAMES[1], NAMES[2])]
     same, apart = names[NAMES[0], NAMES[1]], names[NAMES[0], NAMES[2]]
     assert (same.dice.value, same.dice.low, same.dice.high) == (1.0, 1.0, 1.0)
-    assert (same.kappa.value, same.hd95_mm.value) == (1.0, 0.0)
+    assert (same.kappa.value, same.hd95_mm.value, same.surface_dice.value) == (1.0, 0.0, 1.0)
+    assert apart.surface_dice.value == 1.0, "half a millimetre apart, within two"
     expected = 2 * sizes() / (sizes() + sizes(1))
     assert apart.dice.value == pytest.approx(expected.mean())
     assert apart.iou.value == pytest.approx((sizes() / sizes(1)).mean())
@@ -202,11 +203,12 @@ def test_probabilities_are_held_against_raters(report: AgreementReport) -> None:
     assert left_out.n_voxels == same.n_voxels
     assert (left_out.ece.value or 0.0) > 0.0
     assert left_out.ece.low is not None
-    (volume,) = report.volumes
+    (fused,) = report.fused
+    assert fused.soft_dice.value == 1.0, "the soft vote is the share of raters"
     drawn = np.stack([sizes(), sizes(), sizes(1)], axis=1) * VOXEL_MM3
     mean = drawn.mean(axis=1, keepdims=True)
     spread = np.abs(drawn[:, :, None] - drawn[:, None, :]).mean(axis=(1, 2)) / 2
-    assert volume.crps.value == pytest.approx((np.abs(drawn - mean).mean(axis=1) - spread).mean())
+    assert fused.crps.value == pytest.approx((np.abs(drawn - mean).mean(axis=1) - spread).mean())
 
 
 def test_order_of_reading(report: AgreementReport) -> None:
@@ -418,8 +420,9 @@ def test_every_abbreviation_in_a_table_is_explained(with_models: AgreementReport
     sections = {section.key: section for section in sections_of(with_models)}
     terms = repr(sections.pop("terms"))
     heads = re.findall(r"head=\((.*?)\)", repr(tuple(sections.values())))
-    for word in ("Dice", "IoU", "kappa", "AC1", "HD95", "ICC", "ECE", "ACE", "Brier", "Log loss",
-                 "CRPS", "Energy distance", "Repeatability", "alpha", "Agreed share"):  # fmt: skip
+    for word in ("Dice", "IoU", "kappa", "AC1", "HD95", "Surface Dice", "ICC", "ECE", "ACE",
+                 "Brier", "Log loss", "Soft Dice", "CRPS", "Energy distance", "Repeatability", "alpha",
+                 "Agreed share"):  # fmt: skip
         assert any(word in head for head in heads), word
         assert word.lower() in terms.lower(), word
 
