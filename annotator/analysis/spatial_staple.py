@@ -12,9 +12,9 @@ count and ``W`` the posterior::
 Choices: the window is Gaussian where the paper's is a box; ``shrinkage`` is a share of the window.
 With an infinite window the result is that of STAPLE.
 
-Matrices are held on cells of at most half of the Gaussian's width. All voxels of a cell that
-were voted on alike share their posterior, so the loop runs over (cell, pattern) pairs instead of
-voxels: as a field of matrices on cells it is exact, and many times faster than voxel by voxel.
+Matrices are held on cells half as wide as the Gaussian (wider in large cases). All voxels of a cell
+that were voted on alike share their posterior, so the loop runs over (cell, pattern) pairs instead
+of voxels: as a field of matrices on cells it is exact, and many times faster than voxel by voxel.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Triple = tuple[int, int, int]
 
 _CELLS_IN_SIGMA = 2
-_MOST_NUMBERS = 1 << 24
+_MOST_NUMBERS = 1 << 20
 _CHANGE = 1e-5
 _SMALLEST = 1e-300
 _REACH = 3.0
@@ -104,7 +104,7 @@ def into_cells(
 ) -> CellVotes:
     """Sort the voxels that count, of patterns ``(z, y, x)``, into cells half of sigma wide.
 
-    With many labels cells are larger, so that a field of matrices fits into memory.
+    Where that would make too many cells for a field of matrices, they are larger.
     """
     edge = tuple(
         max(1, min(size, int(min(sigma / _CELLS_IN_SIGMA, size))))
@@ -187,16 +187,14 @@ def spread_over_voxels(field: Floats, edge: Triple, shape: tuple[int, ...]) -> N
     """Return a field on cells, ``(…, z, y, x)``, between their centres, at each voxel of a box."""
     found = field.astype(np.float32)
     for axis, (own, size) in enumerate(zip(edge, shape, strict=True)):
-        starts = np.arange(0, size, own)
-        centres = (starts + np.minimum(starts + own, size) - 1) / 2
-        at = np.interp(np.arange(size), centres, np.arange(len(centres)))
-        low = np.minimum(at.astype(np.intp), len(centres) - 1)
-        high = np.minimum(low + 1, len(centres) - 1)
-        place = found.ndim - 3 + axis
-        part = (at - low).astype(np.float32).reshape([-1 if n == place else 1
-                                                      for n in range(found.ndim)])  # fmt: skip
-        found = found.take(low, place) * (1 - part) + found.take(high, place) * part
-    return found
+        if own > 1:
+            starts = np.arange(0, size, own)
+            centres = (starts + np.minimum(starts + own, size) - 1) / 2
+            hats = [np.interp(np.arange(size), centres, row) for row in np.eye(len(centres))]
+            place = found.ndim - 3 + axis
+            found = np.tensordot(found, np.array(hats, np.float32), (place, 0))
+            found = np.moveaxis(found, -1, place)
+    return np.ascontiguousarray(found)
 
 
 class _Smoother:
