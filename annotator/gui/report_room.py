@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from annotator.gui.agreement_page import AgreementPage
 from annotator.gui.buttons import Button, label
 from annotator.gui.empty_state import EmptyState
+from annotator.gui.quality_page import QualityPage
 
 if TYPE_CHECKING:
     from annotator.gui.background import Background
@@ -131,6 +132,8 @@ class ReportRoom(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._raters(), "Raters and the consensus")
         self.tabs.addTab(_with_margins(self.agreement), "Agreement")
+        self.quality = QualityPage(background)
+        self.tabs.addTab(_with_margins(self.quality), "Quality")
         self._empty = EmptyState("report", "", "")
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
@@ -162,6 +165,7 @@ class ReportRoom(QWidget):
         """Work the report out anew and show it."""
         self._room = room
         self.agreement.enter(room)
+        self.quality.enter(room)
         self._empty.say("Comparing raters…", "Every reading is compared with the consensus.")
         self._stack.setCurrentWidget(self._empty)
         self.hint_changed.emit("The report is being worked out.")
@@ -214,6 +218,11 @@ class ReportRoom(QWidget):
             self.plot = ReportPlot()
             self._plot_layout.addWidget(self.plot)
         self.plot.show_report(report)
+
+    def leave(self) -> None:
+        """Stop what is being worked out."""
+        self.agreement.leave()
+        self.quality.leave()
 
     def _save_report(self) -> None:
         room = self._room

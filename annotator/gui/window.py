@@ -218,7 +218,7 @@ class MainWindow(QMainWindow):
     def back(self) -> None:
         """Go back one step; what is drawn is already on disk."""
         if self._room == "report":
-            self.report.agreement.leave()
+            self.report.leave()
             self.go("review")
             self.review.say_hint()
         elif self._room in ("rater", "review"):
@@ -404,6 +404,6 @@ class MainWindow(QMainWindow):
         if not self._is_shut_down:
             self._is_shut_down = True
             if "report" in self.__dict__:
-                self.report.agreement.leave()
+                self.report.leave()
             self.background.close()
             self.door.close()

@@ -12,6 +12,7 @@ from annotator.jobs.readings import findings_key
 from annotator.jobs.signed_off import report_signed_off
 from annotator.jobs.standings import find_difficulties
 from annotator.session.access import require_reviewer, withheld_cases
+from annotator.session.quality import QualityDesk
 from annotator.session.report import report_raters
 from annotator.session.review_case import REASONS, Reading, ReviewCase
 
@@ -151,6 +152,11 @@ class ReviewRoom:
         from annotator.session.agreement import report_agreement
 
         return report_agreement(self._store, self._registry, self._visible(), progress)
+
+    @property
+    def quality(self) -> QualityDesk:
+        """Results on gold cases, on cases read twice, and against what was signed off."""
+        return QualityDesk(self._store)
 
     def visible_case_ids(self) -> tuple[str, ...]:
         """Return the cases that the reviewer may see."""

@@ -352,3 +352,28 @@ def test_agreement_is_shown_in_pictures_and_written_as_a_file(
     assert "</html>" in path.read_text(encoding="utf-8")
     window.back()
     assert window.room_name == "review"
+
+
+def test_quality_is_shown_by_gold_cases(window: MainWindow, qtbot: QtBot, desk: ReviewDesk) -> None:
+    session = window.session
+    assert session is not None
+    case = desk.case
+    truth = case.reading_mask(case.readings[0].rater_id)
+    session.quality.mark_gold(
+        case.case.case_id, truth, case.series.geometry, source="the first reading"
+    )
+    press(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
+    window.report.tabs.setCurrentIndex(2)
+    page = window.report.quality
+    qtbot.waitUntil(lambda: page.reports is not None, timeout=3 * PATIENCE_MS)
+    assert "1 case has a known truth" in page.about_gold.text()
+    cells = [
+        [item.text() for column in range(4) if (item := page.gold.item(row, column))]
+        for row in range(page.gold.rowCount())
+    ]
+    own = [row for row in cells if row[0] == case.readings[0].name]
+    assert own
+    assert all(row[3].startswith("1.000") for row in own)
+    assert "Nobody was given a case twice" in page.about_twice.text()
+    window.back()
