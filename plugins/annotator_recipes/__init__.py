@@ -38,8 +38,20 @@ def _difficulty() -> Trainer:
     return DifficultyTrainer()
 
 
+def _diagnosis_map() -> LearnedFusionMethod:
+    from annotator_recipes.diagnosis_map import DiagnosisMap
+
+    return DiagnosisMap()
+
+
+def _diagnosis_image() -> LearnedFusionMethod:
+    from annotator_recipes.diagnosis_image import DiagnosisImage
+
+    return DiagnosisImage()
+
+
 plugin = Plugin(
     name="annotator_recipes",
-    fusion_methods=(_self_calibrated_fusion,),
+    fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
     trainers=(_self_calibrated, _trust_vector, _difficulty),
 )

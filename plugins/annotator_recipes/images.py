@@ -114,8 +114,9 @@ class CaseSlices:
     ----------
     places : tuple of int
         Where the slices lie along z in the grid, ascending.
-    thickness_mm : float
-        How much of the case each slice stands for, along z.
+    slice_mm, thickness_mm : float
+        Distance between neighbouring slices of the grid, and how much of the case each slice that
+        was read stands for, along z.
     image : ndarray
         ``(slice, channel, size, size)`` float32, dark to bright about -1 to 1.
     shares : ndarray
@@ -130,6 +131,7 @@ class CaseSlices:
     case_id: str
     rater_ids: tuple[str, ...]
     places: tuple[int, ...]
+    slice_mm: float
     thickness_mm: float
     image: Floats
     shares: Floats
@@ -270,6 +272,7 @@ def _slices(
         case_id=case.case_id,
         rater_ids=case.votes.rater_ids,
         places=places,
+        slice_mm=case.spacing_mm[0],
         thickness_mm=thickness_mm,
         image=frame.to_working(image[list(rows)], beyond="edge"),
         shares=shares,
