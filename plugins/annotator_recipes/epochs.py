@@ -72,21 +72,22 @@ def train_rounds(
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
     losses: list[float] = []
-    best = min(first_judged, epochs - 1)
+    first = best = min(first_judged, epochs - 1)
     kept = _copy(network)
     for epoch in range(epochs):
-        progress(_START + (1.0 - _START) * epoch / epochs, _told(epoch, epochs, losses))
         network.train()
         order = random.permutation(rows)
         for start in range(0, len(order), batch):
+            done = (epoch + start / len(order)) / epochs
+            progress(_START + (1.0 - _START) * done, _told(epoch, epochs, losses))
             loss = loss_of(order[start : start + batch], epoch)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         losses.append(_judged(network, judge, held_out, batch, epoch))
-        if epoch < first_judged:
+        if epoch < first:
             continue
-        if epoch == best or losses[epoch] < losses[best]:
+        if epoch == first or losses[epoch] < losses[best]:
             best, kept = epoch, _copy(network)
         elif epoch - best >= patience:
             break
