@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from annotator.api import FusionMethod
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 from annotator.registry import Registry
 from annotator_napari.fusing import fuse_labels
@@ -49,7 +50,8 @@ class FuseLabelsWidget(QWidget):
         self.method = QComboBox()
         self.method.setAccessibleName("Fusion method")
         for method in self._registry.fusion_methods():
-            self.method.addItem(method.title, method.name)
+            if isinstance(method, FusionMethod):  # layers are not a case that others could look at
+                self.method.addItem(method.title, method.name)
         self.fuse = QPushButton("Fuse")
         self.fuse.setToolTip("Add the fused labels and a map of the disagreement as new layers")
         self.fuse.clicked.connect(self._fuse)
@@ -93,6 +95,8 @@ class FuseLabelsWidget(QWidget):
         layers = self.chosen()
         try:
             method = self._registry.fusion_method(self.method.currentData())
+            if not isinstance(method, FusionMethod):
+                raise AnnotatorError(f"{method.title} needs a project; layers alone do not do")
             _require_same_place(layers)
             fused = fuse_labels(
                 {layer.name: np.asarray(layer.data) for layer in layers},
