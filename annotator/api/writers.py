@@ -23,6 +23,7 @@ class MaskForExport:
 
     ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
     name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept;
+    ``belief`` says by rater name how far a fusion believed them, ``(z, y, x)`` float32, 0 to 1;
     ``origin`` says of an adjudicated mask which disputed region decided each voxel, 0 for none.
     """
 
@@ -36,6 +37,7 @@ class MaskForExport:
     mask: NDArray[np.unsignedinteger]
     annotation: Annotation | None = None
     probability: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    belief: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     origin: NDArray[np.unsignedinteger] | None = None
 
 

@@ -242,6 +242,11 @@ COMMANDS: tuple[Command, ...] = (
                 help="write <case>_<method>_labels.nii.gz and …_probability.nii.gz there",
                 options={"metavar": "DIR"},
             ),
+            Argument(
+                names=("--belief",),
+                help="with --out: write how far each rater was believed, voxel by voxel, too",
+                options={"action": "store_true"},
+            ),
             _MODELS,
         ),
         example="annotator fuse lungs --method staple --out fused",

@@ -14,6 +14,7 @@ from annotator.file_names import case_stems, slug
 from annotator.jobs.export_items import fused_item
 from annotator.jobs.export_tables import finding_row
 from annotator.jobs.exporting import export_project, make_directory
+from annotator.jobs.fusion_facts import changes_from_vote, readings_of
 from annotator.jobs.standings import rank_project
 from annotator.session.session import Session
 
@@ -59,9 +60,14 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
                     raise
                 made["skipped"].append({"case": case.case_id, "reason": str(error)})
                 continue
-            files = [] if out is None else _write(session, case, fusion, out)
-            made["fusions"].append(_fusion_document(session, case, fusion, files))
-            lines += [f"{case.title}: {len(fusion.recipe.inputs)} readings fused", *files]
+            files = (
+                []
+                if out is None
+                else _write(session, case, fusion, out, with_belief=arguments.belief)
+            )
+            document = _fusion_document(session, case, fusion, files)
+            made["fusions"].append(document)
+            lines += [_fused_line(case, document), *files]
             lines += [f"  caution: {warning}" for warning in fusion.warnings]
     lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
     learned = fit and {"fit": fit.fit_id, "summary": list(fit.summary)}
@@ -69,17 +75,30 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result(document=document, lines=tuple(lines), error=nothing_done("fused", made))
 
 
-def _write(session: Session, case: Case, fusion: Fusion, out: Path) -> list[str]:
-    item = fused_item(session.store, session.registry, case, fusion)
+def _write(
+    session: Session, case: Case, fusion: Fusion, out: Path, *, with_belief: bool
+) -> list[str]:
+    item = fused_item(session.store, session.registry, case, fusion, with_belief=with_belief)
     stem = f"{case_stems(session.cases())[case.case_id]}_{slug(fusion.recipe.method)}"
     writer = session.registry.mask_writer("nifti")
     return [str(path) for path in writer.write(item, out, stem)]
+
+
+def _fused_line(case: Case, document: dict[str, Any]) -> str:
+    changes = document["changes_from_vote"]
+    differs = (
+        f"{changes['n_voxels']} voxels in {changes['n_regions']} regions differ from the vote"
+        if changes["n_voxels"]
+        else "equal to the majority vote"
+    )
+    return f"{case.title}: {len(document['inputs'])} readings fused; {differs}"
 
 
 def _fusion_document(
     session: Session, case: Case, fusion: Fusion, files: list[str]
 ) -> dict[str, Any]:
     names = {rater.rater_id: rater.name for rater in session.store.raters()}
+    changes = changes_from_vote(session.store, readings_of(session.store, fusion), fusion)
     return {
         "case": case.case_id,
         "title": case.title,
@@ -102,6 +121,12 @@ def _fusion_document(
             }
             for entry in fusion.performance
         ],
+        "changes_from_vote": {
+            "n_voxels": changes.n_voxels,
+            "mm3": changes.mm3,
+            "n_regions": changes.n_regions,
+            "labels": [asdict(entry) for entry in changes.labels],
+        },
         "warnings": list(fusion.warnings),
         "training_target_only": fusion.training_target_only,
         "files": files,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.blocks import count_blocks
 from annotator.analysis.moments import label_moments
 from annotator.analysis.votes import bounding_box, count_near, merge_votes, to_dense
 from annotator.api import CaseVotes, CaseWindow, VotePatterns
@@ -32,6 +33,7 @@ def vote_patterns(readings: Readings) -> VotePatterns:
         labels=votes.labels,
         voxel_mm3=readings.series.geometry.voxel_mm3,
         n_near=count_near(votes),
+        block_counts=count_blocks(votes),
     )
 
 

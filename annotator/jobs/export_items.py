@@ -11,7 +11,8 @@ from annotator.analysis.runs import decode
 from annotator.api import MaskForExport
 from annotator.domain.errors import IntegrityError, UnknownNameError
 from annotator.file_names import slug
-from annotator.jobs.readings import Readings, current_fusions
+from annotator.jobs.fusion_facts import believed, readings_of
+from annotator.jobs.readings import current_fusions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.review import Fusion
     from annotator.domain.study import Case
+    from annotator.jobs.readings import Readings
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -89,9 +91,21 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
         )
 
 
-def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> MaskForExport:
-    """Return a fusion on its way out, with the probability of each label."""
+def fused_item(
+    store: Store, registry: Registry, case: Case, fusion: Fusion, *, with_belief: bool = False
+) -> MaskForExport:
+    """Return a fusion on its way out, with the probability of each label.
+
+    ``with_belief`` adds how far each rater was believed.
+    """
     schema = store.project().schema
+    readings = readings_of(store, fusion)
+    names = {rater_id: readings.raters[rater_id].name for rater_id in readings.rater_ids}
+    belief = {
+        name: believed(store, readings, fusion, rater_id)
+        for rater_id, name in names.items()
+        if with_belief
+    }
     return MaskForExport(
         case=case,
         series=store.series(case.series_ids[0]),
@@ -101,14 +115,16 @@ def fused_item(store: Store, registry: Registry, case: Case, fusion: Fusion) -> 
         is_automatic=True,
         content_id=fusion.fusion_id,
         mask=decode(store.fusion_labels(fusion.fusion_id)),
-        probability=probability_maps(store, case, fusion),
+        probability=probability_maps(store, readings, fusion),
+        belief=belief,
     )
 
 
-def probability_maps(store: Store, case: Case, fusion: Fusion) -> dict[int, NDArray[np.float32]]:
+def probability_maps(
+    store: Store, readings: Readings, fusion: Fusion
+) -> dict[int, NDArray[np.float32]]:
     """Return the probability of each label that occurs, ``(z, y, x)`` float32, 0 to 1."""
-    annotations = [store.annotation(entry) for entry in fusion.recipe.inputs]
-    labels = sorted({0, *Readings(store, case, annotations).labels})
+    labels = sorted({0, *readings.labels})
     patterns, table = store.fusion_probability(fusion.fusion_id)
     if table.shape[1] != len(labels):
         raise IntegrityError(

@@ -1,4 +1,4 @@
-"""A trained model that answers at once, in a process of its own: a crash takes no drawing with it."""
+"""A trained model that answers at once, in its own process: a crash takes no drawing with it."""
 
 from __future__ import annotations
 

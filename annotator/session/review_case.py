@@ -16,6 +16,7 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.review import Verdict
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.fusion_facts import believed
 from annotator.jobs.readings import Readings
 from annotator.session.access import DraftAccess
 from annotator.session.composing import compose
@@ -151,21 +152,8 @@ class ReviewCase:
         return np.asarray(column[rows])
 
     def belief(self, rater_id: str) -> NDArray[np.float32]:
-        """Return how far a rater is believed where raters differ, ``(z, y, x)`` from 0 to 1.
-
-        That is the weight that the fusion gave them there, where it weighed raters place by place;
-        else how probable the label is, by the fusion, that they gave. 0 where all raters agree.
-        """
-        votes = self._readings.votes
-        weights = self._store.fusion_weights(self.fusion.fusion_id)
-        if rater_id in weights:
-            steps = decode(weights[rater_id]).astype(np.float32)
-            believed = np.maximum(0.0, steps - 1.0) / np.float32(254.0)
-        else:
-            rows, table = self._fused_rows
-            given = np.searchsorted(np.asarray(votes.labels), self.reading_mask(rater_id))
-            believed = table.astype(np.float32)[rows, given]
-        return np.asarray(believed * to_dense(votes, is_disputed(votes), np.bool_))
+        """Return how far a rater is believed where raters differ, ``(z, y, x)`` from 0 to 1."""
+        return believed(self._store, self._readings, self.fusion, rater_id)
 
     @cached_property
     def _fused_rows(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.float64]]:

@@ -30,6 +30,7 @@ class NiftiWriter:
     schema has several labels the probability is that of any of them, and
     ``<stem>_probability_<value>.nii.gz`` holds that of each. The origin is the number of the
     disputed region that decided a voxel, as in the findings and verdicts, 0 for none.
+    ``<stem>_belief_<rater>.nii.gz`` holds how far a fusion believed a rater, where that was asked.
     """
 
     name = "nifti"
@@ -48,9 +49,15 @@ class NiftiWriter:
             if len(item.schema.labels) > 1:
                 for value, voxels in maps.items():
                     files[f"{stem}_probability_{value}.nii.gz"] = voxels
+        for name, voxels in item.belief.items():
+            files[f"{stem}_belief_{_file_name(name)}.nii.gz"] = _as_float32(voxels)
         if item.origin is not None:
             files[f"{stem}_origin.nii.gz"] = item.origin
         return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name.casefold())
 
 
 def _as_float32(voxels: NDArray[Any]) -> NDArray[np.float32]:

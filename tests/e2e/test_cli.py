@@ -68,6 +68,27 @@ def test_majority_is_what_two_of_three_drew(project: Path, tmp_path: Path) -> No
     assert share.dtype == np.float32
 
 
+def test_belief_is_the_share_of_raters_who_drew_the_same(project: Path, tmp_path: Path) -> None:
+    document = must("fuse", project, "--method", "majority", "--out", tmp_path, "--belief")
+    (fusion,) = document["fusions"]
+    assert fusion["changes_from_vote"] == {
+        "n_voxels": 0,
+        "mm3": 0.0,
+        "n_regions": 0,
+        "labels": fusion["changes_from_vote"]["labels"],
+    }
+    maps = sorted(name for name in fusion["files"] if "_belief_" in name)
+    assert len(maps) == 3
+    masks = np.stack([box_mask(4, 12), box_mask(5, 12), box_mask(4, 15)]).astype(np.int64)
+    disputed = (masks != masks[:1]).any(axis=0)
+    expected = [
+        np.where(disputed, (masks == mask).mean(axis=0), 0.0).astype(np.float32) for mask in masks
+    ]
+    for name in maps:
+        found = _array(Path(name))
+        assert any(np.allclose(found, one, atol=1e-6) for one in expected)
+
+
 def test_soft_vote_is_the_share_of_raters(project: Path, tmp_path: Path) -> None:
     must("fuse", project, "--method", "soft-vote", "--out", tmp_path)
     share = _array(tmp_path / "Head-one_soft-vote_probability.nii.gz")
