@@ -64,30 +64,33 @@ def join_cells(several: Sequence[Cells]) -> Cells:
     )
 
 
-def error_against_each(
+def sums_of_raters(
     probability: NDArray[np.float64], said: NDArray[np.bool_], counts: NDArray[np.integer]
-) -> float | None:
-    """Return the calibration error against each rater in turn, averaged over raters.
+) -> NDArray[np.float64]:
+    """Return the sums of equally wide bins against each rater alone, ``(rater, bin, 3)``.
 
-    ``said`` is ``(cell, rater)``. Never below the error against the mean of the raters, whose
-    cells have ``said.mean(axis=1)`` as truth: that one lets raters' errors cancel. None without
-    voxels.
+    ``said`` is ``(cell, rater)``. Sums of several cases add up, as in :func:`bin_sums`.
     """
     edges = equal_width_edges()
-    found = [
-        calibration_error(
+    times = counts.astype(np.float64)
+    return np.stack(
+        [
             bin_sums(
-                Cells(
-                    probability=probability,
-                    observed=one.astype(np.float64),
-                    counts=counts.astype(np.float64),
-                ),
-                edges,
+                Cells(probability=probability, observed=one.astype(np.float64), counts=times), edges
             )
-        )
-        for one in said.T
-    ]
-    known = [error for error in found if error is not None]
+            for one in said.T
+        ]
+    )
+
+
+def error_against_each(sums: NDArray[np.float64]) -> float | None:
+    """Return the calibration error against each rater, averaged, of ``(rater, bin, 3)`` sums.
+
+    Where all raters looked at the same voxels it is never below the error against their mean,
+    whose cells have the share of raters as truth: that one lets raters' errors cancel. None
+    without voxels.
+    """
+    known = [error for one in sums if (error := calibration_error(one)) is not None]
     return float(np.mean(known)) if known else None
 
 

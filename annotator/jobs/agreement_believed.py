@@ -13,6 +13,7 @@ from annotator.analysis.calibration import (
     calibration_error,
     equal_mass_edges,
     equal_width_edges,
+    error_against_each,
     join_cells,
     log_loss,
     reliability,
@@ -69,7 +70,7 @@ def _row(label: int, target: Target, method: str, own: Sequence[CaseCells]) -> C
         method=method,
         n_voxels=round(float(together.counts.sum())),
         ece=_error(cells, equal_width_edges()),
-        ece_each=mean_over_cases(entry.ece_each for entry in own),
+        ece_each=_error_each(own),
         ace=_error(cells, equal_mass_edges(together)),
         brier=_loss(cells, brier_score),
         log_loss=_loss(cells, log_loss),
@@ -82,18 +83,44 @@ def _error(cells: Sequence[Cells], edges: NDArray[np.float64]) -> CaseMean:
     sums = np.stack([bin_sums(own, edges) for own in cells])
 
     def of_draws(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        parts = drawn.reshape(len(drawn), *sums.shape[1:])
-        total = parts[:, :, 0].sum(axis=1)
-        gap = np.abs(parts[:, :, 1] - parts[:, :, 2]).sum(axis=1)
-        found: NDArray[np.float64] = np.full(len(drawn), np.nan)
-        np.divide(gap, total, out=found, where=total > 0)
-        return found
+        return _errors(drawn.reshape(len(drawn), *sums.shape[1:]))
 
     return _case_mean(
         calibration_error(sums.sum(axis=0)),
         sum_ends(sums.reshape(len(sums), -1), of_draws),
         len(cells),
     )
+
+
+def _error_each(own: Sequence[CaseCells]) -> CaseMean:
+    """Return the error against each rater, of all cases that they read, averaged over raters."""
+    raters = sorted({rater_id for entry in own for rater_id in entry.each})
+    if not raters:
+        return _case_mean(None, None, 0)
+    nothing = np.zeros((len(equal_width_edges()) - 1, 3))
+    sums = np.stack([[entry.each.get(rater_id, nothing) for rater_id in raters] for entry in own])
+
+    def of_draws(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        errors = _errors(drawn.reshape(len(drawn), *sums.shape[1:]))
+        is_known = np.isfinite(errors)
+        total = np.where(is_known, errors, 0.0).sum(axis=1)
+        found: NDArray[np.float64] = total / np.maximum(is_known.sum(axis=1), 1)
+        return found
+
+    return _case_mean(
+        error_against_each(sums.sum(axis=0)),
+        sum_ends(sums.reshape(len(sums), -1), of_draws),
+        len(own),
+    )
+
+
+def _errors(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the calibration error of ``(…, bin, 3)`` sums; NaN where there are no voxels."""
+    total = sums[..., 0].sum(axis=-1)
+    gap = np.abs(sums[..., 1] - sums[..., 2]).sum(axis=-1)
+    found: NDArray[np.float64] = np.full(total.shape, np.nan)
+    np.divide(gap, total, out=found, where=total > 0)
+    return found
 
 
 def _loss(cells: Sequence[Cells], loss: Callable[[Cells], float | None]) -> CaseMean:

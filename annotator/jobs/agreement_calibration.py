@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annotator.analysis.band import count_in_band, find_band
-from annotator.analysis.calibration import Cells, crps, error_against_each, join_cells
+from annotator.analysis.calibration import Cells, crps, join_cells, sums_of_raters
 from annotator.analysis.consensus import count_votes
 from annotator.analysis.soft_overlap import soft_dice
 from annotator.analysis.votes import count_near, merge_votes
@@ -20,7 +20,7 @@ from annotator.jobs.parameters import check_parameters
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,14 +38,18 @@ SHARE = "share of raters"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CaseCells:
-    """Cells of one label of one case against one target; ``ece_each`` is against each rater."""
+    """Cells of one label of one case against one target.
+
+    ``each`` holds by rater id the sums ``(bin, 3)`` against that rater alone, where raters are the
+    target.
+    """
 
     case_id: str
     label: int
     target: Target
     method: str
     cells: Cells
-    ece_each: float | None = None
+    each: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class CaseCalibration:
         said = patterns[index][:, self._pooled] == label
         method = self._fusion.recipe.method if self._fusion else SHARE
         case_id = self._readings.case.case_id
+        raters = [self._readings.rater_ids[column] for column in self._pooled]
         found = [
             CaseCells(
                 case_id=case_id,
@@ -135,7 +140,7 @@ class CaseCalibration:
                 target="same-raters",
                 method=method,
                 cells=_cells(p, said.mean(axis=1), counts),
-                ece_each=error_against_each(p, said, counts),
+                each=dict(zip(raters, sums_of_raters(p, said, counts), strict=True)),
             )
         ]
         if self._decided is not None:

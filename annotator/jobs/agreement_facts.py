@@ -218,7 +218,8 @@ class CalibrationRow:
 
     ``target`` is what it was held against: the ``signed-off`` mask; each rater in turn, ``left-
     out`` of a fusion of the others; or the ``same-raters`` that were fused, which flatters it.
-    ``ece_each`` is the error against each rater averaged, ``ece`` that against all together.
+    ``ece_each`` is the error against each rater, averaged over raters, ``ece`` that against all
+    together.
     """
 
     label: int

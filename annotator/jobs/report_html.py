@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError
-from annotator.jobs import report_methods, report_sections
+from annotator.jobs import report_measures, report_methods, report_sections
 from annotator.jobs.agreement_report import DEFAULTS, report_agreement
 from annotator.jobs.report_content import Drawing, Paragraph, Section, Sheet, Terms
-from annotator.jobs.report_pictures import DARK, LIGHT, PICTURES, WIDTH_IN
+from annotator.jobs.report_panels import DARK, LIGHT
+from annotator.jobs.report_pictures import PICTURES, WIDTH_IN
 from annotator.jobs.report_words import day
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from annotator.jobs.agreement_facts import AgreementReport
     from annotator.jobs.agreement_report import ReportSettings
     from annotator.jobs.report_content import Block
-    from annotator.jobs.report_pictures import Picture, PictureStyle
+    from annotator.jobs.report_panels import PictureStyle
+    from annotator.jobs.report_pictures import Picture
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -105,9 +107,9 @@ def sections_of(report: AgreementReport) -> tuple[Section, ...]:
         report_sections.agreement(report),
         report_sections.pairs(report),
         report_sections.raters(report),
-        report_sections.sizes(report),
-        report_sections.questions(report),
-        report_sections.probabilities(report),
+        report_measures.sizes(report),
+        report_measures.questions(report),
+        report_measures.probabilities(report),
         report_sections.over_time(report),
         report_sections.groups(report),
         report_sections.cases(report),

@@ -12,6 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotator.jobs.report_panels import (
+    LIGHT,
+    MARKERS,
+    PictureStyle,
+    columns_of,
+    count_labels,
+    cut,
+    in_order,
+    legend_height_in,
+    look_of,
+    panels_of,
+    paper,
+    put_legend,
+    put_title,
+    rows_of,
+    scatter,
+    short_name,
+)
 from annotator.jobs.report_words import REFERENCE_WORDS, TARGET_WORDS, letters, scaled_unit
 
 if TYPE_CHECKING:
@@ -30,46 +48,7 @@ if TYPE_CHECKING:
     )
 
 WIDTH_IN = 7.2
-_MARKERS = "osD^vP*X<>hd"
-_MOST_COLUMNS = 3
 _NUMBERED_RATERS = 12
-_MANY_POINTS = 2000
-_LONGEST_NAME = 28
-_LEGEND_LETTERS = 110
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureStyle:
-    """Colours of a picture: ``back`` may be ``none``; ``series`` are for raters."""
-
-    back: str
-    text: str
-    muted: str
-    grid: str
-    strong: str
-    series: tuple[str, ...]
-    shades: tuple[str, str]
-    """The colours of the lowest and the highest value of a map."""
-
-
-LIGHT = PictureStyle(
-    back="none",
-    text="#1d2329",
-    muted="#5b6670",
-    grid="#d9dee3",
-    strong="#0b5d92",
-    series=("#0072b2", "#d55e00", "#009e73", "#b3568f", "#a86f00", "#2f8fc4", "#6a6f00", "#555555"),
-    shades=("#eef3f7", "#0b4a75"),
-)
-DARK = PictureStyle(
-    back="none",
-    text="#e8ecef",
-    muted="#a3adb6",
-    grid="#3a434b",
-    strong="#6fc1f2",
-    series=("#56b4e9", "#e69f00", "#2fc79a", "#e59cc6", "#f0e442", "#ff8a4c", "#9fb8ff", "#bbbbbb"),
-    shades=("#20303d", "#8fd0fa"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,24 +68,24 @@ class Picture:
 def draw_raters(figure: Figure, report: AgreementReport, style: PictureStyle) -> None:
     """Draw each rater's Dice with its interval, a panel a structure."""
     shown = references_shown(report)
-    raters = _in_order(report, {row.rater_id for row in report.raters})
+    raters = in_order(report, {row.rater_id for row in report.raters})
     labels = sorted({row.label for row in report.raters})
-    panels = _panels(figure, len(labels), style, share_y=True)
+    panels = panels_of(figure, len(labels), style, share_y=True)
     for place, (axes, label) in enumerate(zip(panels, labels, strict=True)):
         for turn, reference in enumerate(shown):
             own = [
                 row for row in report.raters if row.label == label and row.reference == reference
             ]
             _rater_points(axes, own, raters, style, turn, len(shown))
-        _title(axes, report.label_name(label), style)
+        put_title(axes, report.label_name(label), style)
         axes.set_xlabel("Dice")
-        axes.set_yticks(range(len(raters)), [_short(report, rater) for rater in raters])
+        axes.set_yticks(range(len(raters)), [short_name(report, rater) for rater in raters])
         axes.set_ylim(len(raters) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0, labelleft=place % _columns(len(labels)) == 0)
+        axes.tick_params(axis="y", length=0, labelleft=place % columns_of(len(labels)) == 0)
         axes.grid(visible=True, axis="x", color=style.grid, linewidth=0.7)
     for turn, reference in enumerate(shown):
         panels[0].plot([], [], **_rater_mark(turn, style), label=REFERENCE_WORDS[reference])
-    _legend(figure, style)
+    put_legend(figure, style)
     lowest = min(
         end for row in report.raters for end in (row.dice.low, row.dice.value) if end is not None
     )
@@ -143,7 +122,7 @@ def _rater_mark(turn: int, style: PictureStyle) -> dict[str, Any]:
     return {
         "marker": "os"[turn],
         "markersize": 5.5,
-        "markerfacecolor": color if turn == 0 else _face(style),
+        "markerfacecolor": color if turn == 0 else paper(style),
         "markeredgecolor": color,
         "color": color,
         "linestyle": "none",
@@ -154,12 +133,12 @@ def draw_pairs(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
     """Draw the mean Dice of every two raters as a map, a panel a structure."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    raters = _in_order(report, {one for row in report.pairs for one in (row.rater_a, row.rater_b)})
+    raters = in_order(report, {one for row in report.pairs for one in (row.rater_a, row.rater_b)})
     labels = sorted({row.label for row in report.pairs})
     known = [row.dice.value for row in report.pairs if row.dice.value is not None]
     low = min(0.9, math.floor(min(known) * 10) / 10)
     colors = LinearSegmentedColormap.from_list("dice", list(style.shades))
-    panels = _panels(figure, len(labels), style, share_y=True)
+    panels = panels_of(figure, len(labels), style, share_y=True)
     for place, (axes, label) in enumerate(zip(panels, labels, strict=True)):
         table = np.full((len(raters), len(raters)), np.nan)
         for row in report.pairs:
@@ -170,12 +149,12 @@ def draw_pairs(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
         if len(raters) <= _NUMBERED_RATERS:
             _write_numbers(axes, table, low, style)
         signs = [letters(report)[rater] for rater in raters]
-        _title(axes, report.label_name(label), style)
+        put_title(axes, report.label_name(label), style)
         axes.set_xticks(range(len(raters) - 1), signs[:-1])
-        axes.set_yticks(range(1, len(raters)), [_short(report, rater) for rater in raters[1:]])
+        axes.set_yticks(range(1, len(raters)), [short_name(report, rater) for rater in raters[1:]])
         axes.set_xlim(-0.5, len(raters) - 1.5)
         axes.set_ylim(len(raters) - 0.5, 0.5)
-        axes.tick_params(length=0, labelleft=place % _columns(len(labels)) == 0)
+        axes.tick_params(length=0, labelleft=place % columns_of(len(labels)) == 0)
         axes.spines[:].set_visible(False)
 
 
@@ -191,10 +170,10 @@ def _write_numbers(axes: Axes, table: NDArray[np.float64], low: float, style: Pi
 def draw_sizes(figure: Figure, report: AgreementReport, style: PictureStyle) -> None:
     """Draw how far each drawing's size lies from its case's, a panel a structure."""
     rows = report.sizes
-    for axes, row in zip(_panels(figure, len(rows), style), rows, strict=True):
+    for axes, row in zip(panels_of(figure, len(rows), style), rows, strict=True):
         _size_panel(axes, row, report, style)
-        _title(axes, report.label_name(row.label), style)
-    _legend(figure, style)
+        put_title(axes, report.label_name(row.label), style)
+    put_legend(figure, style)
 
 
 def _size_panel(axes: Axes, row: SizeRow, report: AgreementReport, style: PictureStyle) -> None:
@@ -210,7 +189,7 @@ def _size_panel(axes: Axes, row: SizeRow, report: AgreementReport, style: Pictur
         both = [own for own in by_case.values() if first in own and second in own]
         mean = np.array([(own[first] + own[second]) / 2 for own in both]) * factor
         gap = np.array([own[first] - own[second] for own in both]) * factor
-        _scatter(axes, mean, gap, style.series[0], "o", None)
+        scatter(axes, mean, gap, style.series[0], "o", None)
         found = row.pairs[0].difference
         for entry, dashes in ((found.bias, "-"), (found.lower, "--"), (found.upper, "--")):
             axes.axhline(entry.value * factor, color=style.strong, linewidth=1.2, linestyle=dashes)
@@ -225,9 +204,9 @@ def _size_panel(axes: Axes, row: SizeRow, report: AgreementReport, style: Pictur
         mean = np.array([np.mean(list(sizes.values())) for sizes in own]) * factor
         gap = np.array([sizes[rater_id] for sizes in own]) * factor - mean
         if len(own):
-            look = _look(report, rater_id, style)
-            _scatter(
-                axes, mean, gap, *look, f"{signs[rater_id]}  {_cut(report.rater_name(rater_id))}"
+            look = look_of(report, rater_id, style)
+            scatter(
+                axes, mean, gap, *look, f"{signs[rater_id]}  {cut(report.rater_name(rater_id))}"
             )
     if row.scatter is not None:
         k = row.scatter.n_readings / row.scatter.n_cases
@@ -242,19 +221,19 @@ def draw_reliability(figure: Figure, report: AgreementReport, style: PictureStyl
     """Draw how often a label was there against how probable it was said to be."""
     rows = shown_calibration(report)
     labels = sorted({row.label for row in rows})
-    for axes, label in zip(_panels(figure, len(labels), style), labels, strict=True):
+    for axes, label in zip(panels_of(figure, len(labels), style), labels, strict=True):
         axes.plot([0, 1], [0, 1], color=style.muted, linewidth=1, linestyle=":")
         for row in rows:
             if row.label == label:
                 _reliability_line(axes, row, style)
-        _title(axes, report.label_name(label), style)
+        put_title(axes, report.label_name(label), style)
         axes.set_xlabel("probability that was said")
         axes.set_ylabel("share that was so")
         axes.set_xlim(-0.03, 1.03)
         axes.set_ylim(-0.03, 1.03)
         axes.set_aspect("equal")
         axes.grid(visible=True, color=style.grid, linewidth=0.7)
-    _legend(figure, style)
+    put_legend(figure, style)
 
 
 def shown_calibration(report: AgreementReport) -> tuple[CalibrationRow, ...]:
@@ -269,7 +248,7 @@ def shown_calibration(report: AgreementReport) -> tuple[CalibrationRow, ...]:
 
 def _reliability_line(axes: Axes, row: CalibrationRow, style: PictureStyle) -> None:
     place = list(TARGET_WORDS).index(row.target)
-    color, marker = style.series[place], _MARKERS[place]
+    color, marker = style.series[place], MARKERS[place]
     x, y = [one.confidence for one in row.bins], [one.frequency for one in row.bins]
     total = sum(one.n_voxels for one in row.bins)
     axes.plot(x, y, color=color, linewidth=1.2, linestyle=("-", "-", "--")[place])
@@ -288,23 +267,23 @@ def _reliability_line(axes: Axes, row: CalibrationRow, style: PictureStyle) -> N
 def draw_time(figure: Figure, report: AgreementReport, style: PictureStyle) -> None:
     """Draw each rater's agreement in the order of reading, and by week where there are several."""
     has_weeks = len(report.weeks) >= 2
-    panels = _panels(figure, 2 if has_weeks else 1, style)
+    panels = panels_of(figure, 2 if has_weeks else 1, style)
     axes = panels[0]
     for row in report.drift:
-        color, marker = _look(report, row.rater_id, style)
+        color, marker = look_of(report, row.rater_id, style)
         x = np.array([point.number for point in row.points], np.float64)
         y = np.array([point.dice for point in row.points], np.float64)
         axes.plot(x, y, linestyle="none", marker=marker, markersize=2.5, color=color, alpha=0.45)
         middle, mean = _blocks(x, y)
-        name = f"{letters(report)[row.rater_id]}  {_cut(report.rater_name(row.rater_id))}"
+        name = f"{letters(report)[row.rater_id]}  {cut(report.rater_name(row.rater_id))}"
         axes.plot(middle, mean, color=color, marker=marker, markersize=4.5, label=name)
-    _title(axes, "In the order of reading", style)
+    put_title(axes, "In the order of reading", style)
     axes.set_xlabel("number of the reading")
     axes.set_ylabel("Dice with the majority of the others")
     axes.grid(visible=True, color=style.grid, linewidth=0.7)
     if has_weeks:
         _week_panel(panels[1], report, style)
-    _legend(figure, style)
+    put_legend(figure, style)
 
 
 def _week_panel(axes: Axes, report: AgreementReport, style: PictureStyle) -> None:
@@ -318,7 +297,7 @@ def _week_panel(axes: Axes, report: AgreementReport, style: PictureStyle) -> Non
     axes.set_xticks(
         place[::step], [row.week for row in report.weeks[::step]], rotation=30, ha="right"
     )
-    _title(axes, "By week", style)
+    put_title(axes, "By week", style)
     axes.set_xlabel("week from Monday")
     axes.grid(visible=True, axis="y", color=style.grid, linewidth=0.7)
 
@@ -340,14 +319,14 @@ def draw_cases(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
 
     labels = sorted({row.label for row in report.cases})
     edges = np.linspace(0, 1, 21)
-    for axes, label in zip(_panels(figure, len(labels), style), labels, strict=True):
+    for axes, label in zip(panels_of(figure, len(labels), style), labels, strict=True):
         dice = np.array([row.dice for row in report.cases if row.label == label])
         counts, _ = np.histogram(dice, edges)
         axes.bar(
-            edges[:-1], counts, 0.05, align="edge", color=style.series[0], edgecolor=_face(style)
+            edges[:-1], counts, 0.05, align="edge", color=style.series[0], edgecolor=paper(style)
         )
         axes.axvline(float(np.median(dice)), color=style.text, linewidth=1.2, linestyle="--")
-        _title(axes, report.label_name(label), style)
+        put_title(axes, report.label_name(label), style)
         axes.set_xlabel("mean Dice of the pairs")
         axes.set_ylabel("cases")
         axes.set_xlim(0, 1)
@@ -355,122 +334,19 @@ def draw_cases(figure: Figure, report: AgreementReport, style: PictureStyle) -> 
         axes.grid(visible=True, axis="y", color=style.grid, linewidth=0.7)
 
 
-def _panels(
-    figure: Figure, n_panels: int, style: PictureStyle, *, share_y: bool = False
-) -> list[Axes]:
-    """Return so many axes in rows of three, dressed in the style."""
-    figure.clear()
-    figure.set_layout_engine("constrained")
-    figure.set_facecolor(style.back)
-    columns = _columns(n_panels)
-    grid = figure.subplots(_rows_of(n_panels), columns, squeeze=False, sharey=share_y).reshape(-1)
-    for spare in grid[n_panels:]:
-        spare.remove()
-    found = list(grid[:n_panels])
-    for axes in found:
-        _dress(axes, style)
-    return found
-
-
-def _dress(axes: Axes, style: PictureStyle) -> None:
-    axes.set_facecolor("none")
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=style.text, labelsize=8)
-    axes.xaxis.label.set(color=style.text, fontsize=8.5)
-    axes.yaxis.label.set(color=style.text, fontsize=8.5)
-    axes.spines[:].set_color(style.grid)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _title(axes: Axes, text: str, style: PictureStyle) -> None:
-    axes.set_title(text, color=style.text, fontsize=9.5, fontweight="bold")
-
-
-def _legend(figure: Figure, style: PictureStyle) -> None:
-    """Explain the marks of all panels once, below them, where nothing lies underneath."""
-    found: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if not found:
-        return
-    longest = max(len(label) for label in found)
-    columns = max(1, min(len(found), _LEGEND_LETTERS // (longest + 5)))
-    legend = figure.legend(
-        list(found.values()), list(found), loc="outside lower center", fontsize=8, ncols=columns,
-        frameon=False, handletextpad=0.5, columnspacing=1.4,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_color(style.text)
-
-
-def _scatter(
-    axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    color: str,
-    marker: str,
-    label: str | None,
-) -> None:
-    # A picture of very many points would be larger as drawing instructions than as dots.
-    axes.plot(
-        x, y, linestyle="none", marker=marker, markersize=3.5, color=color, alpha=0.75,
-        markeredgewidth=0, label=label, rasterized=len(x) > _MANY_POINTS,
-    )  # fmt: skip
-
-
-def _look(report: AgreementReport, rater_id: str, style: PictureStyle) -> tuple[str, str]:
-    """Return colour and marker of a rater: the same in every picture."""
-    place = [rater.rater_id for rater in report.about.raters].index(rater_id)
-    return style.series[place % len(style.series)], _MARKERS[place % len(_MARKERS)]
-
-
-def _short(report: AgreementReport, rater_id: str) -> str:
-    return f"{_cut(report.rater_name(rater_id))}  {letters(report)[rater_id]}"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
-
-
-def _face(style: PictureStyle) -> str:
-    return "#ffffff" if style is LIGHT else "#14191e"
-
-
-def _in_order(report: AgreementReport, rater_ids: set[str]) -> list[str]:
-    return [one.rater_id for one in report.about.raters if one.rater_id in rater_ids]
-
-
-def _rows_of(n_panels: int) -> int:
-    return max(1, math.ceil(n_panels / _columns(n_panels)))
-
-
-def _columns(n_panels: int) -> int:
-    """Return how many panels stand side by side: four make a square."""
-    return 2 if n_panels == 4 else min(_MOST_COLUMNS, max(1, n_panels))
-
-
-def _legend_in(report: AgreementReport) -> float:
-    return 0.2 * math.ceil(len(report.about.raters) / 3)
-
-
-def _n_labels(rows: Sequence[Any]) -> int:
-    return len({row.label for row in rows})
-
-
 PICTURES: tuple[Picture, ...] = (
     Picture(
         key="cases",
         title="How far raters agree, case by case",
         draw=draw_cases,
-        height_in=lambda report: 2.2 * _rows_of(_n_labels(report.cases)),
+        height_in=lambda report: 2.2 * rows_of(count_labels(report.cases)),
         has_content=lambda report: bool(report.cases),
     ),
     Picture(
         key="pairs",
         title="Every two raters",
         draw=draw_pairs,
-        height_in=lambda report: 2.6 * _rows_of(_n_labels(report.pairs)),
+        height_in=lambda report: 2.6 * rows_of(count_labels(report.pairs)),
         has_content=lambda report: bool(report.pairs) and len(report.about.raters) > 2,
     ),
     Picture(
@@ -478,7 +354,7 @@ PICTURES: tuple[Picture, ...] = (
         title="Each rater",
         draw=draw_raters,
         height_in=lambda report: (
-            (0.9 + 0.3 * len(report.about.raters)) * _rows_of(_n_labels(report.raters))
+            (0.9 + 0.3 * len(report.about.raters)) * rows_of(count_labels(report.raters))
         ),
         has_content=lambda report: bool(report.raters),
     ),
@@ -486,21 +362,21 @@ PICTURES: tuple[Picture, ...] = (
         key="sizes",
         title="Differences in size",
         draw=draw_sizes,
-        height_in=lambda report: 2.9 * _rows_of(len(report.sizes)) + _legend_in(report),
+        height_in=lambda report: 2.9 * rows_of(len(report.sizes)) + legend_height_in(report),
         has_content=lambda report: bool(report.sizes),
     ),
     Picture(
         key="reliability",
         title="How far a fused probability can be believed",
         draw=draw_reliability,
-        height_in=lambda report: 3.1 * _rows_of(_n_labels(report.calibration)) + 0.4,
+        height_in=lambda report: 3.1 * rows_of(count_labels(report.calibration)) + 0.4,
         has_content=lambda report: bool(report.calibration),
     ),
     Picture(
         key="time",
         title="Agreement over time",
         draw=draw_time,
-        height_in=lambda report: 2.9 + _legend_in(report),
+        height_in=lambda report: 2.9 + legend_height_in(report),
         has_content=lambda report: any(len(row.points) >= 3 for row in report.drift),
     ),
 )

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from annotator.jobs.agreement_facts import AgreementReport, CaseMean
 
 NOTHING = "–"
+MOST_ROWS = 60
+"""Rows of a table about pairs of raters: more are for a file, not for a reader."""
 _SPACE = "\N{NO-BREAK SPACE}"
 REFERENCE_WORDS = {
     "signed-off": "signed-off mask",

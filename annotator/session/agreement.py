@@ -5,7 +5,8 @@ from __future__ import annotations
 from annotator.jobs.agreement_facts import AgreementReport
 from annotator.jobs.agreement_report import ReportSettings, report_agreement
 from annotator.jobs.report_html import write_report
-from annotator.jobs.report_pictures import DARK, LIGHT, PICTURES, Picture, PictureStyle
+from annotator.jobs.report_panels import DARK, LIGHT, PictureStyle
+from annotator.jobs.report_pictures import PICTURES, Picture
 
 __all__ = [
     "DARK",

@@ -20,7 +20,8 @@ from annotator.domain.reading import Diagnosis
 from annotator.jobs import agreement_facts
 from annotator.jobs.agreement_report import ReportSettings, report_agreement
 from annotator.jobs.report_html import picture_address, report_html, sections_of
-from annotator.jobs.report_pictures import DARK, LIGHT, PICTURES, WIDTH_IN
+from annotator.jobs.report_panels import DARK, LIGHT
+from annotator.jobs.report_pictures import PICTURES, WIDTH_IN
 from annotator.jobs.report_words import letters, number, scaled_unit, signed
 from annotator.jobs.run import run_job
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from annotator.jobs.agreement_facts import AgreementReport
-    from annotator.jobs.report_pictures import Picture, PictureStyle
+    from annotator.jobs.report_panels import PictureStyle
+    from annotator.jobs.report_pictures import Picture
     from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
@@ -421,8 +423,8 @@ def test_every_abbreviation_in_a_table_is_explained(with_models: AgreementReport
     terms = repr(sections.pop("terms"))
     heads = re.findall(r"head=\((.*?)\)", repr(tuple(sections.values())))
     for word in ("Dice", "IoU", "kappa", "AC1", "HD95", "Surface Dice", "ICC", "ECE", "ACE",
-                 "Brier", "Log loss", "Soft Dice", "CRPS", "Energy distance", "Repeatability", "alpha",
-                 "Agreed share"):  # fmt: skip
+                 "Brier", "Log loss", "Soft Dice", "CRPS", "Energy distance", "Repeatability",
+                 "alpha", "Agreed share"):  # fmt: skip
         assert any(word in head for head in heads), word
         assert word.lower() in terms.lower(), word
 

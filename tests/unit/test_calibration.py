@@ -22,6 +22,7 @@ from annotator.analysis.calibration import (
     join_cells,
     log_loss,
     reliability,
+    sums_of_raters,
 )
 from annotator.analysis.runs import encode
 from annotator.analysis.votes import merge_votes, to_dense
@@ -111,9 +112,22 @@ def test_raters_in_turn_and_their_mean_are_two_numbers() -> None:
     """One rater always draws, one never: each is far from one half, their mean is not."""
     probability, counts = np.full(4, 0.5), np.full(4, 10)
     said = np.stack([np.ones(4, np.bool_), np.zeros(4, np.bool_)], axis=1)
-    assert error_against_each(probability, said, counts) == pytest.approx(0.5)
+    assert error_against_each(sums_of_raters(probability, said, counts)) == pytest.approx(0.5)
     mean = Cells(probability=probability, observed=said.mean(axis=1), counts=counts.astype(float))
     assert calibration_error(bin_sums(mean, equal_width_edges())) == pytest.approx(0.0)
+
+
+@given(st.integers(0, 2**32))
+def test_each_rater_is_never_easier_than_their_mean(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    probability, counts = random.random(40), random.integers(1, 9, 40)
+    said = random.random((40, 3)) < probability[:, None]
+    mean = Cells(probability=probability, observed=said.mean(axis=1), counts=counts.astype(float))
+    together = calibration_error(bin_sums(mean, equal_width_edges()))
+    each = error_against_each(sums_of_raters(probability, said, counts))
+    assert together is not None
+    assert each is not None
+    assert each >= together - 1e-12
 
 
 def test_nothing_is_none() -> None:
@@ -121,7 +135,8 @@ def test_nothing_is_none() -> None:
     assert calibration_error(bin_sums(empty, equal_width_edges())) is None
     assert (brier_score(empty), log_loss(empty)) == (None, None)
     assert reliability(empty) == ()
-    assert error_against_each(np.zeros(0), np.zeros((0, 3), np.bool_), np.zeros(0, int)) is None
+    nobody = sums_of_raters(np.zeros(0), np.zeros((0, 3), np.bool_), np.zeros(0, int))
+    assert error_against_each(nobody) is None
 
 
 def test_a_sure_error_is_not_infinite() -> None:
