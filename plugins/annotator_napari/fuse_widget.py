@@ -95,8 +95,6 @@ class FuseLabelsWidget(QWidget):
         layers = self.chosen()
         try:
             method = self._registry.fusion_method(self.method.currentData())
-            if not isinstance(method, FusionMethod):
-                raise AnnotatorError(f"{method.title} needs a project; layers alone do not do")
             _require_same_place(layers)
             fused = fuse_labels(
                 {layer.name: np.asarray(layer.data) for layer in layers},

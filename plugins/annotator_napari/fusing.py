@@ -10,7 +10,7 @@ import numpy as np
 
 from annotator.analysis.runs import decode, encode
 from annotator.analysis.votes import count_near, merge_votes, spread, to_dense
-from annotator.api import VotePatterns
+from annotator.api import FusionMethod, VotePatterns
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.votes import VoteRuns
-    from annotator.api import FusionMethod
+    from annotator.api import AnyFusionMethod
 
 LARGEST_LABEL = 65535
 
@@ -57,12 +57,15 @@ class Fused:
 
 
 def fuse_labels(
-    readings: Mapping[str, NDArray[Any]], method: FusionMethod, *, voxel_mm3: float = 1.0
+    readings: Mapping[str, NDArray[Any]], method: AnyFusionMethod, *, voxel_mm3: float = 1.0
 ) -> Fused:
     """Fuse Labels arrays ``(y, x)`` or ``(z, y, x)``, one a rater, by the rater's name.
 
-    Must not write to its input. Raises AnnotatorError where arrays cannot be fused.
+    Must not write to its input. Raises AnnotatorError where arrays cannot be fused, or the method
+    needs more than them.
     """
+    if not isinstance(method, FusionMethod):
+        raise AnnotatorError(f"{method.title} needs the cases of a project; layers do not do")
     shape = _common_shape(readings)
     volume = (1,) * (3 - len(shape)) + shape
     masks = [encode(_checked(name, array).reshape(volume)) for name, array in readings.items()]

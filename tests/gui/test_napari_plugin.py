@@ -66,6 +66,12 @@ def test_refuses_in_words(arrays_: dict[str, np.ndarray], complaint: str) -> Non
         fuse_labels(arrays_, Registry.load().fusion_method("majority"))
 
 
+def test_refuses_methods_that_need_a_project() -> None:
+    arrays_ = {"a": np.ones((3, 4), np.uint8), "b": np.zeros((3, 4), np.uint8)}
+    with pytest.raises(AnnotatorError, match="needs the cases of a project"):
+        fuse_labels(arrays_, Registry.load().fusion_method("spatial-staple"))
+
+
 def test_widget_fuses_ticked_layers(qtbot: QtBot) -> None:
     viewer = ViewerModel()
     first = np.zeros((20, 20), np.int32)
@@ -78,6 +84,7 @@ def test_widget_fuses_ticked_layers(qtbot: QtBot) -> None:
     assert "at least two" in widget.message.text()
     for row in range(3):
         widget.layers.item(row).setCheckState(Qt.CheckState.Checked)
+    assert widget.method.findData("pooled-staple") < 0
     widget.method.setCurrentIndex(widget.method.findData("majority"))
     widget.fuse.click()
     fused = viewer.layers["Fused (Majority vote)"]
