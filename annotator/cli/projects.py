@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from annotator.api import Progress
-    from annotator.domain.reading import Annotation, Rater
+    from annotator.domain.reading import Annotation, Assignment, Rater
     from annotator.domain.study import Case
 
 
@@ -76,7 +76,7 @@ def assign(arguments: argparse.Namespace, progress: Progress) -> Result:
     with Session.open(arguments.project) as session:
         n_added = session.assign(arguments.raters)
         names = {rater.rater_id: rater.name for rater in session.people()}
-        assignments = session.store.assignments()
+        assignments = _of_study(session)
     each = Counter(entry.rater_id for entry in assignments)
     document = {
         "added": n_added,
@@ -94,12 +94,18 @@ def assign(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result(document=document, lines=(f"{n_added} new assignments.", *lines))
 
 
+def _of_study(session: Session) -> list[Assignment]:
+    """Return the assignments without cases that are read for the second time."""
+    cases = {case.case_id for case in session.cases()}
+    return [entry for entry in session.store.assignments() if entry.case_id in cases]
+
+
 def list_project(arguments: argparse.Namespace, progress: Progress) -> Result:
     """List cases and raters."""
     with Session.open(arguments.project) as session:
         annotations = session.store.annotations()
         readers = Counter(entry.rater_id for entry in annotations)
-        assigned = Counter(entry.rater_id for entry in session.store.assignments())
+        assigned = Counter(entry.rater_id for entry in _of_study(session))
         cases = [
             case_document(session, case) | _state(session, case, annotations)
             for case in session.cases()

@@ -130,6 +130,11 @@ class OwnWork:
             raise AccessDeniedError(f"case {case_id!r} is not assigned to {self.rater.name}")
         return case
 
+    def regions(self, case_id: str) -> tuple[Box, ...]:
+        """Return the half-open boxes of an own case that are asked for; none: the whole case."""
+        self.case(case_id)
+        return next(e.regions for e in self.assignments() if e.case_id == case_id)
+
     def series(self, case_id: str) -> Series:
         """Return the facts of the series that an own case is drawn on."""
         return self.__series_of(self.case(case_id))

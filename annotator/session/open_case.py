@@ -12,7 +12,7 @@ from annotator.session.draft import DraftSession
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotator.domain.reading import Annotation
+    from annotator.domain.reading import Annotation, Box
     from annotator.domain.schema import LabelSchema
     from annotator.session.access import OwnWork
 
@@ -28,6 +28,8 @@ class OpenCase:
         self.case = work.case(case_id)
         self.series = work.series(case_id)
         self.voxels: NDArray[Any] = work.voxels(case_id)
+        self.regions: tuple[Box, ...] = work.regions(case_id)
+        """Half-open voxel boxes to read; empty where that is the whole case."""
         self.schema: LabelSchema = work.schema()
         self.suggestions: tuple[tuple[str, str], ...] = work.suggestions(case_id)
         """Predictions to start from, as (annotation id, model's title)."""

@@ -113,6 +113,9 @@ def test_repeats_are_given_read_and_compared(project: Path) -> None:
     assert compared["questions"][0]["n_equal"] == 0
     assert compared["n_waiting"] == 3
     listed = must("list", project)
+    assert [entry["n_assigned"] for entry in listed["raters"]] == [2, 2, 2, 2]
+    assigned = must("assign", project)["assignments"]
+    assert {entry["case"] for entry in assigned} == {case["id"] for case in listed["cases"]}
     assert len(listed["cases"]) == 4
     assert not set(titles) & {case["title"] for case in listed["cases"]}
     message = refused("fuse", project, titles[0])

@@ -125,6 +125,9 @@ def test_a_disputed_region_is_all_that_is_asked_for(session: Session) -> None:
         row for row in session.rater_room(asked.rater_id).worklist() if row.case_id == first
     ]
     assert entry.regions == asked.regions
+    opened = session.rater_room(asked.rater_id).open_case(first)
+    assert opened.regions == asked.regions
+    opened.close()
     assert set(type(entry).__dataclass_fields__) == {
         "case_id", "title", "state", "position", "modality", "n_slices", "regions",
     }, "a worklist says where to look and nothing of what others drew"  # fmt: skip

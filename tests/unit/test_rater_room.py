@@ -223,8 +223,11 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         "case",
         "cases",
         "cases_with_series",
+        "feedback",
+        "gives_feedback",
         "open_draft",
         "rater",
+        "regions",
         "schema",
         "series",
         "suggestions",
@@ -235,6 +238,14 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
     assert work.assignments() == ()
     assert work.cases() == {}
     assert work.cases_with_series() == {}
-    for call in (work.case, work.series, work.voxels, work.open_draft, work.suggestions):
+    of_a_case = (
+        work.case,
+        work.series,
+        work.voxels,
+        work.open_draft,
+        work.suggestions,
+        work.regions,
+    )
+    for call in of_a_case:
         with pytest.raises(AccessDeniedError):
             call(case_id)
