@@ -21,9 +21,10 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 def public_names() -> list[str]:
     """Return every public class and function of the plugin interface."""
-    tree = ast.parse((ROOT / "annotator" / "api.py").read_text(encoding="utf-8"))
+    files = sorted((ROOT / "annotator" / "api").glob("*.py"))
     kinds = (ast.ClassDef, ast.FunctionDef)
-    return [node.name for node in tree.body if isinstance(node, kinds)]
+    nodes = (node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body)
+    return [node.name for node in nodes if isinstance(node, kinds)]
 
 
 @pytest.mark.parametrize("name", public_names())
