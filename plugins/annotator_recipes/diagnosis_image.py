@@ -45,7 +45,7 @@ class DiagnosisImage:
         from annotator_recipes.diagnosis_image_learning import learn_judges
 
         settings = DiagnosisImageParameters.model_validate(parameters.model_dump())
-        return learn_judges(cases, settings, progress)
+        return learn_judges(cases, settings, self.title, progress)
 
     def fuse_learned(
         self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress

@@ -30,11 +30,11 @@ WARNING = "label-dependent: training target only, never an evaluation reference"
 
 
 def learn_judges(
-    cases: Sequence[CaseVotes], parameters: DiagnosisImageParameters, progress: Progress
+    cases: Sequence[CaseVotes], parameters: DiagnosisImageParameters, title: str, progress: Progress
 ) -> Learned:
     """Return a judge for each fold, trained outside it, and one of all cases."""
-    stages = Stages(progress, 2 + parameters.n_folds)
-    material = gather(cases, parameters, stages)
+    stages = Stages(progress, 2 + parameters.folds)
+    material = gather(cases, parameters, title, stages)
     judges, told = train_judges(material, parameters, stages)
     arrays: dict[str, NDArray[Any]] = {}
     for name, judge in judges.items():
@@ -44,7 +44,7 @@ def learn_judges(
     return Learned(
         content=to_bytes({**material.facts(), "judge": parameters.judge}, arrays),
         summary=(
-            material.summary(),
+            material.told,
             "On cases that were not learned from, the mean of the readings tells the diagnosis "
             f"with AUC {mean.value:.3f}.",
             "Every fused mask knows the diagnosis of its own case: a target for training only.",
@@ -57,7 +57,12 @@ def fuse_by_image(
 ) -> FusedVoxels:
     """Weigh the readings of one case so that they look most like its diagnosis."""
     facts, arrays = from_bytes(learned)
-    criterion = Criterion(**facts["criterion"])
+    asked = facts["criterion"]
+    criterion = Criterion(
+        question=asked["question"],
+        positive=tuple(asked["positive"]),
+        neither=tuple(asked["neither"]),
+    )
     answer = criterion.answer(case)
     if answer is None:
         raise AnnotatorError(

@@ -57,7 +57,7 @@ class DiagnosisMap:
         from annotator_recipes.diagnosis_map_learning import learn_maps
 
         settings = DiagnosisMapParameters.model_validate(parameters.model_dump())
-        return learn_maps(cases, settings, progress)
+        return learn_maps(cases, settings, self.title, progress)
 
     def fuse_learned(
         self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress

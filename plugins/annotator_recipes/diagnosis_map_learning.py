@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def learn_maps(
-    cases: Sequence[CaseVotes], parameters: DiagnosisMapParameters, progress: Progress
+    cases: Sequence[CaseVotes], parameters: DiagnosisMapParameters, title: str, progress: Progress
 ) -> Learned:
     """Return a map for each fold, trained outside it, and one of all cases."""
-    stages = Stages(progress, 3 + 2 * parameters.n_folds)
-    material = gather(cases, parameters, stages)
+    stages = Stages(progress, 3 + 2 * parameters.folds)
+    material = gather(cases, parameters, title, stages)
     judges, of_mean = train_judges(material, parameters, stages)
     settings = MapSettings(
         n_epochs=parameters.n_epochs,
@@ -61,7 +61,7 @@ def learn_maps(
     return Learned(
         content=to_bytes(material.facts(), arrays),
         summary=(
-            material.summary(),
+            material.told,
             _gain(*compare_aucs(of_mean, told, material.is_positive, material.fold)),
         ),
     )

@@ -15,7 +15,6 @@ from annotator_recipes.diagnosis_judges import train_judge
 from annotator_recipes.diagnosis_question import (
     Criterion,
     answered_cases,
-    find_criterion,
     refuse_chance,
 )
 from annotator_recipes.diagnosis_stack import stack_cases
@@ -79,9 +78,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Material:
-    """Cases as tensors, with the answer and the fold of each."""
+    """Cases as tensors, with the answer and the fold of each.
 
+    ``title`` names the method, ``told`` says where the answers come from.
+    """
+
+    title: str
     criterion: Criterion
+    told: str
     reading: Reading
     case_ids: tuple[str, ...]
     stack: Stack
@@ -111,20 +115,13 @@ class Material:
             "folds": folds,
         }
 
-    def summary(self) -> str:
-        """Say what was gone by."""
-        n_positive = int(self.is_positive.sum())
-        n_negative = len(self.is_positive) - n_positive
-        return (
-            f"Went by {self.criterion.question!r}: {n_positive} cases with "
-            f"{self.criterion.positive!r} counted as positive, {n_negative} as negative."
-        )
 
-
-def gather(cases: Sequence[CaseVotes], parameters: DiagnosisParameters, stages: Stages) -> Material:
+def gather(
+    cases: Sequence[CaseVotes], parameters: DiagnosisParameters, title: str, stages: Stages
+) -> Material:
     """Read cases for learning; raises AnnotatorError where they do not do."""
-    criterion = find_criterion(cases, parameters.question, parameters.positive)
-    kept, is_positive = answered_cases(cases, criterion, parameters.minimum)
+    answered = answered_cases(cases, parameters, title)
+    kept, is_positive = answered.cases, answered.is_positive
     step = stages.begin(2 * len(kept), "reading cases")
     extents = []
     for case in kept:
@@ -134,7 +131,7 @@ def gather(cases: Sequence[CaseVotes], parameters: DiagnosisParameters, stages: 
         sampling=Sampling(
             labels=labels_of(kept),
             size=parameters.size,
-            n_slices=parameters.n_slices,
+            n_slices=parameters.slices,
             n_channels=channels_of(kept),
         ),
         field_mm=_FIELD_MARGIN * float(np.quantile(extents, _FIELD_QUANTILE)),
@@ -147,12 +144,14 @@ def gather(cases: Sequence[CaseVotes], parameters: DiagnosisParameters, stages: 
     seed_everything(torch, parameters.seed)
     device = pick_device(torch)
     return Material(
-        criterion=criterion,
+        title=title,
+        criterion=answered.criterion,
+        told=answered.told,
         reading=reading,
         case_ids=tuple(case.case_id for case in kept),
         stack=reading.stack(slices, device),
         is_positive=is_positive,
-        fold=make_folds(is_positive, [case.case_id for case in kept], parameters.n_folds),
+        fold=make_folds(is_positive, [case.case_id for case in kept], parameters.folds),
         device=device,
     )
 
@@ -182,5 +181,5 @@ def train_judges(
             with torch.no_grad():
                 told[held_out] = judges[name](part, part.mix(part.even())).cpu().numpy()
     found, _, _ = compare_aucs(told, told, material.is_positive, material.fold)
-    refuse_chance(found, material.criterion, len(told))
+    refuse_chance(found, material.criterion, len(told), material.title)
     return judges, told

@@ -239,7 +239,7 @@ def test_network_judge_tells_more_with_the_drawings() -> None:
     assert found[0] > found[1] + 0.1
 
 
-QUICK = {"size": 32, "n_folds": 2, "minimum": 10}
+QUICK = {"question": "finding", "size": 32, "folds": 2, "min_per_class": 10, "positive": ("ill",)}
 
 
 def method_and_settings(name: str) -> tuple[LearnedFusionMethod, DiagnosisParameters]:
@@ -340,7 +340,9 @@ def test_volumes_are_read_by_slices_and_weighed_in_all() -> None:
         for case, big in zip(cases_of_study(study), sizes > np.median(sizes), strict=True)
     ]
     method = DiagnosisMap()
-    settings = DiagnosisMapParameters(size=32, n_folds=2, minimum=5, n_slices=3, n_epochs=1)
+    settings = DiagnosisMapParameters(
+        question="large", size=32, folds=2, min_per_class=5, slices=3, n_epochs=1
+    )
     content = method.learn(volumes, settings, no_progress).content
     fused = method.fuse_learned(volumes[0], content, settings, no_progress)
     window = volumes[0].window(0)
@@ -348,7 +350,9 @@ def test_volumes_are_read_by_slices_and_weighed_in_all() -> None:
     assert fused.weights.shape == (5, *window.index.shape)
     np.testing.assert_allclose(fused.weights.sum(axis=0), 1.0, atol=1e-5)
     image = DiagnosisImage()
-    own = DiagnosisImageParameters(size=32, n_folds=2, minimum=5, n_slices=3, n_steps=3)
+    own = DiagnosisImageParameters(
+        question="large", size=32, folds=2, min_per_class=5, slices=3, n_steps=3
+    )
     content = image.learn(volumes, own, no_progress).content
     found = image.fuse_learned(volumes[0], content, own, no_progress)
     np.testing.assert_allclose(found.probability.sum(axis=0), 1.0, atol=1e-5)
@@ -361,15 +365,15 @@ def without_diagnoses(case: CaseVotes) -> CaseVotes:
 @pytest.mark.parametrize("name", ["map", "image"])
 def test_refusals_say_why(name: str) -> None:
     method, settings = method_and_settings(name)
-    with pytest.raises(AnnotatorError, match="no case has a diagnosis"):
+    with pytest.raises(AnnotatorError, match="answered question 'finding'"):
         method.learn([without_diagnoses(case) for case in cases()], settings, no_progress)
-    many = settings.model_copy(update={"minimum": 60})
+    many = settings.model_copy(update={"min_per_class": 60})
     with pytest.raises(AnnotatorError, match="60 of each are needed"):
         method.learn(cases(), many, no_progress)
     wrong = settings.model_copy(update={"question": "findings"})
     with pytest.raises(AnnotatorError, match="did you mean 'finding'"):
         method.learn(cases(), wrong, no_progress)
-    wrong = settings.model_copy(update={"positive": "il"})
+    wrong = settings.model_copy(update={"positive": ("il",)})
     with pytest.raises(AnnotatorError, match="did you mean 'ill'"):
         method.learn(cases(), wrong, no_progress)
     chance = np.random.default_rng(0).permutation(is_ill())
@@ -380,7 +384,7 @@ def test_refusals_say_why(name: str) -> None:
         )
         for case, ill in zip(cases(), chance, strict=True)
     ]
-    with pytest.raises(AnnotatorError, match="may be chance"):
+    with pytest.raises(AnnotatorError, match="better than chance"):
         method.learn(shuffled, settings, no_progress)
 
 
