@@ -6,26 +6,25 @@ the readings of a case voxel by voxel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
-from annotator.analysis.consensus import choose, judge_raters
 from annotator.analysis.soft_overlap import soft_dice
-from annotator.api import FusedVoxels, Learned, Prediction
+from annotator.api import Learned, Prediction
 from annotator.domain.errors import AnnotatorError
-from annotator_recipes.images import image_slices
+from annotator_recipes.diagnosis_fused import fuse_weighted
+from annotator_recipes.images import CaseSlices
 from annotator_recipes.reading_slices import NetworkParameters, gather_readings, refuse_target
+from annotator_recipes.self_calibration_model import KIND, Calibrated
 from annotator_recipes.torch_door import (
-    load_state,
     pick_device,
     require_torch,
     seed_everything,
     state_arrays,
 )
-from annotator_recipes.weights import from_bytes, to_bytes
+from annotator_recipes.weights import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,16 +32,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import BaseModel
 
-    from annotator.api import CaseVotes, CaseWindow, Progress
-    from annotator.domain.review import RaterPerformance
-    from annotator_recipes.images import Frame
+    from annotator.api import CaseVotes, FusedVoxels, Progress
     from annotator_recipes.reading_slices import ReadingSlices
 
     Floats = NDArray[np.float32]
 
 _NAME = "self-calibrated"
-_KIND = "self-calibration"
-_MARGIN = 3
 _AT_ONCE = 4
 _ROOM_BYTES = 1 << 30
 
@@ -58,7 +53,7 @@ class SelfCalibrationParameters(NetworkParameters):
         "the overlap told after training rises",
     )
     beta: float = Field(
-        default=4.0,
+        default=8.0,
         ge=0.0,
         le=50.0,
         description="how strongly agreement counts: 0 believes all raters alike everywhere",
@@ -95,7 +90,7 @@ def learn_raters(
     network, rounds, judged = train_calibration(data, settings, device, progress)
     facts = {
         **describe_networks(data, settings),
-        "kind": _KIND,
+        "kind": KIND,
         "size": settings.size,
         "raters": data.rater_ids,
         "labels": data.labels,
@@ -125,80 +120,6 @@ def _overlaps(model: Calibrated, data: ReadingSlices, rows: NDArray[np.int64]) -
         if own.any():
             dice = soft_dice(drawn[own, place, 1:], readings[own, place, 1:])
             yield f"Soft Dice of what {rater_id} would draw with what was drawn: {dice:.3f}."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CalibratedPass:
-    """One pass over slices, as probabilities on working pixels.
-
-    ``estimate`` is ``(slice, label, y, x)``, ``drawn`` ``(slice, rater, label, y, x)`` and
-    ``weight`` ``(slice, rater, y, x)``.
-    """
-
-    estimate: Floats
-    drawn: Floats
-    weight: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Calibrated:
-    """Trained networks, ready to be asked."""
-
-    network: Any
-    device: Any
-    facts: Mapping[str, Any]
-
-    @classmethod
-    def load(cls, learned: bytes) -> Calibrated:
-        """Return what was learned; raises AnnotatorError where it is something else."""
-        torch = require_torch("Self-calibration")
-        facts, arrays = from_bytes(learned)
-        if facts.get("kind") != _KIND:
-            raise AnnotatorError(f"this was not learned by self-calibration: {facts.get('kind')!r}")
-        from annotator_recipes.self_calibration_training import build_network
-
-        device = pick_device(torch)
-        network = build_network(facts)
-        load_state(network, "network", arrays)
-        return cls(network=network.to(device).eval(), device=device, facts=facts)
-
-    @property
-    def rater_ids(self) -> tuple[str, ...]:
-        """The raters that were learned from."""
-        return tuple(self.facts["raters"])
-
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """The labels that were learned, background first."""
-        return tuple(self.facts["labels"])
-
-    def slices(self, image: Floats, spacing_mm: tuple[float, float, float]) -> tuple[Floats, Frame]:
-        """Return an image as slices that the networks read, and where those lie."""
-        return image_slices(
-            image, spacing_mm, size=self.facts["size"], n_channels=self.facts["n_in"]
-        )
-
-    def ask(
-        self, slices: Floats, *, present_only: NDArray[np.bool_] | None
-    ) -> list[CalibratedPass]:
-        """Return every pass over ``(slice, channel, size, size)``.
-
-        ``present_only`` says whom to believe at all, ``(rater,)``; None for everyone.
-        """
-        import torch
-
-        whom = np.ones(len(self.rater_ids), np.bool_) if present_only is None else present_only
-        present = torch.from_numpy(np.repeat(whom[None], len(slices), axis=0)).to(self.device)
-        with torch.inference_mode():
-            passes = self.network(torch.from_numpy(slices).to(self.device), present)
-            return [
-                CalibratedPass(
-                    estimate=each.estimate.softmax(dim=1).cpu().numpy(),
-                    drawn=each.drawn.softmax(dim=2).cpu().numpy(),
-                    weight=each.weight.cpu().numpy(),
-                )
-                for each in passes
-            ]
 
 
 class SelfCalibratedTrainer:
@@ -280,23 +201,16 @@ class SelfCalibratedFusion:
             raise AnnotatorError(
                 f"nobody who read {case.title!r} is known to what was learned; learn again"
             )
-        near = case.window(_MARGIN)
-        weights = _weigh(model, case, near, progress)
-        labels = case.votes.labels
-        masks = near.masks(case.votes)
-        probability = np.stack(
-            [(weights * (masks == label)).sum(axis=0, dtype=np.float32) for label in labels]
-        )
+        read = _read_drawn_slices(model, case)
         strangers = [
             rater_id
             for rater_id, is_known in zip(case.votes.rater_ids, known, strict=True)
             if not is_known
         ]
-        return FusedVoxels(
-            box=near.box,
-            probability=probability,
-            performance=judge_voxels(case, near, probability, weights),
-            weights=weights,
+        return fuse_weighted(
+            case,
+            read,
+            _weigh(model, case, read, progress),
             warnings=tuple(
                 f"{rater_id} was not among the raters learned from and has no weight; learn again."
                 for rater_id in strangers
@@ -304,50 +218,34 @@ class SelfCalibratedFusion:
         )
 
 
-def _weigh(model: Calibrated, case: CaseVotes, near: CaseWindow, progress: Progress) -> Floats:
-    """Return how far each rater of a case is believed in a window, ``(rater, z, y, x)``."""
-    image = case.window(None).image
-    slices, frame = model.slices(image, case.spacing_mm)
-    present = np.isin(model.rater_ids, case.votes.rater_ids)
-    (z0, y0, x0), (z1, y1, x1) = near.box
-    found = np.zeros((len(case.votes.rater_ids), z1 - z0, y1 - y0, x1 - x0), np.float32)
-    for place, z in enumerate(range(z0, z1)):
-        progress(place / (z1 - z0), "weighing raters")
-        weight = model.ask(slices[z : z + 1], present_only=present)[-1].weight[0]
-        on_grid = frame.to_grid(weight)[:, y0:y1, x0:x1]
-        for number, rater_id in enumerate(case.votes.rater_ids):
+def _read_drawn_slices(model: Calibrated, case: CaseVotes) -> CaseSlices:
+    """Return the whole of each slice from the first to the last with a drawing, without shares."""
+    window = case.window(None)
+    image, frame = model.slices(window.image, case.spacing_mm)
+    (z0, _, _), (z1, _, _) = case.window(0).box
+    return CaseSlices(
+        case_id=case.case_id,
+        rater_ids=case.votes.rater_ids,
+        places=tuple(range(z0, z1)),
+        slice_mm=case.spacing_mm[0],
+        thickness_mm=case.spacing_mm[0],
+        image=image[z0:z1],
+        shares=np.empty((0, 0, 0, frame.size, frame.size), np.float32),
+        frame=frame,
+        box=window.box,
+    )
+
+
+def _weigh(model: Calibrated, case: CaseVotes, read: CaseSlices, progress: Progress) -> Floats:
+    """Return how far each rater of a case is believed, ``(slice, rater, size, size)``."""
+    raters = case.votes.rater_ids
+    present = np.isin(model.rater_ids, raters)
+    found = np.zeros((len(read.image), len(raters), *read.image.shape[2:]), np.float32)
+    for start in range(0, len(found), _AT_ONCE):
+        progress(start / len(found), "weighing raters")
+        own = slice(start, start + _AT_ONCE)
+        weight = model.ask(read.image[own], present_only=present)[-1].weight
+        for place, rater_id in enumerate(raters):
             if rater_id in model.rater_ids:
-                found[number, place] = on_grid[model.rater_ids.index(rater_id)]
-    return np.asarray(found / found.sum(axis=0), np.float32)
-
-
-def judge_voxels(
-    case: CaseVotes, near: CaseWindow, probability: Floats, weights: Floats
-) -> tuple[RaterPerformance, ...]:
-    """Compare each rater with the most probable labels; the weight is that where raters differ."""
-    votes = case.votes
-    n_labels = len(votes.labels)
-    chosen, _ = choose(probability.reshape(n_labels, -1).T.astype(np.float64), votes.labels)
-    place = np.searchsorted(votes.labels, chosen)
-    joint = np.bincount(
-        near.index.ravel().astype(np.int64) * n_labels + place,
-        minlength=len(votes.patterns) * n_labels,
-    )
-    is_empty = (votes.patterns == 0).all(axis=1)
-    # Beyond the window nobody drew anything, and nothing is chosen.
-    joint[np.flatnonzero(is_empty) * n_labels] += int(votes.counts.sum()) - near.index.size
-    rows = judge_raters(
-        votes.rater_ids,
-        np.repeat(votes.patterns, n_labels, axis=0),
-        joint,
-        votes.labels,
-        np.tile(np.asarray(votes.labels, np.uint16), len(votes.patterns)),
-        votes.voxel_mm3,
-    )
-    is_disputed = (votes.patterns != votes.patterns[:, :1]).any(axis=1)[near.index]
-    if not is_disputed.any():
-        return rows
-    mean = weights[:, is_disputed].mean(axis=1)
-    return tuple(
-        replace(row, weight=float(mean[votes.rater_ids.index(row.rater_id)])) for row in rows
-    )
+                found[own, place] = weight[:, model.rater_ids.index(rater_id)]
+    return found
