@@ -61,6 +61,7 @@ def _readings(
     rows: list[Row] = []
     for case in cases:
         geometry = store.series(case.series_ids[0]).geometry
+        partly = {entry.rater_id for entry in store.partial_readers(case.case_id)}
         for annotation in store.annotations(case.case_id):
             rater = names[annotation.rater_id]
             mask = store.annotation_mask(annotation.annotation_id)
@@ -77,6 +78,7 @@ def _readings(
                 "started_from_id": annotation.started_from_id,
                 "created_at": annotation.created_at,
                 "is_calibrated": geometry.is_calibrated,
+                "is_partial": rater.rater_id in partly,
             }
             row |= _diagnosis(annotation.diagnosis, schema)
             row |= {f"volume_mm3.{value}": volume for value, volume in volumes.items()}
@@ -93,6 +95,7 @@ def _readings(
         "started_from_id",
         "created_at",
         "is_calibrated",
+        "is_partial",
         *_diagnosis_columns(schema),
         *(f"volume_mm3.{value}" for value in schema.values),
     )

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from annotator.analysis.runs import decode, encode
+from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe, Forecast
 from annotator.domain.quality import OverlapRule
 from annotator.domain.reading import Diagnosis
+from annotator.jobs.export_tables import tables_of
 from annotator.jobs.rater_report import report_raters
 from annotator.jobs.readings import Readings
 from tests.unit.project_builder import add_case, block, make_session
@@ -148,6 +150,10 @@ def test_what_was_not_asked_for_is_no_vote(session: Session) -> None:
     fusion = session.fuse(first, "majority")
     np.testing.assert_array_equal(decode(session.store.fusion_labels(fusion.fusion_id)), MORE)
     assert session.rerun(fusion.fusion_id) == fusion
+    rows = tables_of(session.store, [first], no_progress)["readings"].rows
+    assert {row["rater"]: row["is_partial"] for row in rows} == {
+        "Ann": False, "Bob": False, "Cy": True,
+    }  # fmt: skip
     report = report_raters(session.store, [session.cases()[0]])
     assert {row.rater_name for row in report.rows} == {"Ann", "Bob"}
 
