@@ -15,6 +15,7 @@ from annotator.jobs.export_items import fused_item
 from annotator.jobs.export_tables import finding_row
 from annotator.jobs.exporting import export_project, make_directory
 from annotator.jobs.fusion_facts import changes_from_vote, readings_of
+from annotator.jobs.learning import told
 from annotator.jobs.standings import rank_project
 from annotator.session.session import Session
 
@@ -40,7 +41,8 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
             progress=lambda fraction, message: progress(0.5 * fraction, message),
         )
         start = 0.5 if fit else 0.0
-        lines += list(fit.summary) if fit else []
+        summary = told(session.store, fit) if fit else ()
+        lines += summary
         out = Path(arguments.out) if arguments.out else None
         if out is not None:
             make_directory(out)
@@ -70,7 +72,7 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
             lines += [_fused_line(case, document), *files]
             lines += [f"  caution: {warning}" for warning in fusion.warnings]
     lines += [f"skipped: {entry['reason']}" for entry in made["skipped"]]
-    learned = fit and {"fit": fit.fit_id, "summary": list(fit.summary)}
+    learned = fit and {"fit": fit.fit_id, "summary": list(summary)}
     document = {"method": arguments.method, "learned": learned, **made}
     return Result(document=document, lines=tuple(lines), error=nothing_done("fused", made))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.cli.command import Result
 from annotator.cli.readings import nothing_done, parse_settings
 from annotator.domain.errors import AnnotatorError
+from annotator.jobs.learning import told
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ def train(arguments: argparse.Namespace, progress: Progress) -> Result:
             include_models=arguments.models,
             progress=progress,
         )
+        summary = told(session.store, fit)
     document = {
         "trainer": arguments.trainer,
         "fit": fit.fit_id,
         "n_readings": len(fit.recipe.inputs),
-        "summary": list(fit.summary),
+        "summary": list(summary),
     }
     lines = (
-        *fit.summary,
+        *summary,
         f"Trained on {len(fit.recipe.inputs)} readings. Let it read cases with: annotator predict "
         f"{arguments.project} --fit {fit.fit_id[:12]}",
     )

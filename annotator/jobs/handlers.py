@@ -11,7 +11,7 @@ from annotator.jobs.exporting import export_project
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
-from annotator.jobs.learning import learn_for_fusion
+from annotator.jobs.learning import learn_for_fusion, told
 from annotator.jobs.predicting import predict_case
 from annotator.jobs.readings import Readings
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
@@ -111,7 +111,7 @@ def train(store: Store, registry: Registry, parameters: Parameters, progress: Pr
         include_models=bool(parameters.get("include_models", False)),
         actor=ACTOR,
     )
-    return {"fit": fit.fit_id, "summary": list(fit.summary)}
+    return {"fit": fit.fit_id, "summary": list(told(store, fit))}
 
 
 def predict_by(

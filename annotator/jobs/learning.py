@@ -115,6 +115,18 @@ def fit_lessons(
     return store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
 
 
+def told(store: Store, fit: Fit) -> tuple[str, ...]:
+    """Return what was learned, a sentence each, with the names of raters for their ids."""
+    names = {rater.rater_id: rater.name for rater in store.raters()}
+
+    def named(sentence: str) -> str:
+        for rater_id, name in names.items():
+            sentence = sentence.replace(rater_id, name)
+        return sentence
+
+    return tuple(map(named, fit.summary))
+
+
 def relearn(
     store: Store, registry: Registry, fit_id: str, progress: Progress, *, actor: str
 ) -> Fit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -62,7 +63,8 @@ class WarmModel:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(OSError):  # what was not sent yet cannot be sent any more
+                    stream.close()
 
     def __enter__(self) -> Self:
         """Return the model itself."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import UnknownNameError
+from annotator.jobs.learning import told
 from annotator.jobs.warm import WarmModel
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def trained_models(store: Store, registry: Registry) -> tuple[TrainedModel, ...]
                 title=trainer.title,
                 takes_trust=trainer.takes_trust,
                 raters=tuple(sorted(((one, names[one]) for one in own), key=lambda two: two[1])),
-                summary=fit.summary,
+                summary=told(store, fit),
                 created_at=fit.created_at,
             )
         )
