@@ -18,8 +18,12 @@ def differing_voxels(
     patterns: NDArray[np.integer], counts: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Count the voxels in which two raters differ, ``(rater, rater)``."""
-    weights = counts.astype(np.float64)
-    return np.stack([weights @ (patterns != own[:, None]) for own in patterns.T])
+    weights = counts.astype(np.float64)[:, None]
+    same = np.zeros((patterns.shape[1], patterns.shape[1]))
+    for label in np.unique(patterns):
+        said = (patterns == label).astype(np.float64)
+        same += said.T @ (said * weights)
+    return weights.sum() - same
 
 
 def dependent_pairs(

@@ -33,7 +33,7 @@ class CollateParameters(BaseModel):
         description="warn where a label's volume departs from the majority vote by more than this "
         "share",
     )
-    max_iterations: int = Field(default=500, ge=1, le=1_000_000)
+    max_iterations: int = Field(default=1000, ge=1, le=1_000_000)
 
 
 class Collate:
