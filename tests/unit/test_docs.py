@@ -5,10 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from annotator.analysis.runs import decode
+from annotator.api import Plugin
 from annotator.session.schema_io import bundled_schemas, find_schema
+from tests.unit.project_builder import add_case, block, make_session
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +36,30 @@ def public_names() -> list[str]:
 def test_plugin_guide_documents(name: str) -> None:
     guide = (ROOT / "docs" / "plugin-guide.md").read_text(encoding="utf-8")
     assert re.search(rf"\b{name}\b", guide), f"{name} of annotator.api is not in the plugin guide"
+
+
+def test_the_method_of_the_plugin_guide_works(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "plugin-guide.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?s)```python\n(.*?)```", guide)
+    (example,) = [code for code in blocks if code.startswith("import")]
+    made: dict[str, Any] = {"__name__": "guide"}
+    exec(compile(example, "plugin-guide.md", "exec"), made)
+    both = block(((1, 2, 2), (3, 8, 8)))
+    with_a_speck = both | block(((1, 10, 9), (2, 11, 10)))
+    with make_session(tmp_path) as session:
+        session.registry.register(Plugin(name="guide", fusion_methods=(made["BlurredVote"],)))
+        case = add_case(session, 1)
+        geometry = session.store.series(case.series_ids[0]).geometry
+        for name, mask in (("Abe", both), ("Baum", with_a_speck), ("Cole", with_a_speck)):
+            rater = session.add_rater(name)
+            session.add_reading(case.case_id, rater.rater_id, mask, geometry)
+        found = {
+            name: decode(session.store.fusion_labels(session.fuse(case.case_id, name).fusion_id))
+            for name in ("majority", "blurred-vote")
+        }
+    np.testing.assert_array_equal(found["majority"], with_a_speck)
+    assert found["blurred-vote"][1, 10, 9] == 0
+    assert found["blurred-vote"][1:3, 3:7, 3:7].all()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
