@@ -50,8 +50,14 @@ def _diagnosis_image() -> LearnedFusionMethod:
     return DiagnosisImage()
 
 
+def _take_and_give() -> Trainer:
+    from annotator_recipes.take_and_give import TakeAndGiveTrainer
+
+    return TakeAndGiveTrainer()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
-    trainers=(_self_calibrated, _trust_vector, _difficulty),
+    trainers=(_self_calibrated, _trust_vector, _difficulty, _take_and_give),
 )
