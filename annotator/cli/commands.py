@@ -327,7 +327,14 @@ COMMANDS: tuple[Command, ...] = (
         name="verify",
         summary="check the log and every stored mask against their hashes",
         run="annotator.cli.projects:verify",
-        arguments=(_PROJECT,),
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--replay",),
+                help="learn and fuse again by every recipe, and compare byte for byte",
+                options={"action": "store_true"},
+            ),
+        ),
         example="annotator verify lungs",
     ),
     Command(

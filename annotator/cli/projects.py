@@ -132,12 +132,20 @@ def list_project(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 def verify(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Check the project; fails where anything does not fit."""
-    with Session.open(arguments.project, read_only=True) as session:
+    with Session.open(arguments.project, read_only=not arguments.replay) as session:
         problems = session.store.verify(progress)
         n_rows = len(session.store.audit())
-    document = {"ok": not problems, "problems": list(problems), "n_log_rows": n_rows}
+        again = session.replay(progress=progress) if arguments.replay else None
+    document: dict[str, Any] = {"n_log_rows": n_rows}
+    lines = [f"The project is sound; {n_rows} log rows."]
+    if again is not None:
+        problems = (*problems, *again.different)
+        document["replay"] = {"n_same": again.n_same, "not_done": list(again.not_done)}
+        lines.append(f"{again.n_same} recipes were run again and gave the same bytes.")
+        lines += [f"not run again: {reason}" for reason in again.not_done]
+    document |= {"ok": not problems, "problems": list(problems)}
     if not problems:
-        return Result(document=document, lines=(f"The project is sound; {n_rows} log rows.",))
+        return Result(document=document, lines=tuple(lines))
     error = problems[0] if len(problems) == 1 else f"{len(problems)} problems"
     return Result(document=document, lines=problems if len(problems) > 1 else (), error=error)
 

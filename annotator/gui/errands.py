@@ -113,6 +113,21 @@ class Errands(QObject):
 
         self._bar.submit("fuse", {"method": option.name, "cases": [case_id]}, option.title, done)
 
+    def fuse_cases(self, case_ids: tuple[str, ...], option: MethodOption) -> None:
+        """Fuse cases by one method; those without two readings are left out."""
+
+        def done(result: dict[str, Any]) -> None:
+            n_left_out = len(result["skipped"])
+            left_out = f"; {n_left_out} cases were left out" if n_left_out else ""
+            self._window.notice.say(
+                f"{len(result['fusions'])} cases are fused by {option.title}{left_out}.",
+                "good",
+                "\n".join(entry["reason"] for entry in result["skipped"]),
+            )
+
+        given = {"method": option.name, "cases": list(case_ids)}
+        self._bar.submit("fuse", given, f"Fusing by {option.title}", done)
+
     def train(self, trainer: str, target: str) -> None:
         """Train a model on the readings; ``target`` is a fusion method to aim at, or empty."""
 

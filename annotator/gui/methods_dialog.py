@@ -69,10 +69,13 @@ class MethodCard(QFrame):
 class MethodsDialog(QDialog):
     """A card for each method, and one slider for the slice of them all.
 
-    Emits ``method_wanted(name)``. Methods that take long are fused only when asked for.
+    Emits ``method_wanted(name)`` and ``batch_wanted(option)``. Methods that take long are fused
+    only when asked for.
     """
 
     method_wanted = Signal(str)
+    batch_wanted = Signal(object)
+    """the MethodOption in use: to fuse every case by"""
 
     def __init__(
         self,
@@ -100,6 +103,12 @@ class MethodsDialog(QDialog):
         self.slider.setValue(self._source.index)
         self.slider.valueChanged.connect(self._turn)
         self.slice = label("", "small")
+        current = next(one for one in options if one.name == desk.case.fusion.recipe.method)
+        self.every = Button(
+            f"Fuse every case by {current.title}",
+            "Fuse all cases with two readings outside the window; it can be cancelled.",
+            lambda: self._batch(current),
+        )
         self._lay_out()
         self._turn(self._source.index)
         background.run(
@@ -135,6 +144,7 @@ class MethodsDialog(QDialog):
         layout.addWidget(area, 1)
         layout.addWidget(self._turning)
         row = QHBoxLayout()
+        row.addWidget(self.every)
         row.addStretch(1)
         row.addWidget(Button("Close", "Keep the method that is in use.", self.reject))
         layout.addLayout(row)
@@ -159,6 +169,10 @@ class MethodsDialog(QDialog):
 
     def _choose(self, name: str) -> None:
         self.method_wanted.emit(name)
+        self.accept()
+
+    def _batch(self, option: MethodOption) -> None:
+        self.batch_wanted.emit(option)
         self.accept()
 
     def _turn(self, index: int) -> None:

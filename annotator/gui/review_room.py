@@ -50,6 +50,8 @@ class ReviewRoomPanel(QWidget):
     compare_wanted = Signal()
     fusion_wanted = Signal(str, object)
     """case id, MethodOption: to be fused outside the window's process"""
+    batch_wanted = Signal(object, object)
+    """ids of cases, MethodOption: all of them to be fused outside the window's process"""
     training_wanted = Signal(str, str)
     """trainer, fusion method to aim at or empty"""
     keep_wanted = Signal(str, str, object)
@@ -280,6 +282,15 @@ class ReviewRoomPanel(QWidget):
 
         self._background.run("differences", lambda: differences_from_vote(case), show)
 
+    def _fuse_every(self, option: MethodOption) -> None:
+        room = self.room
+        if room is not None:
+            self._background.run(
+                "cases to fuse",
+                room.visible_case_ids,
+                lambda case_ids: self.batch_wanted.emit(case_ids, option),
+            )
+
     def compare_methods(self) -> None:
         """Show what every method makes of the open case, side by side."""
         if self.desk is None:
@@ -288,6 +299,7 @@ class ReviewRoomPanel(QWidget):
 
         dialog = MethodsDialog(self.desk, self._methods, self._background, self)
         dialog.method_wanted.connect(self.fuse_by)
+        dialog.batch_wanted.connect(self._fuse_every)
         dialog.open()
 
     def _open(self, case_id: str, method: str) -> None:

@@ -173,6 +173,7 @@ class MainWindow(QMainWindow):
         made.report_wanted.connect(self.open_report)
         made.compare_wanted.connect(self.errands.compare_readings)
         made.fusion_wanted.connect(self.errands.fuse_case)
+        made.batch_wanted.connect(self.errands.fuse_cases)
         made.training_wanted.connect(self.errands.train)
         made.keep_wanted.connect(self.errands.predict_by_fit)
         self.stack.addWidget(made)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from annotator.jobs.agreement_facts import AgreementReport
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
+    from annotator.jobs.replaying import Replay
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
@@ -309,6 +310,12 @@ class Session:
         from annotator.jobs.fusing import rerun_fusion
 
         return rerun_fusion(self.store, self.registry, fusion_id, actor=ACTOR)
+
+    def replay(self, *, progress: Progress = no_progress) -> Replay:
+        """Learn and fuse again by every recipe; the same bytes must come of it."""
+        from annotator.jobs.replaying import replay
+
+        return replay(self.store, self.registry, progress, actor=ACTOR)
 
     def find(
         self, case_id: str, *, include_models: bool = False

@@ -377,3 +377,20 @@ def test_quality_is_shown_by_gold_cases(window: MainWindow, qtbot: QtBot, desk: 
     assert all(row[3].startswith("1.000") for row in own)
     assert "Nobody was given a case twice" in page.about_twice.text()
     window.back()
+
+
+def test_every_case_is_fused_by_the_method_in_use(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    from annotator.gui.methods_dialog import MethodsDialog
+
+    session = window.session
+    assert session is not None
+    press(window, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    (dialog,) = window.review.findChildren(MethodsDialog)
+    assert "STAPLE" in dialog.every.text()
+    QTest.mouseClick(dialog.every, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "fused by STAPLE" in window.notice.words.text(), timeout=3 * PATIENCE_MS)
+    for entry in window.review._entries:
+        methods = {fusion.recipe.method for fusion in session.store.fusions(entry.case_id)}
+        assert "staple" in methods

@@ -26,6 +26,7 @@ from annotator.jobs.case_votes import case_votes
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import lessons_of, relearn
 from annotator.jobs.readings import Readings
+from annotator.jobs.replaying import Replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
@@ -253,6 +254,19 @@ def test_new_readings_and_sign_offs_are_learned_from(session: Session) -> None:
     np.testing.assert_array_equal(case.decided_counts.sum(axis=1), case.votes.counts)
     again = relearn(session.store, session.registry, before.fit_id, no_progress, actor="system")
     assert again == before
+
+
+def test_every_recipe_is_run_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    for case in session.cases():
+        for method in ("majority", "shares", "largest"):
+            session.fuse(case.case_id, method)
+    assert session.replay() == Replay(n_same=7, different=(), not_done=())
+    monkeypatch.setattr(Largest, "version", "2")
+    changed = session.replay()
+    assert (changed.n_same, len(changed.not_done)) == (4, 3)
+    monkeypatch.undo()
+    monkeypatch.setattr(Largest, "learn", lambda *_: Learned(content=b"{}"))
+    assert len(session.replay().different) == 1
 
 
 def test_a_method_that_learns_something_else_is_caught(

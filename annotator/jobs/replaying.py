@@ -1,0 +1,56 @@
+"""Everything that was learned and fused, done again: the same recipes must give the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from annotator.api import no_progress
+from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
+from annotator.jobs.fusing import rerun_fusion
+from annotator.jobs.learning import relearn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotator.api import Progress
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """How many recipes gave the same bytes; what differs; what could not be done again, and why."""
+
+    n_same: int
+    different: tuple[str, ...]
+    not_done: tuple[str, ...]
+
+
+def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) -> Replay:
+    """Learn and fuse again by every recipe of the project; nothing that is kept changes."""
+    recipes: list[Callable[[], object]] = [
+        partial(relearn, store, registry, fit.fit_id, no_progress, actor=actor)
+        for fit in store.fits()
+    ]
+    recipes += [
+        partial(rerun_fusion, store, registry, fusion.fusion_id, actor=actor)
+        for case in store.cases()
+        for fusion in store.fusions(case.case_id)
+    ]
+    n_same = 0
+    different: list[str] = []
+    not_done: list[str] = []
+    for number, again in enumerate(recipes):
+        progress(number / len(recipes), f"recipe {number + 1} of {len(recipes)}")
+        try:
+            again()
+            n_same += 1
+        except CancelledError:
+            raise
+        except IntegrityError as error:
+            different.append(str(error))
+        except AnnotatorError as error:
+            not_done.append(str(error))
+    return Replay(n_same=n_same, different=tuple(different), not_done=tuple(not_done))
