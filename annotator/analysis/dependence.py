@@ -23,7 +23,7 @@ def differing_voxels(
     for label in np.unique(patterns):
         said = (patterns == label).astype(np.float64)
         same += said.T @ (said * weights)
-    return weights.sum() - same
+    return np.asarray(weights.sum() - same)
 
 
 def dependent_pairs(

@@ -128,7 +128,7 @@ def expect(said: NDArray[np.integer], confusion: Floats, prior: Floats) -> Float
 def one_hot(said: NDArray[np.integer], n_labels: int) -> Floats:
     """Return 1 where a column said a label, ``(pattern, column * label)``."""
     votes = said[:, :, None] == np.arange(n_labels)
-    return votes.reshape(len(said), -1).astype(np.float64)
+    return np.asarray(votes.reshape(len(said), -1), np.float64)
 
 
 def mean_vote(said: NDArray[np.integer], counts: Floats, n_labels: int) -> Floats:

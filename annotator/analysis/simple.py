@@ -104,7 +104,7 @@ def simple(
 def _winners(share: Floats) -> Floats:
     """Return 1 for the label with the largest share, divided among ties, ``(pattern, label)``."""
     is_best = share >= share.max(axis=1, keepdims=True) - _TIE
-    return is_best / is_best.sum(axis=1, keepdims=True)
+    return np.asarray(is_best / is_best.sum(axis=1, keepdims=True))
 
 
 def _too_low(

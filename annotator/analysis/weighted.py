@@ -94,4 +94,4 @@ def _mean_kappa(sums: tuple[Floats, Floats]) -> Floats:
     if n_raters == 1:
         return np.ones((len(same), 1))
     others = kappa * (1.0 - np.eye(n_raters))
-    return np.maximum(others.sum(axis=2) / (n_raters - 1), 0.0)
+    return np.asarray(np.maximum(others.sum(axis=2) / (n_raters - 1), 0.0))

@@ -312,17 +312,14 @@ def laid_out(votes: VotePatterns, most_voxels: int) -> tuple[CaseVotes, NDArray[
     counts = votes.counts
     if counts.sum() > most_voxels:
         counts = np.where(counts > 0, 1 + counts * 4000 // counts.sum(), 0)
-    width = max(1, int(np.sqrt(counts.sum())))
-    empty = int((votes.patterns == 0).all(axis=1).argmax())
     index = np.repeat(np.arange(len(counts)), counts)
-    if empty == 0 and (votes.patterns[0] == 0).all() and counts[0]:
-        spare = -len(index) % width
-        index = np.append(index, np.zeros(spare, np.intp))
-    else:
-        width = len(index)
+    width = len(index)
+    if counts[0]:  # the background fills a square up
+        width = int(np.sqrt(len(index)))
+        index = np.append(index, np.zeros(-len(index) % width, np.intp))
+        counts = np.bincount(index, minlength=len(counts))
     np.random.default_rng(0).shuffle(index)
     grid = index.reshape(1, -1, width).astype(np.int32)
-    counts = np.bincount(index, minlength=len(counts))
     drawn = (votes.patterns != 0).any(axis=1)[grid]
 
     def window(margin: int | None) -> CaseWindow:

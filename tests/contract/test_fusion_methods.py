@@ -176,4 +176,3 @@ class TestSpatialStaple(SpatialFusionContract):
 
     def usual(self) -> BaseModel:
         return self.method().parameters(sigma_mm=1e6)
-
