@@ -212,12 +212,15 @@ def picture_address(picture: Picture, report: AgreementReport, style: PictureSty
     """Return a picture as the address of its own content."""
     # Loaded here: it takes longer than everything else, and most of the program never draws.
     import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     # Outlines of letters, so that the picture looks the same wherever it is read; names that
     # do not change from run to run.
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": picture.key}):
         figure = Figure(figsize=(WIDTH_IN, picture.height_in(report)))
+        # Named, so that a frozen program holds it: savefig would look for it by name.
+        FigureCanvasSVG(figure)
         picture.draw(figure, report, style)
         stream = io.BytesIO()
         figure.savefig(

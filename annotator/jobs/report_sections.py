@@ -144,7 +144,9 @@ def pairs(report: AgreementReport) -> Section | None:
             ]
         rows.append(tuple(cells))
     left = len(report.pairs) - len(rows)
-    note = f"The {left} pairs that agree best are not shown." if left else ""
+    note = f"The {left} pairs that agree best are not shown. " if left else ""
+    if has_mm and report.about.n_surface_cases < report.about.n_cases:
+        note += f"Distances are of {report.about.n_surface_cases} cases, drawn by lot."
     known = [row for row in report.pairs if row.dice.value is not None]
     worst = min(known, key=lambda row: row.dice.value or 0.0)
     best = max(known, key=lambda row: row.dice.value or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from annotator.analysis.case_bootstrap import case_draws, mean_ends, sum_ends
-from annotator.analysis.runs import encode
+from annotator.analysis.runs import decode, encode
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
@@ -299,6 +301,47 @@ def test_signed_off_mask_is_a_reference(tmp_path: Path) -> None:
     assert row.ece.value == pytest.approx(8 * (2 / 3) / row.n_voxels)
     assert row.brier.value == pytest.approx(8 * (2 / 3) ** 2 / row.n_voxels)
     assert row.ece.low is None, "one case has no interval over cases"
+
+
+def test_a_map_that_differs_from_place_to_place(tmp_path: Path) -> None:
+    """Rows of probability do not follow the votes; every voxel is looked up in dense arrays."""
+    shape = (3, 20, 20)
+    with make_session(tmp_path) as opened:
+        case = add_case(opened, 1, shape)
+        masks = [block(((0, 5, 5), (3, 13, high)), shape) for high in (12, 14, 15)]
+        for name, mask in zip(NAMES, masks, strict=True):
+            rater = opened.store.add_rater(name, actor="system")
+            opened.store.add_annotation(
+                case.case_id, rater.rater_id, encode(mask), Diagnosis(), actor="system"
+            )
+        fusion = opened.fuse(case.case_id, "spatial-staple")
+        rows, table = opened.store.fusion_probability(fusion.fusion_id)
+        settings = ReportSettings(band_mm=1.0, surface_cases=0)
+        found = report_agreement(
+            opened.store, opened.registry, opened.cases(), no_progress, settings
+        )
+    says = np.stack([mask == 1 for mask in masks])
+    probability = table[decode(rows), 1]
+    seed = says.any(axis=0) != says.all(axis=0)
+    for mask, axis in itertools.product(says, range(3)):
+        edge = np.diff(mask, axis=axis)
+        seed |= np.pad(edge, [(0, int(one == axis)) for one in range(3)])
+        seed |= np.pad(edge, [(int(one == axis), 0) for one in range(3)])
+    band = ndimage.distance_transform_edt(~seed, sampling=(2.0, 0.5, 0.5)) <= 1.0
+    p, share = probability[band], says.mean(axis=0)[band]
+    place = np.clip((p * 10).astype(int), 0, 9)
+    gaps = [abs((p - share)[place == one].sum()) for one in range(10)]
+    (row,) = [row for row in found.calibration if row.target == "same-raters"]
+    assert row.n_voxels == band.sum()
+    assert row.ece.value == pytest.approx(sum(gaps) / band.sum())
+    assert row.brier.value == pytest.approx(((probability - says) ** 2)[:, band].mean())
+    (left_out,) = [row for row in found.calibration if row.target == "left-out"]
+    assert left_out.method == "share of raters", "this one is not repeated without a rater"
+    (fused,) = found.fused
+    sizes_ = says.sum(axis=(1, 2, 3)) * VOXEL_MM3
+    apart = np.abs(sizes_[:, None] - sizes_[None, :]).mean() / 2
+    expected = np.abs(sizes_ - probability.sum() * VOXEL_MM3).mean() - apart
+    assert fused.crps.value == pytest.approx(expected)
 
 
 def test_surfaces_of_a_lot_of_cases(session: Session) -> None:
