@@ -88,6 +88,7 @@ class MethodsDialog(QDialog):
         self.setWindowTitle("Compare fusion methods")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._case = desk.case
+        self._background = background
         region = desk.current
         box = None if region is None else desk.view.findings[region].box
         self._source = PictureSource(desk.case, box, desk.canvas.position[0])
@@ -170,6 +171,11 @@ class MethodsDialog(QDialog):
     def _choose(self, name: str) -> None:
         self.method_wanted.emit(name)
         self.accept()
+
+    def done(self, result: int) -> None:
+        """Wait for no answer any more."""
+        self._background.drop("compare methods")
+        super().done(result)
 
     def _batch(self, option: MethodOption) -> None:
         self.batch_wanted.emit(option)
