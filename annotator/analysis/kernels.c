@@ -667,22 +667,26 @@ EXPORTED int64_t summarise_votes(const void *place, int32_t item_size, const int
     double *total = calloc((size_t)n_labels, sizeof(double));
     double *bits = calloc((size_t)n_raters + 1, sizeof(double));
     uint16_t *said = calloc((size_t)n_raters, sizeof(uint16_t));
-    if (!shared || !tally || !total || !bits || !said) goto done;
+    int64_t *drew = calloc((size_t)n_raters, sizeof(int64_t));
+    if (!shared || !tally || !total || !bits || !said || !drew) goto done;
     state = IMPOSSIBLE;
     for (int64_t k = 1; k <= n_raters; k++) bits[k] = -(double)k / n * log2((double)k / n);
     double n_voxels = 0, alike = 0, entropy = 0;
     for (int64_t p = 0; p < n_patterns; p++) {
         const double weight = (double)counts[p];
+        int64_t n_drew = 0; /* who gave a label but the first, without a branch for each */
         for (int64_t i = 0; i < n_raters; i++) {
             said[i] = (uint16_t)item(place, item_size, p * n_raters + i);
             if (said[i] >= n_labels) goto done;
             tally[said[i]]++;
+            drew[n_drew] = i;
+            n_drew += said[i] != 0;
         }
-        for (int64_t i = 0; i < n_raters; i++) {
-            if (!said[i]) continue;
-            int64_t *own = shared + said[i] * square + i * n_raters;
-            for (int64_t j = i; j < n_raters; j++)
-                if (said[j] == said[i]) own[j] += counts[p];
+        for (int64_t i = 0; i < n_drew; i++) {
+            const uint16_t label = said[drew[i]];
+            int64_t *own = shared + label * square + drew[i] * n_raters;
+            for (int64_t j = i; j < n_drew; j++)
+                own[drew[j]] += counts[p] & -(int64_t)(said[drew[j]] == label);
         }
         double squares = 0, uneven = 0;
         for (int64_t label = 0; label < n_labels; label++) {
@@ -722,5 +726,6 @@ done:
     free(total);
     free(bits);
     free(said);
+    free(drew);
     return state;
 }
