@@ -85,7 +85,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     found["findings"] = must("findings", asked)
     found["export"] = must("export", asked, place / "out", "--format", "nifti")
     found["list"] = must("list", asked)
-    found["verify"] = must("verify", asked)
+    found["verify"] = must("verify", asked, "--replay")
     found["worker"] = must("worker", project)
     found["plugins"] = must("plugins")
     assert schema["fields"]
