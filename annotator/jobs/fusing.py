@@ -21,7 +21,12 @@ from annotator.domain.review import FusionRecipe
 from annotator.jobs.case_votes import case_votes, signed_off, vote_patterns
 from annotator.jobs.keeping import MAX_ROWS, Kept, keep_voxels
 from annotator.jobs.learning import current_fit
-from annotator.jobs.parameters import check_parameters, sorted_json
+from annotator.jobs.parameters import (
+    by_rater_id,
+    check_parameters,
+    sorted_json,
+    with_names,
+)
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
@@ -54,7 +59,8 @@ def fuse_readings(
     """
     method = registry.fusion_method(method_name)
     readings.require_two()
-    checked = check_parameters(method.name, method.parameters, parameters or {})
+    given = by_rater_id(parameters or {}, store.raters())
+    checked = check_parameters(method.name, method.parameters, given)
     if isinstance(method, LearnedFusionMethod) and fit is None:
         fit = current_fit(
             store, method, checked, progress, include_models=readings.include_models, actor=actor
@@ -119,7 +125,7 @@ def _run(
         patterns=kept.patterns,
         probability=kept.probability,
         performance=fused.performance,
-        warnings=fused.warnings,
+        warnings=with_names(fused.warnings, store.raters()),
         weights=kept.weights,
         training_target_only=isinstance(fused, FusedVoxels) and fused.training_target_only,
         actor=actor,

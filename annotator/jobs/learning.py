@@ -15,7 +15,12 @@ from annotator.api import LearnedFusionMethod
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.case_votes import case_votes, signed_off
-from annotator.jobs.parameters import check_parameters, sorted_json
+from annotator.jobs.parameters import (
+    by_rater_id,
+    check_parameters,
+    sorted_json,
+    with_names,
+)
 from annotator.jobs.readings import Readings
 
 if TYPE_CHECKING:
@@ -70,7 +75,8 @@ def learn_for_fusion(
 ) -> Fit | None:
     """Return what a fusion method has learned from the readings now; None for one that does not."""
     method = registry.fusion_method(method_name)
-    checked = check_parameters(method.name, method.parameters, parameters)
+    given = by_rater_id(parameters, store.raters())
+    checked = check_parameters(method.name, method.parameters, given)
     if not isinstance(method, LearnedFusionMethod):
         return None
     return current_fit(store, method, checked, progress, include_models=include_models, actor=actor)
@@ -117,14 +123,7 @@ def fit_lessons(
 
 def told(store: Store, fit: Fit) -> tuple[str, ...]:
     """Return what was learned, a sentence each, with the names of raters for their ids."""
-    names = {rater.rater_id: rater.name for rater in store.raters()}
-
-    def named(sentence: str) -> str:
-        for rater_id, name in names.items():
-            sentence = sentence.replace(rater_id, name)
-        return sentence
-
-    return tuple(map(named, fit.summary))
+    return with_names(fit.summary, store.raters())
 
 
 def relearn(

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from annotator.domain.errors import AnnotatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pydantic import BaseModel
+
+    from annotator.domain.reading import Rater
 
 
 def check_parameters(name: str, model: type[BaseModel], given: Mapping[str, object]) -> BaseModel:
@@ -33,6 +35,29 @@ def check_parameters(name: str, model: type[BaseModel], given: Mapping[str, obje
             for entry in error.errors()
         )
         raise AnnotatorError(f"{name} cannot work with these parameters: {words}") from None
+
+
+def by_rater_id(given: Mapping[str, object], raters: Iterable[Rater]) -> dict[str, object]:
+    """Return parameters in which what is given by rater's name is given by rater's id."""
+    ids = {rater.name: rater.rater_id for rater in raters}
+    return {
+        key: {ids.get(name, name): one for name, one in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in given.items()
+    }
+
+
+def with_names(sentences: Iterable[str], raters: Iterable[Rater]) -> tuple[str, ...]:
+    """Return what a method says with the names of raters for their ids: it knows only these."""
+    names = [(rater.rater_id, rater.name) for rater in raters]
+
+    def named(sentence: str) -> str:
+        for rater_id, name in names:
+            sentence = sentence.replace(rater_id, name)
+        return sentence
+
+    return tuple(map(named, sentences))
 
 
 def sorted_json(parameters: BaseModel) -> tuple[tuple[str, str], ...]:

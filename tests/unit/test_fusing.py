@@ -120,3 +120,15 @@ def test_a_method_that_fails_is_named(session: Session, monkeypatch: pytest.Monk
     monkeypatch.setattr(type(method), "fuse", fail)
     with pytest.raises(AnnotatorError, match="failed on 'Case 0': ZeroDivisionError: no votes"):
         session.fuse(case.case_id, "majority")
+
+
+def test_weights_are_given_and_told_by_name(session: Session) -> None:
+    case = add(session, Geometry(shape=SHAPE))
+    weights = {"Ann": 0.0, "Bob": 0.0, "Cy": 1.0}
+    fusion = session.fuse(case.case_id, "weighted-vote", {"weights": weights})
+    labels = decode(session.store.fusion_labels(fusion.fusion_id))
+    np.testing.assert_array_equal(labels, block(((0, 20, 22), (20, 30, 30)), SHAPE))
+    ids = {rater.rater_id for rater in session.store.raters()}
+    assert not any(rater_id in text for text in fusion.warnings for rater_id in ids)
+    with pytest.raises(AnnotatorError, match="weights"):
+        session.fuse(case.case_id, "weighted-vote", {"wieghts": weights})
