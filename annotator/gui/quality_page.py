@@ -138,7 +138,7 @@ class QualityPage(QWidget):
 
             quality = room.quality
             return QualityReports(
-                signed_off=quality.signed_off_report(progress=progress),
+                signed_off=room.signed_off_report(progress),
                 gold=quality.gold_report(progress=progress),
                 twice=quality.intra_rater(progress=progress),
                 labels={one.value: one.name for one in room.schema.labels},
