@@ -98,11 +98,26 @@ def fill(
         for place, mask in enumerate(masks):
             image = nibabel.Nifti1Image(mask, np.eye(4))
             nibabel.save(image, directory / f"{number}-{place}.nii.gz")
-    for number in range(n_cases):
-        case = store.add_case(f"case {number:05d}", [series], actor="system")
+    case_ids = add_cases(store, series, n_cases)
+    for number, case_id in enumerate(case_ids):
         for rater, runs in zip(raters, coded[number % n_sets], strict=True):
-            store.add_annotation(case.case_id, rater.rater_id, runs, Diagnosis(), actor="system")
+            store.add_annotation(case_id, rater.rater_id, runs, Diagnosis(), actor="system")
     return coded
+
+
+def add_cases(store: Store, series: str, n_cases: int) -> list[str]:
+    """Put cases into the tables that all show one series, which a project would call one case."""
+    ids = [f"{number:08x}" for number in range(n_cases)]
+    with store._database.alter() as connection:
+        connection.execute(
+            insert(cases),
+            [{"case_id": own, "title": f"case {own}", "created_at": ""} for own in ids],
+        )
+        connection.execute(
+            insert(case_series),
+            [{"case_id": own, "position": 0, "series_id": series} for own in ids],
+        )
+    return ids
 
 
 def peer_case(paths: Sequence[Path]) -> tuple[float, float, float]:
@@ -150,7 +165,7 @@ def from_masks(directory: Path, n_cases: int, n_peer: int, n_sets: int) -> list[
             error,
             *(
                 abs(a - b)
-                for a, b in zip(_numbers(by_title[f"case {number:05d}"]), theirs, strict=True)
+                for a, b in zip(_numbers(by_title[f"case {number:08x}"]), theirs, strict=True)
             ),
         )
     peer = (time.perf_counter() - begin) * n_cases / n_peer
@@ -179,22 +194,11 @@ def dashboard(directory: Path, coded: Sequence[Sequence[MaskRuns]], n_cases: int
     for masks in coded:
         votes = merge_votes(masks, labels=[1])
         contents.append(pack(votes.patterns, votes.counts, votes.labels))
-    case = store.add_case("first", [series], actor="system")
-    mask_id = store.add_annotation(
-        case.case_id, raters[0].rater_id, coded[0][0], Diagnosis(), actor="system"
-    )
-    assert mask_id
-    rows: dict[str, list[dict[str, object]]] = {
-        "cases": [],
-        "series": [],
-        "readings": [],
-        "votes": [],
-    }
-    for number in range(n_cases):
-        case_id = f"{number:08x}"
+    case = store.add_case("of the one mask", [series], actor="system")
+    store.add_annotation(case.case_id, raters[0].rater_id, coded[0][0], Diagnosis(), actor="system")
+    rows: dict[str, list[dict[str, object]]] = {"readings": [], "votes": []}
+    for number, case_id in enumerate(add_cases(store, series, n_cases)):
         ids = [f"{number:056x}{rater:08x}" for rater in range(N_RATERS)]
-        rows["cases"].append({"case_id": case_id, "title": case_id, "created_at": ""})
-        rows["series"].append({"case_id": case_id, "position": 0, "series_id": series})
         rows["readings"] += [
             {
                 "annotation_id": annotation_id,
@@ -216,8 +220,7 @@ def dashboard(directory: Path, coded: Sequence[Sequence[MaskRuns]], n_cases: int
             }
         )
     with store._database.alter() as connection:
-        tables = (cases, case_series, annotation_table, case_votes)
-        for table, content in zip(tables, rows.values(), strict=True):
+        for table, content in zip((annotation_table, case_votes), rows.values(), strict=True):
             connection.execute(insert(table), content)
     rows.clear()
     found: Cohort

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from annotator.analysis.simulate import SimulatedRater, simulate_reading
 
@@ -72,23 +73,24 @@ def readings(
     ]
 
 
+def drawn(path: Path) -> NDArray[np.uint8]:
+    """Return what is drawn in a picture of two tones ``(1, y, x)``: what is rarer at its border."""
+    dark = np.asarray(Image.open(path).convert("RGBA").convert("L")) < 128
+    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+    return (dark if border.mean() < 0.5 else ~dark).astype(np.uint8)[None]
+
+
 def real_readings() -> list[list[NDArray[np.uint8]]]:
     """Return the ten readings ``(1, y, x)`` of each picture of BU-BIL; nothing where it is absent.
 
     Says so where it is.
     """
-    from PIL import Image
-
     people = sorted((REAL / "ExpertsAnnotations").glob("Person*"))
     if not people:
         say(f"real readings left out: BU-BIL is not at {REAL}")
         return []
     return [
-        [
-            (np.asarray(Image.open(person / f"seg_B{number:02d}.png")) > 0).astype(np.uint8)[None]
-            for person in people
-        ]
-        for number in range(1, 11)
+        [drawn(person / f"seg_B{number:02d}.png") for person in people] for number in range(1, 11)
     ]
 
 
