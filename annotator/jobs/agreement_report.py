@@ -135,30 +135,42 @@ def report_agreement(
             with_surface=number in lot,
         )
     progress(0.95, "drawing intervals")
-    order = [rater.rater_id for rater in store.raters() if rater.rater_id in readers]
-    place = {rater_id: number for number, rater_id in enumerate(order)}
+    annotations = [entry for one in usable for entry in one.annotations]
     found.cases = list(without_strangers(found.cases, pooled))
+    about = _about(
+        store,
+        registry,
+        found,
+        annotations,
+        among_people=among_people,
+        n_surface_cases=len(lot),
+        left_out=left_out,
+        settings=settings,
+    )
+    return _tell(about, found, annotations, pooled, store.project().schema)
+
+
+def _tell(
+    about: About,
+    found: _Gathered,
+    annotations: Sequence[Annotation],
+    pooled: frozenset[str],
+    schema: LabelSchema,
+) -> AgreementReport:
+    """Return the report on what was gathered; raters are in the order of ``about``."""
+    order = [rater.rater_id for rater in about.raters]
+    place = {rater_id: number for number, rater_id in enumerate(order)}
     labels = labels_of(found.cases)
     orders = reading_orders(found.cases)
-    annotations = [entry for one in usable for entry in one.annotations]
     return AgreementReport(
-        about=_about(
-            store,
-            registry,
-            found,
-            annotations,
-            among_people=among_people,
-            n_surface_cases=len(lot),
-            left_out=left_out,
-            settings=settings,
-        ),
+        about=about,
         labels=label_rows(found.cases, pooled),
         pairs=pair_rows(found.cases, place),
         raters=rater_rows(found.cases, place),
         sizes=size_rows(found.cases, order, pooled),
         questions=question_rows(
             [entry for entry in annotations if entry.rater_id in pooled],
-            store.project().schema,
+            schema,
             [rater_id for rater_id in order if rater_id in pooled],
         ),
         calibration=calibration_rows([one for one in found.cells if one.label in labels]),

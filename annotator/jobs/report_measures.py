@@ -238,32 +238,34 @@ def probabilities(report: AgreementReport) -> Section | None:
         ),
     ]  # fmt: skip
     if report.fused:
-        blocks.append(
-            Sheet(
-                caption="The fused map against the raters who were fused, with 95 % interval",
-                head=(
-                    "Structure",
-                    "Fused by",
-                    "Cases",
-                    "Soft Dice",
-                    "CRPS of the size",
-                    "CRPS, share of the mean size",
-                ),
-                rows=tuple(
-                    (
-                        report.label_name(row.label),
-                        row.method,
-                        str(row.crps.n_cases),
-                        mean_in_words(row.soft_dice, 2),
-                        f"{mean_in_words(row.crps, size_digits(row.crps.value or 0.0))} {row.unit}",
-                        percent(row.relative_crps).replace("+", ""),
-                    )
-                    for row in report.fused
-                ),
-                n_names=2,
-            )
-        )
+        blocks.append(_fused_sheet(report))
     return Section(
         key="probabilities", title="Trust in fused probabilities",
         blocks=tuple(blocks),
     )  # fmt: skip
+
+
+def _fused_sheet(report: AgreementReport) -> Sheet:
+    return Sheet(
+        caption="The fused map against the raters who were fused, with 95 % interval",
+        head=(
+            "Structure",
+            "Fused by",
+            "Cases",
+            "Soft Dice",
+            "CRPS of the size",
+            "CRPS, share of the mean size",
+        ),
+        rows=tuple(
+            (
+                report.label_name(row.label),
+                row.method,
+                str(row.crps.n_cases),
+                mean_in_words(row.soft_dice, 2),
+                f"{mean_in_words(row.crps, size_digits(row.crps.value or 0.0))} {row.unit}",
+                percent(row.relative_crps).replace("+", ""),
+            )
+            for row in report.fused
+        ),
+        n_names=2,
+    )

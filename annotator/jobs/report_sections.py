@@ -26,7 +26,7 @@ from annotator.jobs.report_words import (
 )
 
 if TYPE_CHECKING:
-    from annotator.jobs.agreement_facts import AgreementReport
+    from annotator.jobs.agreement_facts import AgreementReport, PairRow
 
 _MOST_CASES = 25
 
@@ -67,27 +67,7 @@ def agreement(report: AgreementReport) -> Section:
         )
         for row in report.labels
     ]
-    apart = Sheet(
-        caption="Distance between the outlines of two raters, mean over cases with 95 % interval",
-        head=(
-            "Structure",
-            "Cases",
-            "HD95, mm",
-            "Mean surface distance, mm",
-            f"Surface Dice at {number(report.about.tolerance_mm, 1)} mm",
-        ),
-        rows=tuple(
-            (
-                report.label_name(row.label),
-                str(row.hd95_mm.n_cases),
-                mean_in_words(row.hd95_mm, 1),
-                mean_in_words(row.mean_surface_mm, 2),
-                mean_in_words(row.surface_dice, 2),
-            )
-            for row in report.labels
-            if row.hd95_mm.n_cases
-        ),
-    )
+    apart = _distance_sheet(report)
     dice = [(row.label, [one.dice for one in report.cases if one.label == row.label])
             for row in report.labels]  # fmt: skip
     spread = "; ".join(
@@ -116,6 +96,30 @@ def agreement(report: AgreementReport) -> Section:
     )
 
 
+def _distance_sheet(report: AgreementReport) -> Sheet:
+    return Sheet(
+        caption="Distance between the outlines of two raters, mean over cases with 95 % interval",
+        head=(
+            "Structure",
+            "Cases",
+            "HD95, mm",
+            "Mean surface distance, mm",
+            f"Surface Dice at {number(report.about.tolerance_mm, 1)} mm",
+        ),
+        rows=tuple(
+            (
+                report.label_name(row.label),
+                str(row.hd95_mm.n_cases),
+                mean_in_words(row.hd95_mm, 1),
+                mean_in_words(row.mean_surface_mm, 2),
+                mean_in_words(row.surface_dice, 2),
+            )
+            for row in report.labels
+            if row.hd95_mm.n_cases
+        ),
+    )
+
+
 def pairs(report: AgreementReport) -> Section | None:
     """Return every two raters; None where there are only two, whom the section before compares."""
     if len(report.about.raters) < 3:
@@ -123,26 +127,7 @@ def pairs(report: AgreementReport) -> Section | None:
     has_mm = any(row.hd95_mm.n_cases for row in report.pairs)
     lowest = sorted(report.pairs, key=lambda row: (row.dice.value is None, row.dice.value or 0.0))
     shown = {id(row) for row in lowest[:MOST_ROWS]}
-    rows = []
-    for row in report.pairs:
-        if id(row) not in shown:
-            continue
-        cells = [
-            report.label_name(row.label),
-            two_raters(report, row.rater_a, row.rater_b),
-            str(row.dice.n_cases),
-            mean_in_words(row.dice, 2),
-            number(row.iou.value, 2),
-            number(row.kappa.value, 2),
-            number(row.ac1.value, 2),
-        ]
-        if has_mm:
-            cells += [
-                number(row.hd95_mm.value, 1),
-                number(row.mean_surface_mm.value, 2),
-                number(row.surface_dice.value, 2),
-            ]
-        rows.append(tuple(cells))
+    rows = [_pair_cells(report, row, has_mm=has_mm) for row in report.pairs if id(row) in shown]
     left = len(report.pairs) - len(rows)
     note = f"The {left} pairs that agree best are not shown. " if left else ""
     if has_mm and report.about.n_surface_cases < report.about.n_cases:
@@ -177,6 +162,25 @@ def pairs(report: AgreementReport) -> Section | None:
             ),
         ),
     )  # fmt: skip
+
+
+def _pair_cells(report: AgreementReport, row: PairRow, *, has_mm: bool) -> tuple[str, ...]:
+    cells = [
+        report.label_name(row.label),
+        two_raters(report, row.rater_a, row.rater_b),
+        str(row.dice.n_cases),
+        mean_in_words(row.dice, 2),
+        number(row.iou.value, 2),
+        number(row.kappa.value, 2),
+        number(row.ac1.value, 2),
+    ]
+    if has_mm:
+        cells += [
+            number(row.hd95_mm.value, 1),
+            number(row.mean_surface_mm.value, 2),
+            number(row.surface_dice.value, 2),
+        ]
+    return tuple(cells)
 
 
 def raters(report: AgreementReport) -> Section:
