@@ -21,7 +21,17 @@ Door = Literal["readers", "fusion_methods", "trainers", "models", "mask_writers"
 _NEEDED: dict[Door, tuple[str, ...]] = {
     "readers": ("name", "scan"),
     "fusion_methods": ("name", "title", "version", "parameters"),
-    "trainers": ("name", "title", "version", "parameters", "takes_trust", "train", "predict"),
+    "trainers": (
+        "name",
+        "title",
+        "version",
+        "parameters",
+        "takes_trust",
+        "needs_target",
+        "draws",
+        "train",
+        "predict",
+    ),
     "models": ("name", "version", "card", "parameters", "refuses", "predict"),
     "mask_writers": ("name", "write"),
 }

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
 
 
+_FEW = 20
+"""Cases below which shares are told as counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difficulty:
     """How hard a question of the diagnosis is on a case; larger is harder. ``why``: a sentence."""
@@ -137,6 +141,9 @@ def _measure_words(kind: str, of: str, why: str, percentile: float, n_cases: int
         "doubt": f"more of {of} is in doubt",
         "diagnosis": f"“{of}” is harder",
     }[kind]
+    if n_cases < _FEW:
+        n_below = round(percentile / 100 * n_cases - 0.5)
+        return f"{why}; {what} than in {n_below} of the {n_cases - 1} other cases"
     return f"{why}; {what} than in {percentile:.0f} % of {n_cases} cases"
 
 

@@ -66,6 +66,10 @@ class Trainer(Protocol):
     ----------
     takes_trust : bool
         Whether ``predict`` can be told how far to believe each rater.
+    needs_target : bool
+        Whether it aims at fusions (`CaseVotes.target`); otherwise it learns from the readings.
+    draws : bool
+        Whether a prediction holds a drawing; otherwise it holds a difficulty alone.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Trainer(Protocol):
     version: str
     parameters: type[BaseModel]
     takes_trust: bool
+    needs_target: bool
+    draws: bool
 
     def train(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

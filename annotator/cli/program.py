@@ -77,6 +77,8 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
                 "title": trainer.title,
                 "version": trainer.version,
                 "takes_trust": trainer.takes_trust,
+                "needs_target": trainer.needs_target,
+                "draws": trainer.draws,
                 "parameters": _parameters(trainer.parameters),
             }
             for trainer in registry.trainers()

@@ -152,6 +152,18 @@ class Errands(QObject):
         given = {"fit": fit_id, "cases": [case_id], "trust": trust or None}
         self._bar.submit("predict by fit", given, "Model at work", done)
 
+    def foretell(self, fit_id: str) -> None:
+        """Let a trained model say of every case how likely readers are to disagree."""
+
+        def done(result: dict[str, Any]) -> None:
+            self._window.notice.say(
+                f"{len(result['readings'])} cases were foretold; the queue shows how hard.", "good"
+            )
+            self._window.review.refresh_queue()
+            self._window.review.refresh_models()
+
+        self._bar.submit("predict by fit", {"fit": fit_id}, "Model at work", done)
+
     def write_report(self, path: str, case_ids: tuple[str, ...]) -> None:
         """Write the agreement report on these cases as one HTML file."""
 

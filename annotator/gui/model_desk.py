@@ -30,6 +30,8 @@ class ModelDesk(QObject):
 
     keep_wanted = Signal(str, str, object)
     """fit id, case id, trust by rater id"""
+    foretell_wanted = Signal(str)
+    """fit id"""
 
     def __init__(
         self, desk: ReviewDesk, panel: ModelPanel, session: Session, background: Background
@@ -45,6 +47,7 @@ class ModelDesk(QObject):
         panel.shown.connect(self._switch)
         panel.trust_changed.connect(self._draw)
         panel.keep_wanted.connect(self._keep)
+        panel.foretell_wanted.connect(self._foretell)
         desk.canvas.position_changed.connect(lambda _: self._draw())
         self.refresh()
 
@@ -80,7 +83,7 @@ class ModelDesk(QObject):
     def _switch(self, on: bool) -> None:
         self._shown = None
         model = self._panel.model
-        if not on or model is None:
+        if not on or model is None or not model.draws:
             self._background.drop("model drawing")
             self._desk.show_model(None)
             self._panel.words.setText("")
@@ -119,6 +122,11 @@ class ModelDesk(QObject):
         self._end()
         words = str(error)
         self._panel.words.setText(words[:1].upper() + words[1:])
+
+    def _foretell(self) -> None:
+        model = self._panel.model
+        if model is not None:
+            self.foretell_wanted.emit(model.fit_id)
 
     def _keep(self) -> None:
         model = self._panel.model

@@ -30,13 +30,15 @@ class ModelPanel(QWidget):
     """Chooses a trained model, shows it, moves trust between raters, trains another.
 
     Emits ``shown(on)`` when the drawing is to be shown or hidden or another model was chosen,
-    ``trust_changed`` while a slider moves, ``keep_wanted`` and ``train_wanted(trainer, target)``;
+    ``trust_changed`` while a slider moves, ``keep_wanted``, ``foretell_wanted`` and
+    ``train_wanted(trainer, target)``;
     ``target`` is the name of a fusion method, or empty.
     """
 
     shown = Signal(bool)
     trust_changed = Signal()
     keep_wanted = Signal()
+    foretell_wanted = Signal()
     train_wanted = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -63,6 +65,11 @@ class ModelPanel(QWidget):
             "Let the model read this case so; its drawing joins the readings as a model's.",
             self.keep_wanted.emit,
         )
+        self.foretell = Button(
+            "Foretell every case",
+            "Let the model say of every case how likely readers are to disagree on it.",
+            self.foretell_wanted.emit,
+        )
         self.forecast = label("", wrap=True)
         self.forecast.setAccessibleName("How hard the case is foretold to be")
         self.trainer = _chooser("Trainer", "What kind of model to train.")
@@ -71,9 +78,12 @@ class ModelPanel(QWidget):
             "Train",
             "Train on every case with two readings, outside the window; you can go on working.",
             lambda: self.train_wanted.emit(
-                str(self.trainer.currentData()), str(self.target.currentData())
+                str(self.trainer.currentData()),
+                "" if self.target.isHidden() else str(self.target.currentData()),
             ),
         )
+        self._needs_target: dict[str, bool] = {}
+        self.trainer.activated.connect(lambda _: self._trainer_chosen())
         self._lay_out()
         self.set_models(())
 
@@ -81,6 +91,7 @@ class ModelPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.alike)
         buttons.addWidget(self.keep)
+        buttons.addWidget(self.foretell)
         buttons.addStretch(1)
         self._own = QWidget()
         own = QVBoxLayout(self._own)
@@ -98,7 +109,7 @@ class ModelPanel(QWidget):
         layout.addWidget(self.none)
         layout.addWidget(self._own)
         layout.addSpacing(8)
-        layout.addWidget(label("Train another", "section"))
+        layout.addWidget(label("Train a model", "section"))
         layout.addWidget(self.trainer)
         layout.addWidget(self.target)
         layout.addWidget(self.train, 0, Qt.AlignmentFlag.AlignLeft)
@@ -112,10 +123,14 @@ class ModelPanel(QWidget):
         for trainer in trainers:
             self.trainer.addItem(trainer.title, trainer.name)
         self.target.clear()
-        self.target.addItem("Learn from the readings themselves", "")
+        self._needs_target = {trainer.name: trainer.needs_target for trainer in trainers}
         for method in methods:
             self.target.addItem(f"Aim at the fusion by {method.title}", method.name)
         self.train.setEnabled(bool(trainers))
+        self._trainer_chosen()
+
+    def _trainer_chosen(self) -> None:
+        self.target.setVisible(self._needs_target.get(str(self.trainer.currentData()), False))
 
     def set_models(self, models: Sequence[TrainedModel]) -> None:
         """Offer these models, newest first; the one that was chosen stays chosen."""
@@ -142,9 +157,9 @@ class ModelPanel(QWidget):
         return self._models[place] if 0 <= place < len(self._models) else None
 
     def trust(self) -> dict[str, float]:
-        """Return how far each rater is believed, by id; empty where the model takes no trust."""
+        """Return how far each rater is believed, by id; empty where all are believed alike."""
         found = {rater_id: slider.value() / FULL for rater_id, slider in self._sliders.items()}
-        return found if any(found.values()) else {}
+        return found if len(set(found.values())) > 1 else {}
 
     def _model_chosen(self) -> None:
         model = self.model
@@ -157,6 +172,11 @@ class ModelPanel(QWidget):
         raters = model.raters if model is not None and model.takes_trust else ()
         for row, (rater_id, name) in enumerate(raters):
             self._add_slider(row, rater_id, name)
+        draws = model is not None and model.draws
+        for widget in (self.show_drawing, self._trust):
+            widget.setVisible(draws)
+        self.keep.setVisible(draws)
+        self.foretell.setVisible(not draws)
         self.summary.setText("\n".join(model.summary) if model else "")
         self.summary.setVisible(bool(model and model.summary))
         self.alike.setVisible(bool(raters))

@@ -54,6 +54,8 @@ class ReviewRoomPanel(QWidget):
     """ids of cases, MethodOption: all of them to be fused outside the window's process"""
     training_wanted = Signal(str, str)
     """trainer, fusion method to aim at or empty"""
+    foretell_wanted = Signal(str)
+    """fit id: to say of every case how hard it is"""
     keep_wanted = Signal(str, str, object)
     """fit id, case id, trust by rater id: to be kept as a model's reading"""
 
@@ -377,6 +379,7 @@ class ReviewRoomPanel(QWidget):
         panel.train_wanted.connect(self.training_wanted)
         self.model_desk = ModelDesk(desk, panel, session, self._background)
         self.model_desk.keep_wanted.connect(self.keep_wanted)
+        self.model_desk.foretell_wanted.connect(self.foretell_wanted)
         methods = self._methods
         self._background.run(
             "trainers",

@@ -176,6 +176,7 @@ class MainWindow(QMainWindow):
         made.batch_wanted.connect(self.errands.fuse_cases)
         made.training_wanted.connect(self.errands.train)
         made.keep_wanted.connect(self.errands.predict_by_fit)
+        made.foretell_wanted.connect(self.errands.foretell)
         self.stack.addWidget(made)
         return made
 

@@ -18,23 +18,25 @@ __all__ = ["TrainedModel", "TrainerOption", "WarmModel", "trained_models", "trai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerOption:
-    """A trainer to choose."""
+    """A trainer to choose; one that ``needs_target`` aims at the fusions of a method."""
 
     name: str
     title: str
-    takes_trust: bool
+    needs_target: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
     """A trained model; ``raters`` holds (id, name) of those it learned from, by name.
 
-    ``takes_trust`` says whether it can be told how far to believe each.
+    ``takes_trust`` says whether it can be told how far to believe each; one that does not draw
+    foretells how hard cases are.
     """
 
     fit_id: str
     title: str
     takes_trust: bool
+    draws: bool
     raters: tuple[tuple[str, str], ...]
     summary: tuple[str, ...]
     created_at: str
@@ -43,7 +45,7 @@ class TrainedModel:
 def trainer_options(registry: Registry) -> tuple[TrainerOption, ...]:
     """Return every trainer, by title."""
     found = [
-        TrainerOption(name=one.name, title=one.title, takes_trust=one.takes_trust)
+        TrainerOption(name=one.name, title=one.title, needs_target=one.needs_target)
         for one in registry.trainers()
     ]
     return tuple(sorted(found, key=lambda entry: entry.title))
@@ -72,6 +74,7 @@ def trained_models(store: Store, registry: Registry) -> tuple[TrainedModel, ...]
                 fit_id=fit.fit_id,
                 title=trainer.title,
                 takes_trust=trainer.takes_trust,
+                draws=trainer.draws,
                 raters=tuple(sorted(((one, names[one]) for one in own), key=lambda two: two[1])),
                 summary=told(store, fit),
                 created_at=fit.created_at,

@@ -73,6 +73,8 @@ class DifficultyTrainer:
     version = "1"
     parameters: type[BaseModel] = DifficultyParameters
     takes_trust = False
+    needs_target = False
+    draws = False
 
     def train(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

@@ -130,6 +130,8 @@ class SelfCalibratedTrainer:
     version = "1"
     parameters: type[BaseModel] = SelfCalibrationParameters
     takes_trust = False
+    needs_target = False
+    draws = True
 
     def train(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

@@ -82,6 +82,8 @@ class TakeAndGiveTrainer:
     version = "1"
     parameters: type[BaseModel] = TakeAndGiveParameters
     takes_trust = False
+    needs_target = True
+    draws = True
 
     def train(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

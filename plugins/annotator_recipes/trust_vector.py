@@ -139,6 +139,8 @@ class TrustVectorTrainer:
     version = "1"
     parameters: type[BaseModel] = TrustVectorParameters
     takes_trust = True
+    needs_target = False
+    draws = True
 
     def __init__(self) -> None:
         self._warm: tuple[tuple[bytes, bytes], WarmTrust] | None = None

@@ -21,6 +21,7 @@ from annotator.demo.project import build_sample_project
 from annotator.gui import theme
 from annotator.gui.app import application
 from annotator.gui.methods_dialog import MethodsDialog
+from annotator.gui.quality_dialog import QualityDialog
 from annotator.gui.settings import Settings
 from annotator.gui.window import MainWindow
 
@@ -100,6 +101,17 @@ class Photographer:
             self.shoot(name, dialog)
             dialog.reject()
             dialog.deleteLater()
+        self.window.errands.keep_quality()
+        wait_for(lambda: QApplication.activeModalWidget(), "the rules")
+        rules = QApplication.activeModalWidget()
+        assert isinstance(rules, QualityDialog)
+        rules.overlap.show_plan.click()
+        wait_for(lambda: rules.overlap.table.rowCount(), "the plan")
+        for place in range(rules.tabs.count()):
+            rules.tabs.setCurrentIndex(place)
+            self.shoot(f"04-rules-{place + 1}", rules)
+        rules.reject()
+        settle(self.window)
 
     def _rater(self) -> None:
         window = self.window
@@ -167,6 +179,8 @@ class Photographer:
         assert isinstance(dialog, MethodsDialog)
         wait_for(lambda: dialog.cards, "the methods")
         self._dialog("12-methods")
+        desk.panel.tabs.setCurrentIndex(2)
+        self.shoot("12-model")
         desk.panel.tabs.setCurrentIndex(1)
         self.shoot("13-diagnosis")
         desk.panel.tabs.setCurrentIndex(0)
@@ -177,6 +191,13 @@ class Photographer:
         window.open_report()
         wait_for(lambda: window.report.plot is not None, "the report")
         self.shoot("15-report")
+        window.report.tabs.setCurrentIndex(1)
+        wait_for(lambda: window.report.agreement.report is not None, "the comparison")
+        self.shoot("16-agreement")
+        window.report.tabs.setCurrentIndex(2)
+        wait_for(lambda: window.report.quality.reports is not None, "the quality")
+        self.shoot("17-quality")
+        window.report.tabs.setCurrentIndex(0)
         window.back()
         window.back()
         settle(window)

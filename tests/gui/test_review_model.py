@@ -77,6 +77,7 @@ def model(
         fit_id="f" * 64,
         title="Mean",
         takes_trust=True,
+        draws=True,
         raters=raters[:3],
         summary=("Learned from 3 readings.",),
         created_at="2026-01-02T03:04:05",

@@ -128,6 +128,8 @@ class MeanMask:
     version = "1"
     parameters: type[BaseModel] = NoParameters
     takes_trust = True
+    needs_target = False
+    draws = True
 
     def train(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
