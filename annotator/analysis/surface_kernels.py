@@ -88,7 +88,9 @@ def mark(
         kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if 8 * kind().nbytes >= n_bits
     )
     size = [high - low for low, high in zip(*box, strict=True)]
-    bits = np.zeros([length + 2 * pad for length, pad in zip(size, rim, strict=True)], kind)
+    bits: NDArray[np.unsignedinteger] = np.zeros(
+        [length + 2 * pad for length, pad in zip(size, rim, strict=True)], kind
+    )
     inner = tuple(slice(pad, pad + length) for pad, length in zip(rim, size, strict=True))
     powers = np.array([1 << place for place in range(n_bits)], kind)
     paint(votes, (says * powers).sum(axis=1, dtype=kind), bits[inner], box)

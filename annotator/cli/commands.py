@@ -318,7 +318,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="list",
-        summary="list cases and raters",
+        summary="list cases, raters and trained models",
         run="annotator.cli.projects:list_project",
         arguments=(_PROJECT,),
         example="annotator list lungs",

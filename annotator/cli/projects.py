@@ -115,7 +115,16 @@ def list_project(arguments: argparse.Namespace, progress: Progress) -> Result:
             | {"n_assigned": assigned[rater.rater_id], "n_readings": readers[rater.rater_id]}
             for rater in session.store.raters()
         ]
-        document = {"project": project_document(session), "cases": cases, "raters": raters}
+        trained = [
+            {"fit": one.fit_id, "title": one.title, "created_at": one.created_at}
+            for one in session.trained_models()
+        ]
+        document = {
+            "project": project_document(session),
+            "cases": cases,
+            "raters": raters,
+            "trained": trained,
+        }
     lines = [f"{len(cases)} cases, {len(raters)} raters"]
     lines += [
         f"{case['id']}  {case['title']}  {_grid_words(case)}  {case['n_readings']} readings"
@@ -127,6 +136,7 @@ def list_project(arguments: argparse.Namespace, progress: Progress) -> Result:
         + ("  (model)" if rater["is_model"] else f" of {rater['n_assigned']} cases assigned")
         for rater in raters
     ]
+    lines += [f"{one['fit'][:12]}  {one['title']}  trained {one['created_at']}" for one in trained]
     return Result(document=document, lines=tuple(lines))
 
 
