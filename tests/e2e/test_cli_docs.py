@@ -138,7 +138,8 @@ def test_json_keys_are_the_documented_ones(documents: dict[str, dict[str, Any]],
 def test_keys_of_list(documents: dict[str, dict[str, Any]]) -> None:
     answered = set(_paths(documents["list"]))
     documented = _documented("list") | (_documented("new"))
-    assert answered == documented
+    # nothing was trained here
+    assert answered == {path for path in documented if not path.startswith("trained[]")}
 
 
 def test_methods_and_trainers_are_those_that_come_with_the_program(
