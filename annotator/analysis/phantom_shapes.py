@@ -122,7 +122,8 @@ def lesions_case(*, seed: int, size: int = 72, contrast: float = 0.8) -> Phantom
         found = _blob(
             shape, spacing_mm, middle, radius_mm * random.uniform(0.8, 1.2, 3), 0.05, random
         )
-        if not (ndimage.binary_dilation(found, np.ones((3, 3, 3), np.bool_), iterations=3) & truth).any():
+        near = ndimage.binary_dilation(found, np.ones((3, 3, 3), np.bool_), iterations=3)
+        if not (near & truth).any():
             truth |= found
     measure = float(ndimage.label(truth, np.ones((3, 3, 3)))[1])
     return _phantom(

@@ -390,7 +390,9 @@ def test_every_case_is_fused_by_the_method_in_use(
     (dialog,) = window.review.findChildren(MethodsDialog)
     assert "STAPLE" in dialog.every.text()
     QTest.mouseClick(dialog.every, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "fused by STAPLE" in window.notice.words.text(), timeout=3 * PATIENCE_MS)
+    qtbot.waitUntil(
+        lambda: "fused by STAPLE" in window.notice.words.text(), timeout=3 * PATIENCE_MS
+    )
     for entry in window.review._entries:
         methods = {fusion.recipe.method for fusion in session.store.fusions(entry.case_id)}
         assert "staple" in methods
