@@ -33,7 +33,14 @@ ROOT = HERE.parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 BUBIL = ROOT.parent / "shared" / "data" / "bu-bil"
 QUICK = Plan(
-    seeds=(1, 2), n_cases=2, n_diagnosed=16, n_ranked=6, n_nodules=4, size=32, network_seeds=0
+    seeds=(1,),
+    n_cases=2,
+    n_diagnosed=12,
+    n_ranked=5,
+    n_nodules=4,
+    n_draws=20,
+    size=32,
+    network_seeds=0,
 )
 
 
@@ -75,9 +82,9 @@ def main(words: list[str] | None = None) -> int:
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(run_part, names, [options] * len(names)))
     page, pictures = _places(arguments.out)
-    _write_page(page, _tables(parts))
+    _write_page(page, _tables(parts, options.plan.n_draws))
     rows = [row for part in parts for row in part.rows]
-    report.draw_differences(rows, pictures / "study-fusion.png")
+    report.draw_differences(rows, pictures / "study-fusion.png", n_draws=options.plan.n_draws)
     report.draw_coverage(_joined(part.ranking for part in parts), pictures / "study-ranking.png")
     if arguments.out:
         more = [row for part in parts for row in part.diagnosed_rows]
@@ -111,20 +118,22 @@ def run_part(name: str, options: Options) -> Part:
     return Part(rows=rows, refusals=refusals)
 
 
-def _tables(parts: list[Part]) -> dict[str, str]:
+def _tables(parts: list[Part], n_draws: int) -> dict[str, str]:
     """Return the content between each pair of markers."""
     rows = [row for part in parts for row in part.rows]
     tables = {
         name: report.set_table(
-            [row for row in rows if row.set_name == name], with_objects=name == "small-lesions"
+            [row for row in rows if row.set_name == name],
+            n_draws=n_draws,
+            with_objects=name == "small-lesions",
         )
         for name in dict.fromkeys(row.set_name for row in rows)
     }
     diagnoses = [one for part in parts for one in part.diagnoses]
     late = [row for part in parts for row in part.diagnosed_rows]
-    tables["diagnosis"] = report.diagnosis_table(diagnoses, late)
+    tables["diagnosis"] = report.diagnosis_table(diagnoses, late, n_draws=n_draws)
     for name, cases in _joined(part.ranking for part in parts).items():
-        tables[f"ranking {name}"] = report.ranking_table(cases)
+        tables[f"ranking {name}"] = report.ranking_table(cases, n_draws=n_draws)
     tables["refusals"] = report.refusal_table([one for part in parts for one in part.refusals])
     tables["counts"] = "".join(f"{part.counts}." for part in parts if part.counts)
     return tables

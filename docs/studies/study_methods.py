@@ -42,7 +42,10 @@ NETWORK_SETTINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fused:
-    """A fusion of one case: probability ``(label, z, y, x)``, chosen labels, seconds it took."""
+    """A fusion of one case: probability ``(label, z, y, x)``, chosen labels, processor seconds.
+
+    What learning took is shared out among the cases that were learned from.
+    """
 
     probability: NDArray[np.float32]
     chosen: NDArray[np.uint16]
@@ -86,12 +89,12 @@ def fuse_all(
     )
     learned, share = b"", 0.0
     if isinstance(method, LearnedFusionMethod):
-        start = time.perf_counter()
+        start = time.process_time()
         source = [case.given for case in learn_from or cases]
         learned = method.learn(source, parameters, no_progress).content
-        share = (time.perf_counter() - start) / len(source)
+        share = (time.process_time() - start) / len(source)
     for case in cases:
-        start = time.perf_counter()
+        start = time.process_time()
         made: FusedPatterns | FusedVoxels
         if isinstance(method, LearnedFusionMethod):
             made = method.fuse_learned(case.given, learned, parameters, no_progress)
@@ -99,7 +102,7 @@ def fuse_all(
             made = method.fuse(case.given.votes, parameters)
         else:
             made = method.fuse_voxels(case.given, parameters, no_progress)
-        yield _on_grid(case, made, share + time.perf_counter() - start)
+        yield _on_grid(case, made, share + time.process_time() - start)
 
 
 def try_all(

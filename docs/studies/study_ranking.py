@@ -48,15 +48,14 @@ class Ranked:
     """What is known of a case before a truth is, and what is found then.
 
     ``outline_mm`` and ``doubt`` are the two measures that the program ranks by, the mean over
-    structures; ``smallness`` is minus the mean volume, mm³; ``chance`` a random number; ``risk``
-    1 - Dice of the vote against the truth; ``difficulty`` what was planted, 1 where nothing was.
+    structures; ``smallness`` is minus the mean volume, mm³; ``risk`` 1 - Dice of the vote against
+    the truth; ``difficulty`` what was planted, 1 where nothing was.
     """
 
     set_name: str
     outline_mm: float
     doubt: float
     smallness: float
-    chance: float
     risk: float
     difficulty: float
 
@@ -71,14 +70,11 @@ def ranked(plan: Plan, tell: Callable[[str], None]) -> dict[str, list[Ranked]]:
             study = simulate_study(
                 scenario, n_cases=plan.n_ranked, seed=200 + seed, size=plan.size or _SIZE
             )
-            random = np.random.default_rng(seed)
-            found[scenario.name] += [
-                measure(scenario.name, case, random) for case in cases_of(study)
-            ]
+            found[scenario.name] += [measure(scenario.name, case) for case in cases_of(study)]
     return found
 
 
-def measure(name: str, case: StudyCase, random: np.random.Generator) -> Ranked:
+def measure(name: str, case: StudyCase) -> Ranked:
     """Return what a case is ranked by, and how wrong the vote is on it."""
     geometry = Geometry(shape=case.given.shape, spacing_mm=case.given.spacing_mm)
     scores = structure_scores(case.runs, geometry, (), schema=_SCHEMA)
@@ -89,7 +85,6 @@ def measure(name: str, case: StudyCase, random: np.random.Generator) -> Ranked:
         outline_mm=float(np.mean(outlines)) if outlines else 0.0,
         doubt=float(np.mean([one.doubt for one in scores])) if scores else 0.0,
         smallness=-float(drawn) * geometry.voxel_mm3,
-        chance=float(random.random()),
         risk=_vote_risk(case),
         difficulty=case.difficulty,
     )

@@ -33,13 +33,12 @@ SCORES = {
     "outline_mm": "outlines apart, mm",
     "doubt": "share in doubt",
     "smallness": "size only, small first",
-    "chance": "chance",
 }
-_N_DRAWS = 1000
+NO_ORDER = "no order at all"
 _HARD_SHARE = 0.2
 
 
-def set_table(rows: Iterable[Row], *, with_objects: bool = False) -> str:
+def set_table(rows: Iterable[Row], *, n_draws: int, with_objects: bool = False) -> str:
     """Return how each method did on one set, against the vote and STAPLE on the same cases."""
     by_method: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
@@ -54,7 +53,7 @@ def set_table(rows: Iterable[Row], *, with_objects: bool = False) -> str:
             cells.append(_mean_words([getattr(row, name) for row in own.values()]))
             for peer in PEERS:
                 cells.append(
-                    "" if method == peer else _difference(own, by_method[peer], name, sign)
+                    "" if method == peer else _difference(own, by_method[peer], name, sign, n_draws)
                 )
         if with_objects:
             cells.append(_mean_words([row.object_f1 for row in own.values()]))
@@ -71,18 +70,21 @@ def differences(own: Mapping[str, Row], peer: Mapping[str, Row], name: str) -> N
     return values[np.isfinite(values)]
 
 
-def _difference(own: Mapping[str, Row], peer: Mapping[str, Row], name: str, sign: int) -> str:
-    found = bootstrap_interval(differences(own, peer, name), _mean, _N_DRAWS)
+def _difference(
+    own: Mapping[str, Row], peer: Mapping[str, Row], name: str, sign: int, n_draws: int
+) -> str:
+    found = bootstrap_interval(differences(own, peer, name), _mean, n_draws)
     if found is None:
         return "–"
     better = found.low > 0 if sign > 0 else found.high < 0
     worse = found.high < 0 if sign > 0 else found.low > 0
     mark = " ▲" if better else " ▼" if worse else ""
     digits = 3 if name != "hd95_mm" else 2
+    mark = mark if round(found.value, digits) else ""
     return f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f}){mark}"
 
 
-def diagnosis_table(found: Sequence[Diagnosed], rows: Sequence[Row]) -> str:
+def diagnosis_table(found: Sequence[Diagnosed], rows: Sequence[Row], *, n_draws: int) -> str:
     """Return the AUC of a diagnosis from each method's masks, and what else they are worth."""
     by_name = {entry.method: entry for entry in found}
     overlap: dict[str, list[float]] = defaultdict(list)
@@ -91,16 +93,18 @@ def diagnosis_table(found: Sequence[Diagnosed], rows: Sequence[Row]) -> str:
     lines = [["masks by", "cases", "AUC, held out", *(f"− {p}" for p in PEERS.values()), "Dice"]]
     for entry in found:
         cells = [f"`{entry.method}`" if entry.method != ALL_KNOWN else "the truth"]
-        cells += [str(len(entry.risk)), _auc_words(entry, None)]
+        cells += [str(len(entry.risk)), _auc_words(entry, None, n_draws)]
         for peer in PEERS:
             known = by_name.get(peer)
-            cells.append("" if entry.method == peer or known is None else _auc_words(entry, known))
+            cells.append(
+                "" if entry.method == peer or known is None else _auc_words(entry, known, n_draws)
+            )
         cells.append(_mean_words(overlap[entry.method]) if entry.method in overlap else "1")
         lines.append(cells)
     return _markdown(lines)
 
 
-def _auc_words(entry: Diagnosed, peer: Diagnosed | None) -> str:
+def _auc_words(entry: Diagnosed, peer: Diagnosed | None, n_draws: int) -> str:
     """Return the AUC with its interval, or how far it exceeds the peer's; cases drawn by seed."""
     n = len(entry.risk)
     columns = [entry.risk, entry.is_diseased, entry.group_number()]
@@ -112,7 +116,7 @@ def _auc_words(entry: Diagnosed, peer: Diagnosed | None) -> str:
         own = mean_auc(drawn[:, 0], ill, group)
         return own if peer is None else own - mean_auc(drawn[:, 3], ill, group)
 
-    found = bootstrap_interval(table, statistic, _N_DRAWS // 4)
+    found = bootstrap_interval(table, statistic, n_draws)
     if found is None:
         return "–"
     if peer is None:
@@ -121,7 +125,7 @@ def _auc_words(entry: Diagnosed, peer: Diagnosed | None) -> str:
     return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}){mark}"
 
 
-def ranking_table(cases: Sequence[Ranked]) -> str:
+def ranking_table(cases: Sequence[Ranked], *, n_draws: int) -> str:
     """Return how well each score finds hard cases, with intervals over cases."""
     table = ranking_columns(cases)
     has_latent = len(set(table[:, -1].tolist())) > 1
@@ -129,7 +133,7 @@ def ranking_table(cases: Sequence[Ranked]) -> str:
     heads += ["AUROC, hardest fifth"] if has_latent else []
     heads += ["AUROC, worst fifth", "AURC", "E-AURC", "looks saved, 95 % of the worst found"]
     lines = [heads]
-    for place, title in enumerate(SCORES.values()):
+    for place, title in enumerate([*SCORES.values(), NO_ORDER]):
         own = table[:, [place, -2, -1]]
         told = ([_finds_hardest] if has_latent else []) + [
             _finds_worst,
@@ -137,7 +141,7 @@ def ranking_table(cases: Sequence[Ranked]) -> str:
             lambda drawn: excess_aurc(drawn[:, 0], drawn[:, 1]),
             lambda drawn: effort_saved(drawn[:, 0], _top(drawn[:, 1])),
         ]
-        cells = [_interval_words(own, statistic) for statistic in told]
+        cells = [_interval_words(own, statistic, n_draws) for statistic in told]
         lines.append([title, str(len(table)), *cells])
     return _markdown(lines)
 
@@ -151,9 +155,10 @@ def _finds_worst(drawn: NDArray[np.float64]) -> float | None:
 
 
 def ranking_columns(cases: Sequence[Ranked]) -> NDArray[np.float64]:
-    """Return the scores, the risk and the difficulty of each case, ``(case, 6)``."""
+    """Return the scores, one that orders nothing, risk and difficulty of each case."""
+    scores = [[getattr(one, name) for name in SCORES] for one in cases]
     return np.array(
-        [[getattr(one, name) for name in (*SCORES, "risk", "difficulty")] for one in cases]
+        [[*own, 0.0, one.risk, one.difficulty] for own, one in zip(scores, cases, strict=True)]
     )
 
 
@@ -190,7 +195,7 @@ def put_between(page: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", page)
 
 
-def draw_differences(rows: Sequence[Row], path: Path) -> None:
+def draw_differences(rows: Sequence[Row], path: Path, *, n_draws: int) -> None:
     """Draw each method's Dice less the vote's, with intervals, a panel a set."""
     from matplotlib.figure import Figure
 
@@ -210,7 +215,7 @@ def draw_differences(rows: Sequence[Row], path: Path) -> None:
         axis.axvline(0, color="0.6", linewidth=1)
         for place, name in enumerate(names):
             found = bootstrap_interval(
-                differences(by_method[name], by_method["majority"], "dice"), _mean, _N_DRAWS
+                differences(by_method[name], by_method["majority"], "dice"), _mean, n_draws
             )
             if found is not None:
                 colour = "#0072b2" if found.low > 0 else "#d55e00" if found.high < 0 else "0.4"
@@ -233,7 +238,7 @@ def draw_coverage(by_set: Mapping[str, Sequence[Ranked]], path: Path) -> None:
 
     figure = Figure(figsize=(3.6 * len(by_set), 3.2), layout="constrained")
     axes = figure.subplots(1, len(by_set), squeeze=False)[0]
-    colours = ("#0072b2", "#d55e00", "#999999", "#cccccc")
+    colours = ("#0072b2", "#d55e00", "#999999")
     for axis, (name, cases) in zip(axes, by_set.items(), strict=True):
         table = ranking_columns(cases)
         risk = table[:, -2]
@@ -241,6 +246,7 @@ def draw_coverage(by_set: Mapping[str, Sequence[Ranked]], path: Path) -> None:
         for place, (title, colour) in enumerate(zip(SCORES.values(), colours, strict=True)):
             kept = np.cumsum(risk[np.argsort(table[:, place], kind="stable")])
             axis.plot(share, kept / np.arange(1, len(risk) + 1), color=colour, label=title)
+        axis.axhline(risk.mean(), color="#cccccc", label=NO_ORDER)
         best = np.cumsum(np.sort(risk)) / np.arange(1, len(risk) + 1)
         axis.plot(share, best, "k:", label="best possible")
         axis.set_title(name, fontsize=9)
@@ -260,8 +266,8 @@ def _mean_words(values: Sequence[float]) -> str:
     return f"{known.mean():.3f}" if len(known) else "–"
 
 
-def _interval_words(table: NDArray[np.float64], statistic: Statistic) -> str:
-    found = bootstrap_interval(table, statistic, _N_DRAWS // 4)
+def _interval_words(table: NDArray[np.float64], statistic: Statistic, n_draws: int) -> str:
+    found = bootstrap_interval(table, statistic, n_draws)
     return "–" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 

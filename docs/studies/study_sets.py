@@ -42,6 +42,7 @@ class Plan:
     n_diagnosed: int = 200
     n_ranked: int = 60
     n_nodules: int = 120
+    n_draws: int = 1000
     size: int | None = None
     network_seeds: int = 1
     network_sets: tuple[str, ...] = ("global-skill", "regional-skill")
@@ -117,7 +118,6 @@ def lidc(
         for method in methods
         if learns(method)
     ]
-    random = np.random.default_rng(0)
     for number, nodule in enumerate(chosen):
         if number % 25 == 0:
             tell(f"LIDC-IDRI, nodule {number + 1} of {len(chosen)}")
@@ -128,7 +128,7 @@ def lidc(
             replace(mean_row([row for row in found if row.method == name]), case=nodule.name)
             for name in names
         ]
-        hard.append(measure("lidc", cases[0], random))
+        hard.append(measure("lidc", cases[0]))
     return rows, hard, refusals, f"{len(chosen)} of {n_all} nodules with four readings"
 
 
