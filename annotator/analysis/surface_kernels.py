@@ -77,7 +77,7 @@ def mark(
     """Return the surfaces of what each column of ``says``, ``(pattern, bit)``, tells of.
 
     They lie at edge voxels, or at the corner before a voxel. The box is padded by ``rim``, at least
-    2 along axes longer than 1. None where there is no kernel for it or nothing drawn.
+    1 along axes longer than 1. None where there is no kernel for it or nothing drawn.
     """
     library = kernels.library()
     n_bits = says.shape[1]
@@ -102,8 +102,9 @@ def mark(
     surface = np.zeros_like(bits)
     first = (rim[0] * rows + rim[1]) * columns + rim[2]
     last = ((rim[0] + size[0]) * rows - rows + rim[1] + size[1] - 1) * columns + rim[2] + size[2]
-    # A corner may lie behind the last voxel, so one more along every axis that counts.
-    stop = last + int(step.sum())
+    # A corner may lie behind the last voxel, so one more along every axis that counts. Edge voxels
+    # are drawn ones: looking farther would look for neighbours beyond a rim of one voxel.
+    stop = last + (int(step.sum()) if at_corners else 0)
 
     def mark_part(low: int, high: int) -> None:
         library.mark_surfaces(

@@ -14,6 +14,7 @@ from annotator.analysis import kernels
 from annotator.analysis.edges import find_edges
 from annotator.analysis.runs import encode
 from annotator.analysis.surface import DEFINITIONS, SurfaceDefinition, surface_distances
+from annotator.analysis.surface_kernels import mark
 from annotator.analysis.votes import VoteRuns, merge_votes
 from annotator.domain.errors import UnknownNameError
 
@@ -80,6 +81,33 @@ def test_both_ways_find_the_same_edges(votes: VoteRuns) -> None:
     assert len(fast.raters) == len(slow.raters)
     for one, other in zip((*fast.raters, fast.union), (*slow.raters, slow.union), strict=True):
         assert np.array_equal(one, other)
+
+
+@needs_kernels
+@pytest.mark.parametrize("at_corners", [False, True])
+def test_nothing_beyond_the_field_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, *, at_corners: bool
+) -> None:
+    library, looked_at = kernels.library(), []
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+            return getattr(library, name)
+
+        def mark_surfaces(self, *given: Any) -> None:  # noqa: ANN401
+            looked_at.append(given[3:5])
+            self.__getattr__("mark_surfaces")(*given)
+
+    monkeypatch.setattr(kernels, "library", Watched)
+    votes = merge_votes([encode(np.ones((4, 6, 6), np.uint8))], labels=[1])
+    # Where slices lie far apart, nothing is looked for in the next one: the rim is one voxel there.
+    field = mark(votes, votes.patterns == 1, (1, 2, 2), at_corners=at_corners)
+    assert field is not None
+    ((begin, end),) = looked_at
+    before = sum(field.step) if at_corners else max(field.step)
+    after = 0 if at_corners else max(field.step)
+    assert begin - before >= 0
+    assert end - 1 + after < field.bits.size
 
 
 def test_more_raters_than_a_word_has_bits() -> None:
