@@ -54,7 +54,7 @@ def find_readings(
     known = store.findings(case_id)
     is_known = known is not None and known[0] == readings.findings_key
     # Cases that were compared before structures were scored are scored anew.
-    if not (is_known and score in store.case_scores()) and not store.is_read_only:
+    if not (is_known and score == store.case_score(case_id)) and not store.is_read_only:
         store.put_findings(case_id, readings.findings_key, score, findings, actor=actor)
         keep_votes(store, readings, actor=actor)
     return score, findings, regions

@@ -105,9 +105,9 @@ def _disputes(store: Store, readings: Readings) -> tuple[CaseScore, tuple[Findin
     case_id = readings.case.case_id
     known = store.findings(case_id)
     if known is not None and known[0] == readings.findings_key:
-        for score in store.case_scores():
-            if score.case_id == case_id and score.structures:
-                return score, known[1]
+        kept = store.case_score(case_id)
+        if kept is not None and kept.structures:
+            return kept, known[1]
     score, findings, _ = find_readings(store, readings, actor="system")
     return score, findings
 

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from annotator.domain.errors import IntegrityError
 from annotator.store import cases
 from annotator.store.slabs import compressor, decompressor
-from annotator.store.tables import annotation_table, case_votes, raters
+from annotator.store.tables import annotation_table, case_votes, raters, repeat_cases
 from annotator.store.tables import cases as case_table
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _AFTER = (
     )
     .outerjoin_from(case_table, case_votes)
     .where(case_table.c.case_id > bindparam("after"))
+    .where(case_table.c.case_id.not_in(select(repeat_cases.c.case_id)))
     .order_by(case_table.c.case_id)
     .limit(bindparam("most"))
 )
@@ -154,7 +155,7 @@ def content_digest(content: bytes) -> str:
 
 
 def after(connection: Connection, case_id: str, most: int) -> tuple[StoredVotes, ...]:
-    """Return the first cases whose id is larger, by id; at most so many."""
+    """Return the first cases whose id is larger, by id, without repeats; at most so many."""
     rows = connection.execute(_AFTER, {"after": case_id, "most": most}).all()
     if not rows:
         return ()

@@ -75,6 +75,14 @@ def scores(connection: Connection) -> tuple[CaseScore, ...]:
     return tuple(from_json(CaseScore, text) for text in texts)
 
 
+def score_of(connection: Connection, case_id: str) -> CaseScore | None:
+    """Return the score of a case, or None where it has none."""
+    text = connection.execute(
+        select(case_findings.c.case_score).where(case_findings.c.case_id == case_id)
+    ).scalar_one_or_none()
+    return None if text is None else from_json(CaseScore, text)
+
+
 def add_verdict(change: Change, verdict: Verdict, findings_key: str) -> None:
     """Append a verdict; it holds until it is undone or another one is given."""
     case = cases.read(change.connection, verdict.case_id)

@@ -120,12 +120,19 @@ class ReviewAccess(Access):
         self._write(actor, case_votes.put, case_id, findings_key, content)
 
     def votes_after(self, case_id: str, most: int) -> tuple[StoredVotes, ...]:
-        """Return cases with the vote histograms kept of them, by id, from the next one on."""
+        """Return cases with the vote histograms kept of them, by id, from the next one on.
+
+        Without repeats.
+        """
         return self._read(case_votes.after, case_id, most)
 
     def case_scores(self) -> tuple[CaseScore, ...]:
         """Return the scores of cases, hardest first."""
         return self._read(finding_rows.scores)
+
+    def case_score(self, case_id: str) -> CaseScore | None:
+        """Return the score of a case, or None where it was not compared yet."""
+        return self._read(finding_rows.score_of, case_id)
 
     def note_review(self, case_id: str, rater_id: str, *, actor: str) -> None:
         """Note that a person sees all readings of a case: they cannot read it blinded again."""

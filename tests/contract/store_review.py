@@ -95,6 +95,8 @@ class ReviewContract:
         store.put_findings(case_id, KEY, score, findings, actor=ME)
         assert store.findings(case_id) == (KEY, findings)
         assert store.case_scores() == (score,)
+        assert store.case_score(case_id) == score
+        assert store.case_score("nothing") is None
         n_rows = len(store.audit())
         store.put_findings(case_id, KEY, score, findings, actor=ME)
         assert len(store.audit()) == n_rows

@@ -12,6 +12,7 @@ from annotator.analysis.runs import encode
 from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError, AnnotatorError
 from annotator.domain.reading import Diagnosis
+from annotator.jobs.cohort import summarise_cohort
 from annotator.jobs.exporting import export_project
 from annotator.jobs.handlers import HANDLERS
 from annotator.jobs.learning import lessons_of
@@ -255,6 +256,7 @@ def test_repeats_are_nowhere_else(session: Session, tmp_path: Path) -> None:
                 session.store, include_models=True
             )],
             session.store.case_scores(),
+            summarise_cohort(session.store),
             fused,
             found,
             written,
