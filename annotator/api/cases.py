@@ -53,7 +53,9 @@ class CaseVotes:
     diagnoses : mapping
         What each rater says of the case, by rater id.
     final_diagnosis : Diagnosis or None
-        The reviewer's, where the case was signed off.
+        The reviewer's, where the case was signed off. When a case is fused, it is what was known
+        while the method learned; None for methods that do not learn: a recipe has to name
+        everything that its result depends on.
     decided_counts : ndarray or None
         Voxels of each pattern to which the signed-off mask gives each label, ``(pattern, label)``
         int64; None where these readings were not signed off.

@@ -93,10 +93,15 @@ def window_box(readings: Readings, margin: int | None) -> Box:
 def signed_off(store: Store, readings: Readings) -> Adjudication | None:
     """Return what was signed off of exactly these readings, or None."""
     adjudication = store.adjudication(readings.case.case_id)
-    if adjudication is None:
+    if adjudication is None or not is_of(store, adjudication, readings):
         return None
+    return adjudication
+
+
+def is_of(store: Store, adjudication: Adjudication, readings: Readings) -> bool:
+    """Whether exactly these readings were signed off."""
     inputs = set(store.fusion(adjudication.fusion_id).recipe.inputs)
-    return adjudication if inputs == set(readings.annotation_ids) else None
+    return inputs == set(readings.annotation_ids)
 
 
 def _decided(store: Store, readings: Readings, adjudication: Adjudication) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from annotator.api import (
 )
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.review import FusionRecipe
-from annotator.jobs.case_votes import case_votes, signed_off, vote_patterns
+from annotator.jobs.case_votes import case_votes, is_of, vote_patterns
 from annotator.jobs.keeping import MAX_ROWS, Kept, keep_voxels
 from annotator.jobs.learning import current_fit
 from annotator.jobs.parameters import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from annotator.api import AnyFusionMethod, Progress, VotePatterns
     from annotator.domain.fit import Fit
-    from annotator.domain.review import Fusion
+    from annotator.domain.review import Adjudication, Fusion
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -142,11 +142,23 @@ def _fuse(
 ) -> FusedPatterns | FusedVoxels:
     if isinstance(method, FusionMethod):
         return method.fuse(vote_patterns(readings), parameters)
-    case = case_votes(store, readings, adjudication=signed_off(store, readings))
     if isinstance(method, SpatialFusionMethod):
-        return method.fuse_voxels(case, parameters, progress)
-    learned = store.fit_content(recipe.fit_id or "")
-    return method.fuse_learned(case, learned, parameters, progress)
+        return method.fuse_voxels(case_votes(store, readings), parameters, progress)
+    fit = store.fit(recipe.fit_id or "")
+    case = case_votes(store, readings, adjudication=_signed_off_then(store, readings, fit))
+    return method.fuse_learned(case, store.fit_content(fit.fit_id), parameters, progress)
+
+
+def _signed_off_then(store: Store, readings: Readings, fit: Fit) -> Adjudication | None:
+    """Return what the fit knew to be signed off of these readings.
+
+    Not what is signed off now: that is no part of the recipe, which must give the same bytes later.
+    """
+    known = set(fit.recipe.adjudications)
+    for entry in store.adjudications(readings.case.case_id):
+        if entry.adjudication_id in known and is_of(store, entry, readings):
+            return entry
+    return None
 
 
 def _kept(title: str, readings: Readings, fused: FusedPatterns | FusedVoxels) -> Kept:

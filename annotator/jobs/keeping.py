@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 1 << 16
 _LEVELS = (250, 100, 50, 20, 10)
 """Steps of probability that are kept: the first with which few enough rows differ."""
+_MOST_OFF = 0.01
+"""How far probabilities may be from summing to 1: more does not fit the byte that keeps them."""
 _WEIGHT_STEPS = 63
 _REACH = 3
 
@@ -76,6 +78,12 @@ def _check(fused: FusedVoxels, votes: VotePatterns, grid: SlabGrid, title: str) 
         )
     if not np.isfinite(fused.probability).all() or (fused.probability < 0).any():
         raise AnnotatorError(f"{title} gave probabilities that are negative or not finite")
+    total = fused.probability.sum(axis=0)
+    if total.size and max(1.0 - total.min(), total.max() - 1.0) > _MOST_OFF:
+        raise AnnotatorError(
+            f"{title} gave probabilities that sum to {total.min():.3g} … {total.max():.3g} over "
+            "labels; they must sum to 1"
+        )
 
 
 def _positions(box: Box, grid: SlabGrid) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import Forecast
 from annotator.domain.reading import Diagnosis
 from annotator.jobs.fusing import fuse_readings
-from annotator.jobs.learning import fit_lessons, lessons_of
+from annotator.jobs.learning import fit_lessons, learn_for_fusion, lessons_of
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
 
@@ -63,12 +63,24 @@ def train_model(
     lessons = lessons_of(store, include_models=include_models)
     start = 0.0
     if target_method is not None:
-        registry.fusion_method(target_method)
         start = 0.3
+        fit = learn_for_fusion(
+            store,
+            registry,
+            target_method,
+            {},
+            lambda fraction, message: progress(0.15 * fraction, message),
+            include_models=include_models,
+            actor=actor,
+        )
+        begin = 0.15 if fit else 0.0
         aimed = []
         for number, lesson in enumerate(lessons):
-            progress(start * number / len(lessons), f"fusing {lesson.readings.case.title}")
-            fusion = fuse_readings(store, registry, lesson.readings, target_method, actor=actor)
+            done = begin + (start - begin) * number / len(lessons)
+            progress(done, f"fusing {lesson.readings.case.title}")
+            fusion = fuse_readings(
+                store, registry, lesson.readings, target_method, fit=fit, actor=actor
+            )
             aimed.append(replace(lesson, target=fusion))
         lessons = tuple(aimed)
 

@@ -123,6 +123,16 @@ def of_case(connection: Connection, case_id: str) -> Adjudication | None:
     return None if row is None else _fact(row)
 
 
+def every_of_case(connection: Connection, case_id: str) -> tuple[Adjudication, ...]:
+    """Return all adjudications of a case, the one that holds last."""
+    rows = connection.execute(
+        select(adjudications)
+        .where(adjudications.c.case_id == case_id)
+        .order_by(adjudications.c.row)
+    )
+    return tuple(_fact(row) for row in rows)
+
+
 def read(connection: Connection, adjudication_id: str) -> Adjudication:
     """Return one adjudication, whether it still holds or not."""
     return _fact(row_of(connection, adjudication_id))

@@ -190,6 +190,10 @@ class ReviewAccess(Access):
         """Return the adjudication that holds, or None."""
         return self._read(adjudications.of_case, case_id)
 
+    def adjudications(self, case_id: str) -> tuple[Adjudication, ...]:
+        """Return all adjudications of a case, the one that holds last."""
+        return self._read(adjudications.every_of_case, case_id)
+
     def adjudication_by_id(self, adjudication_id: str) -> Adjudication:
         """Return one adjudication, whether it still holds or not."""
         return self._read(adjudications.read, adjudication_id)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from annotator.analysis.runs import decode
+from annotator.analysis.runs import decode, encode
 from annotator.api import (
     CaseVotes,
     FusedPatterns,
@@ -271,6 +271,64 @@ def test_every_recipe_is_run_again(session: Session, monkeypatch: pytest.MonkeyP
     assert len(session.replay().different) == 1
 
 
+class Decided:
+    """Fuses to label 1 everywhere it is drawn, where the case was signed off, else to nothing."""
+
+    name = "decided"
+    title = "Decided"
+    version = "1"
+    parameters: type[BaseModel] = NoParameters
+
+    def learn(
+        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
+    ) -> Learned:
+        return Learned(content=b"{}")
+
+    def fuse_learned(
+        self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress
+    ) -> FusedPatterns:
+        is_drawn = (case.votes.patterns != 0).any(axis=1)
+        chosen = (is_drawn & (case.final_diagnosis is not None)).astype(np.uint16)
+        return FusedPatterns(
+            probability=(chosen[:, None] == np.asarray(case.votes.labels)).astype(np.float64),
+            chosen=chosen,
+            undecided=np.zeros(len(chosen), np.bool_),
+            performance=performance(case),
+        )
+
+
+def test_a_fusion_knows_what_was_signed_off_when_it_was_learned_for(session: Session) -> None:
+    session.registry.register(Plugin(name="more", fusion_methods=(Decided,)))
+    case_id = first(session)
+    before = session.fuse(case_id, "decided")
+    sign_off(session, case_id)
+    after = session.fuse(case_id, "decided")
+    assert not session.store.fusion_labels(before.fusion_id).slabs
+    assert session.store.fusion_labels(after.fusion_id).slabs
+    assert session.replay().different == ()
+
+
+def test_a_method_to_aim_at_learns_once_for_all_cases(session: Session) -> None:
+    store, registry = session.store, session.registry
+    other = store.add_rater("Model 1", is_model=True, may_review=False, actor="system")
+    store.add_annotation(
+        first(session), other.rater_id, encode(block(BOXES[0])), Diagnosis(), actor="system"
+    )
+    Largest.n_learned = 0
+    fit = train_model(
+        store,
+        registry,
+        "mean-mask",
+        {},
+        no_progress,
+        target_method="largest",
+        include_models=True,
+        actor="system",
+    )
+    assert Largest.n_learned == 1, "for cases that a model has read, and for those it has not"
+    assert len({store.fusion(one).recipe.fit_id for one in fit.recipe.targets}) == 1
+
+
 def test_a_method_that_learns_something_else_is_caught(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +407,8 @@ def test_cancelling_learning_keeps_nothing(session: Session) -> None:
         ({"weights": np.zeros((3, 1, 1, 1), np.float32)}, "weights of shape"),
         ({"box": ((0, 0, 0), (9, 9, 9))}, "shape"),
         ({"probability": np.full((2, *SHAPE), np.nan, np.float32)}, "not finite"),
+        ({"probability": np.full((2, *SHAPE), 0.9, np.float32)}, "sum to 1.8 … 1.8 over labels"),
+        ({"probability": np.zeros((2, *SHAPE), np.float32)}, "sum to 0 … 0 over labels"),
     ],
 )
 def test_wrong_voxels_are_refused(session: Session, change: dict[str, Any], words: str) -> None:
