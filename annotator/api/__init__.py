@@ -16,7 +16,7 @@ from annotator.api.fusion import (
     VotePatterns,
 )
 from annotator.api.identity import are_voxels_of, combined_series_id, series_id, slice_digest
-from annotator.api.learning import Learned, Prediction, Trainer
+from annotator.api.learning import Learned, Prediction, Trainer, WarmDrawing, WarmTrainer
 from annotator.api.models import Model, ModelCard
 from annotator.api.plugin import Plugin
 from annotator.api.progress import Progress, no_progress
@@ -48,6 +48,8 @@ __all__ = [
     "StudyReader",
     "Trainer",
     "VotePatterns",
+    "WarmDrawing",
+    "WarmTrainer",
     "are_voxels_of",
     "checked_file",
     "combined_series_id",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,19 @@ class Prediction:
     why: str = ""
 
 
+class WarmDrawing(Protocol):
+    """A trained model that has taken in an image, and draws slice after slice at once."""
+
+    labels: tuple[int, ...]
+
+    def draw(self, trust: Mapping[str, float] | None, at: int) -> NDArray[np.float32]:
+        """Return the probability of each label on slice ``at``, ``(label, y, x)``.
+
+        The same as `Trainer.predict` gives there.
+        """
+        ...
+
+
 class Trainer(Protocol):
     """Trains a model on the readings of a project. Runs in a process of its own.
 
@@ -100,4 +113,18 @@ class Trainer(Protocol):
         ``trust`` says by rater id how far to believe each, from 0; None for all alike. Must not
         write to the image.
         """
+        ...
+
+
+@runtime_checkable
+class WarmTrainer(Protocol):
+    """A trainer whose models follow a slider of trust: the image is taken in once."""
+
+    def warm(
+        self,
+        learned: bytes,
+        image: NDArray[np.float32],
+        spacing_mm: tuple[float, float, float],
+    ) -> WarmDrawing:
+        """Take in an image, as `Trainer.predict` does."""
         ...

@@ -115,7 +115,8 @@ def _parameters(model: type[Any]) -> dict[str, Any]:
 
 
 def _words(entry: dict[str, Any]) -> str:
-    told = entry.get("draws") or entry.get("title") or entry.get("reason") or ""
+    drawn = entry.get("draws") if isinstance(entry.get("draws"), str) else ""
+    told = drawn or entry.get("title") or entry.get("reason") or ""
     return f"{entry['name']}: {told}" if told else str(entry["name"])
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
-from annotator.api import no_progress
+from annotator.api import Prediction, WarmTrainer, no_progress
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.training import ask, drawn_mask, image_of, trained
 from annotator.registry import Registry
@@ -43,15 +44,28 @@ def serve(wanted: dict[str, Any], lines: IO[bytes], out: IO[bytes]) -> None:
         content = store.fit_content(fit.fit_id)
         image, series = image_of(store, case)
     _write(out, {"ready": trainer.title})
+    warm = (
+        trainer.warm(content, image, series.geometry.spacing_mm)
+        if isinstance(trainer, WarmTrainer)
+        else None
+    )
+
+    @lru_cache(maxsize=1)
+    def whole(trust: tuple[tuple[str, float], ...]) -> NDArray[np.unsignedinteger]:
+        told = dict(trust) or None
+        return drawn_mask(ask(trainer, content, image, series, case, no_progress, trust=told))
+
     for line in lines:
         request = json.loads(line)
-        at = request["slice"]
-        part = image if at is None else image[at : at + 1]
+        at, trust = request["slice"], request["trust"]
         try:
-            prediction = ask(
-                trainer, content, part, series, case, no_progress, trust=request["trust"] or None
-            )
-            _write(out, {}, drawn_mask(prediction))
+            if warm is not None and at is not None:
+                probability = warm.draw(trust or None, at)[:, None]
+                mask = drawn_mask(Prediction(labels=warm.labels, probability=probability))
+            else:
+                mask = whole(tuple(sorted(trust.items())))
+                mask = mask if at is None else mask[at : at + 1]
+            _write(out, {}, mask)
         except AnnotatorError as error:
             _write(out, {"error": str(error)})
 

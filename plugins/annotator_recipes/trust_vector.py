@@ -181,11 +181,12 @@ class TrustVectorTrainer:
         progress: Progress,
     ) -> Prediction:
         """Read an image; the same image again, with other trust, is much faster."""
-        return self._ready(learned, image, spacing_mm).predict(trust, progress)
+        return self.warm(learned, image, spacing_mm).predict(trust, progress)
 
-    def _ready(
+    def warm(
         self, learned: bytes, image: Floats, spacing_mm: tuple[float, float, float]
     ) -> WarmTrust:
+        """Return the network with the image taken in; the last one is kept."""
         model, seen = (
             hashlib.blake2b(learned),
             hashlib.blake2b(repr((image.shape, spacing_mm)).encode()),
