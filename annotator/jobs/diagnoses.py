@@ -12,7 +12,7 @@ from annotator.analysis.diagnoses.answer_order import has_order, in_order
 from annotator.analysis.diagnoses.answers import MISSING, skill_intervals
 from annotator.analysis.diagnoses.bracket import bracket_answers
 from annotator.analysis.diagnoses.dawid_skene import dawid_skene
-from annotator.analysis.diagnoses.glad import glad
+from annotator.analysis.diagnoses.glad import Glad, glad
 from annotator.analysis.diagnoses.mace import mace
 from annotator.analysis.diagnoses.majority import majority
 from annotator.domain.errors import AnnotatorError, UnknownNameError
@@ -106,12 +106,18 @@ class QuestionConsensus:
 
 
 def agree_on_diagnoses(
-    store: Store, cases: Sequence[Case], method: str, question: str | None = None
+    store: Store,
+    cases: Sequence[Case],
+    method: str,
+    question: str | None = None,
+    *,
+    n_draws: int = DRAWS,
 ) -> tuple[QuestionConsensus, ...]:
     """Return a consensus on each choice question, or on one, out of people's latest readings.
 
-    Raises UnknownNameError on a method or a question that there is not, and AnnotatorError on a
-    question without choices.
+    Intervals of skill come from ``n_draws`` draws of cases, which take nearly all of the time;
+    without any there are none. Raises UnknownNameError on a method or a question that there is not,
+    and AnnotatorError on a question without choices.
     """
     if method not in METHODS:
         raise UnknownNameError("method for diagnoses", method, METHODS)
@@ -131,7 +137,7 @@ def agree_on_diagnoses(
             for case in cases
             if (own := given[case.case_id])
         ]
-        found.append(_agree(field, [row for row in rows if row[1]], method, names))
+        found.append(_agree(field, [row for row in rows if row[1]], method, names, n_draws))
     return tuple(found)
 
 
@@ -158,6 +164,7 @@ def _agree(
     rows: Sequence[tuple[Case, Mapping[str, str]]],
     method: str,
     names: Mapping[str, str],
+    n_draws: int,
 ) -> QuestionConsensus:
     """Estimate the consensus on one question from each case's answers by rater id."""
     listed = [key for key, _ in field.choices]
@@ -175,7 +182,7 @@ def _agree(
             key=field.key, title=field.title, method=method, answers=(), raters=(), cautions=()
         )
     found = METHODS[method](table, len(classes))
-    intervals = skill_intervals(_DRAWN[method], table, len(classes), n=DRAWS)
+    intervals = skill_intervals(_DRAWN[method], table, len(classes), n=n_draws)
     return QuestionConsensus(
         key=field.key,
         title=field.title,
@@ -205,7 +212,8 @@ def _answers(
     """Return each case's answer, disputed ones first, hardest first."""
     titles = {key: dict(field.choices).get(key, key) for key in classes}
     bracket = bracket_answers(table, len(classes))
-    difficulty = glad(table, len(classes)).error_rate
+    harder = found if isinstance(found, Glad) else glad(table, len(classes))
+    difficulty = harder.error_rate
     is_ordered = has_order(classes)
     answers = []
     for item, (case, own) in enumerate(rows):

@@ -31,7 +31,7 @@ def find_difficulties(store: Store, cases: Sequence[Case]) -> Mapping[str, Seque
     found: dict[str, list[Difficulty]] = defaultdict(list)
     if not any(field.kind == "choice" for field in store.project().schema.fields):
         return found
-    for question in agree_on_diagnoses(store, cases, METHOD):
+    for question in agree_on_diagnoses(store, cases, METHOD, n_draws=0):
         for answer in question.answers:
             found[answer.case.case_id].append(
                 Difficulty(

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from annotator.analysis.diagnoses.answer_order import has_order, in_order
+from annotator.analysis.diagnoses.glad import Glad, glad
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import DiagnosisField, Label, LabelSchema
 from annotator.jobs.answer_words import describe_answers
 from annotator.jobs.diagnoses import METHODS, agree_on_diagnoses
+from annotator.jobs.standings import find_difficulties
 from annotator.session.session import Session
 from annotator.store import Store
 from tests.e2e.command_line import annotator, must, refused
@@ -20,6 +22,8 @@ from tests.unit.project_builder import add_case
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from annotator.jobs.diagnoses import QuestionConsensus
 
@@ -100,6 +104,24 @@ def test_each_case_gets_an_answer_and_each_person_a_skill(session: Session, meth
         assert entry.skill_interval is not None
         assert 0 <= entry.skill_interval[0] <= entry.skill_interval[1] <= 1
     assert any("4 of 5" in caution or "5 of 5" in caution for caution in found.cautions)
+
+
+def test_a_queue_waits_for_no_intervals(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = agree_on_diagnoses(session.store, session.cases(), "glad")
+    fast = agree_on_diagnoses(session.store, session.cases(), "glad", n_draws=0)
+    assert [one.answers for one in fast] == [one.answers for one in slow]
+    assert {who.skill_interval for one in fast for who in one.raters} == {None}
+    n_answered = []
+
+    def counted(answers: NDArray[np.integer], n_classes: int) -> Glad:
+        n_answered.append(len(answers))
+        return glad(answers, n_classes)
+
+    monkeypatch.setattr("annotator.jobs.diagnoses.METHODS", {"glad": counted})
+    monkeypatch.setattr("annotator.jobs.diagnoses._DRAWN", {"glad": pytest.fail})
+    found = find_difficulties(session.store, session.cases())
+    assert len(n_answered) == 2, "one a question"
+    assert {hard.question for own in found.values() for hard in own} == {"Lesion?", "Kind"}
 
 
 def test_hardest_first_with_the_range_of_answers(session: Session) -> None:
