@@ -136,11 +136,10 @@ class QualityPage(QWidget):
         def work() -> QualityReports:
             import annotator.gui.drift_plot  # noqa: F401 - matplotlib takes a second to import
 
-            quality = room.quality
             return QualityReports(
                 signed_off=room.signed_off_report(progress),
-                gold=quality.gold_report(progress=progress),
-                twice=quality.intra_rater(progress=progress),
+                gold=room.gold_report(progress),
+                twice=room.intra_rater(progress),
                 labels={one.value: one.name for one in room.schema.labels},
             )
 

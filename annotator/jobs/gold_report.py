@@ -84,14 +84,19 @@ class GoldReport:
 
 
 def report_gold(
-    store: Store, progress: Progress, *, tolerance_mm: float = TOLERANCE_MM
+    store: Store,
+    progress: Progress,
+    *,
+    tolerance_mm: float = TOLERANCE_MM,
+    without: str | None = None,
 ) -> GoldReport:
-    """Compare everybody's readings of gold cases with the truth."""
+    """Compare everybody's readings of gold cases with the truth, but those of one rater."""
     truths = tuple(gold_truths(store))
     judged = judge_readings(store, truths, progress, tolerance_mm=tolerance_mm)
     raters = [
         (rater, [entry for entry in judged if entry.rater_id == rater.rater_id])
         for rater in store.raters()
+        if rater.rater_id != without
     ]
     return GoldReport(
         n_gold=len(truths),

@@ -89,11 +89,11 @@ class IntraReport:
     n_waiting: int
 
 
-def report_repeats(store: Store, progress: Progress) -> IntraReport:
-    """Compare first and second readings of every case that was read twice."""
+def report_repeats(store: Store, progress: Progress, *, without: str | None = None) -> IntraReport:
+    """Compare first and second readings of every case that was read twice, but by one rater."""
     pairs: list[RepeatPair] = []
     answers: dict[str, list[tuple[Diagnosis, Diagnosis]]] = defaultdict(list)
-    repeats = store.repeats()
+    repeats = [entry for entry in store.repeats() if entry.rater_id != without]
     n_waiting = 0
     for number, repeat in enumerate(repeats):
         progress(number / len(repeats), "comparing first and second readings")

@@ -19,16 +19,21 @@ from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
     from annotator.api import Prediction, Progress, Trainer
     from annotator.domain.fit import Fit
-    from annotator.domain.reading import Annotation
+    from annotator.domain.reading import Annotation, Rater
     from annotator.domain.study import Case, Series
     from annotator.registry import Registry
     from annotator.store import Store
+
+_TOLD = " (trust: "
+"""In the name of a reader, before what it was told."""
+_N_SHOWN = 8
+"""Letters of a fit's id in the name of a reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,13 +216,34 @@ def reader_name(
     store: Store, registry: Registry, fit: Fit, trust: Mapping[str, float] | None
 ) -> str:
     """Return the name of the rater that stands for a trained model, told so to trust raters."""
-    name = f"{registry.trainer(fit.recipe.name).title} {fit.fit_id[:8]}"
+    name = f"{registry.trainer(fit.recipe.name).title} {_shown(fit)}"
     if not trust:
         return name
     told = ", ".join(
         f"{store.rater(rater_id).name} {weight:g}" for rater_id, weight in sorted(trust.items())
     )
-    return f"{name} (trust: {told})"
+    return f"{name}{_TOLD}{told})"
+
+
+def telling_readers(store: Store, case_id: str, readers: Collection[Rater]) -> frozenset[str]:
+    """Return which models' readings of a case may tell a person how others have read it.
+
+    Those of models that learned from readings of the case, and of those that were told whom to
+    trust: their names say so, and they draw the way these people do.
+    """
+    fits = {_shown(fit): fit for fit in store.fits() if fit.recipe.kind == "trainer"}
+    readings = {entry.annotation_id for entry in store.annotations(case_id, latest=False)}
+    found = set()
+    for reader in readers:
+        title, told, _ = reader.name.partition(_TOLD)
+        fit = fits.get(title[-_N_SHOWN:])
+        if fit is not None and (told or not readings.isdisjoint(fit.recipe.inputs)):
+            found.add(reader.rater_id)
+    return frozenset(found)
+
+
+def _shown(fit: Fit) -> str:
+    return fit.fit_id[:_N_SHOWN]
 
 
 def _check(

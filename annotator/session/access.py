@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.domain.errors import AccessDeniedError
 from annotator.domain.quality import FeedbackRule, neutral_title
+from annotator.jobs.training import telling_readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -209,13 +210,17 @@ class OwnWork:
 def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater], ...]:
     """Return the latest predictions on a case, each with the model that made it.
 
-    A repeat has those of its original: the rater sees what they saw at the first time.
+    Without those of models that tell how others have read it. A repeat has those of its original:
+    the rater sees what they saw at the first time.
     """
     models = {rater.rater_id: rater for rater in store.raters() if rater.is_model}
+    original = first_id(store, case_id)
+    found = [entry for entry in store.annotations(original) if entry.rater_id in models]
+    if not found:
+        return ()
+    telling = telling_readers(store, original, [models[entry.rater_id] for entry in found])
     return tuple(
-        (annotation, models[annotation.rater_id])
-        for annotation in store.annotations(first_id(store, case_id), latest=True)
-        if annotation.rater_id in models
+        (entry, models[entry.rater_id]) for entry in found if entry.rater_id not in telling
     )
 
 

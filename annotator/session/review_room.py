@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from annotator.analysis.standing import rank_cases
 from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
+from annotator.jobs.gold_report import report_gold
 from annotator.jobs.readings import findings_key
+from annotator.jobs.repeat_report import report_repeats
 from annotator.jobs.signed_off import report_signed_off
 from annotator.jobs.standings import find_difficulties
 from annotator.session.access import require_reviewer, withheld_cases
-from annotator.session.quality import QualityDesk
 from annotator.session.report import report_raters
 from annotator.session.review_case import REASONS, Reading, ReviewCase
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from annotator.domain.review import CaseScore
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
+    from annotator.jobs.gold_report import GoldReport
+    from annotator.jobs.repeat_report import IntraReport
     from annotator.jobs.signed_off import SignedOffReport
     from annotator.registry import Registry
     from annotator.session.agreement import AgreementReport
@@ -153,10 +156,22 @@ class ReviewRoom:
 
         return report_agreement(self._store, self._registry, self._visible(), progress)
 
-    @property
-    def quality(self) -> QualityDesk:
-        """Results on gold cases, on cases read twice, and against what was signed off."""
-        return QualityDesk(self._store)
+    def gold_report(self, progress: Progress = no_progress) -> GoldReport:
+        """Compare readings of gold cases with the truth; see `_still_reads` for whose."""
+        return report_gold(self._store, progress, without=self._still_reads())
+
+    def intra_rater(self, progress: Progress = no_progress) -> IntraReport:
+        """Compare first and second readings of cases; see `_still_reads` for whose."""
+        return report_repeats(self._store, progress, without=self._still_reads())
+
+    def _still_reads(self) -> str | None:
+        """Return the reviewer where they have cases to read themselves, else None.
+
+        Their own results would tell them which of the cases that they read are gold or repeats.
+        """
+        rater_id = self.reviewer.rater_id
+        is_done = all(entry.state == "submitted" for entry in self._store.assignments(rater_id))
+        return None if is_done else rater_id
 
     def visible_case_ids(self) -> tuple[str, ...]:
         """Return the cases that the reviewer may see."""

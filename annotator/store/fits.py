@@ -16,9 +16,12 @@ from annotator.store.tables import fits, forecasts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Column, Connection, Row
 
     from annotator.store.database import Change
+
+_FACTS: tuple[Column[Any], ...] = (fits.c.fit_id, fits.c.recipe, fits.c.summary, fits.c.created_at)
+"""All but what was learned, which may be large."""
 
 
 def identity(row: Mapping[str, Any], content: bytes) -> str:
@@ -50,25 +53,25 @@ def add(change: Change, recipe: FitRecipe, *, content: bytes, summary: Sequence[
 
 def of_recipe(connection: Connection, recipe: FitRecipe) -> Fit | None:
     """Return what was learned by a recipe, or None."""
-    row = connection.execute(select(fits).where(fits.c.recipe == to_json(recipe))).first()
+    row = connection.execute(select(*_FACTS).where(fits.c.recipe == to_json(recipe))).first()
     return None if row is None else _fact(row)
 
 
 def every(connection: Connection) -> tuple[Fit, ...]:
     """Return all fits, newest last."""
-    rows = connection.execute(select(fits).order_by(fits.c.created_at, fits.c.fit_id))
+    rows = connection.execute(select(*_FACTS).order_by(fits.c.created_at, fits.c.fit_id))
     return tuple(_fact(row) for row in rows)
 
 
 def read(connection: Connection, fit_id: str) -> Fit:
     """Return one fit; the first characters of its id do where they fit one only."""
-    return _fact(row_of(connection, fit_id))
+    return _fact(_row(connection, fit_id, _FACTS))
 
 
-def row_of(connection: Connection, fit_id: str) -> Row[Any]:
-    """Return the row of a fit."""
-    rows = connection.execute(select(fits).where(fits.c.fit_id.startswith(fit_id))).all()
-    if len(rows) != 1:
+def _row(connection: Connection, fit_id: str, columns: Sequence[Column[Any]]) -> Row[Any]:
+    is_meant = fits.c.fit_id.startswith(fit_id, autoescape=True)
+    rows = connection.execute(select(*columns).where(is_meant)).all()
+    if not fit_id or len(rows) != 1:
         known = connection.execute(select(fits.c.fit_id)).scalars()
         raise UnknownNameError("fit", fit_id, known)
     return rows[0]
@@ -86,7 +89,7 @@ def content_of(row: Row[Any]) -> bytes:
 
 def read_content(connection: Connection, fit_id: str) -> bytes:
     """Return what was learned."""
-    return content_of(row_of(connection, fit_id))
+    return content_of(_row(connection, fit_id, (fits.c.fit_id, fits.c.content)))
 
 
 def put_forecast(change: Change, forecast: Forecast) -> None:

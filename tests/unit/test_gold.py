@@ -111,6 +111,21 @@ def test_raters_are_judged_by_the_truth(session: Session) -> None:
     assert answers == {"Ann": (1, 2), "Bob": (1, 1)}
 
 
+def test_a_reviewer_who_still_reads_learns_nothing_of_own_gold_cases(session: Session) -> None:
+    cases = session.cases()
+    mark(session, cases[0])
+    bob = session.store.rater("Bob").rater_id
+    for position, case in enumerate(cases[:2], start=1):
+        session.store.assign(case.case_id, bob, position, actor="system")
+    for name in ("Ann", "Bob"):
+        read(session, cases[0], name, TRUTH)
+    room = session.review_room("Bob")
+    assert [one.rater.name for one in room.gold_report().raters] == ["Ann"]
+    assert {one.rater_name for one in room.gold_report().labels} == {"Ann"}
+    read(session, cases[1], "Bob", TRUTH)
+    assert room.gold_report() == session.quality.gold_report()
+
+
 def test_objects_that_are_not_there_count_a_case(session: Session) -> None:
     for case in session.cases()[:2]:
         mark(session, case)

@@ -19,7 +19,12 @@ from annotator.api import (
     Prediction,
     no_progress,
 )
-from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
+from annotator.domain.errors import (
+    AccessDeniedError,
+    AnnotatorError,
+    CancelledError,
+    IntegrityError,
+)
 from annotator.domain.reading import Diagnosis
 from annotator.domain.review import RaterPerformance
 from annotator.jobs.case_votes import case_votes
@@ -28,6 +33,7 @@ from annotator.jobs.learning import lessons_of, relearn
 from annotator.jobs.readings import Readings
 from annotator.jobs.replaying import Replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
+from annotator.session.access import OwnWork
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
 if TYPE_CHECKING:
@@ -421,3 +427,28 @@ def test_wrong_voxels_are_refused(session: Session, change: dict[str, Any], word
     }
     with pytest.raises(AnnotatorError, match=words):
         keep_voxels(FusedVoxels(**(given | change)), case.votes, readings.votes.grid, "Test")
+
+
+def test_no_rater_is_offered_what_tells_of_other_readings(session: Session) -> None:
+    store, registry = session.store, session.registry
+    dee = session.add_rater("Dee")
+    session.assign()
+    fresh = add_case(session, 2)
+    store.assign(fresh.case_id, dee.rater_id, 9, actor="system")
+    fit = train_model(store, registry, "mean-mask", {}, no_progress, actor="system")
+
+    def keep(case_id: str, trust: Mapping[str, float] | None = None) -> str:
+        found = predict_by_fit(
+            store, registry, fit.fit_id, case_id, no_progress, trust=trust, actor="system"
+        )
+        assert found.annotation is not None
+        return found.annotation.annotation_id
+
+    learned_from = keep(first(session))
+    keep(fresh.case_id, trust_by_id(store, {"Bob": 1.0}))
+    plain = keep(fresh.case_id)
+    work = OwnWork(store, dee)
+    assert work.suggestions(first(session)) == ()
+    assert work.suggestions(fresh.case_id) == ((plain, f"Mean mask {fit.fit_id[:8]}"),)
+    with pytest.raises(AccessDeniedError):
+        work.open_draft(first(session)).start_from(learned_from)

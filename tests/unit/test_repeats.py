@@ -199,6 +199,19 @@ def test_who_has_a_repeat_to_read_may_not_review_its_original(session: Session) 
     assert len(room.queue()) == 6
 
 
+def test_a_reviewer_who_still_reads_learns_nothing_of_own_repeats(session: Session) -> None:
+    read_all(session)
+    (repeat_id, *others) = give(session, "Bob")
+    room = session.review_room("Bob")
+    assert room.intra_rater().n_waiting == 3, "Ann's"
+    read(session, repeat_id, "Bob")
+    assert {entry.rater_name for entry in room.intra_rater().labels} == set()
+    for case_id in others:
+        read(session, case_id, "Bob")
+    assert {entry.rater_name for entry in room.intra_rater().labels} == {"Bob"}
+    assert room.intra_rater() == session.quality.intra_rater()
+
+
 def test_a_case_seen_in_review_is_not_repeated(session: Session) -> None:
     read_all(session)
     for case in session.cases():
