@@ -32,8 +32,9 @@ def items_of_case(
     """Yield (file stem, mask): latest readings, what was fused of them, adjudication.
 
     Stems are ``<stem>_reading-<rater>``, ``<stem>_fused-<method>`` (with the first letters of the
-    fusion's id where a method was used with several parameters) and ``<stem>_adjudicated``. One
-    mask is in memory at a time.
+    fusion's id where a method was used with several parameters), in the place of ``fused``
+    ``training-target`` where that is no reference, and ``<stem>_adjudicated``. One mask is in
+    memory at a time.
     """
     taken: set[str] = set()
     for name, item in _items(store, registry, case):
@@ -68,7 +69,9 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
     fusions = current_fusions(store, case.case_id)
     times = Counter(fusion.recipe.method for fusion in fusions)
     for fusion in fusions:
-        name = f"fused-{slug(fusion.recipe.method)}"
+        # What knows the diagnosis of its case must not be taken for a reference outside either.
+        made_for = "training-target" if fusion.training_target_only else "fused"
+        name = f"{made_for}-{slug(fusion.recipe.method)}"
         if times[fusion.recipe.method] > 1:
             name += f"-{fusion.fusion_id[:8]}"
         yield name, fused_item(store, registry, case, fusion)

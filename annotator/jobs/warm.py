@@ -36,7 +36,11 @@ class WarmModel:
         )
         self._ready = False
         # By the input, not the command line: a URL may hold a password.
-        self._send({"location": location, "fit": fit_id, "case": case_id})
+        try:
+            self._send({"location": location, "fit": fit_id, "case": case_id})
+        except AnnotatorError:
+            self.close()
+            raise
 
     def ask(self, trust: Mapping[str, float], at: int | None = None) -> NDArray[np.unsignedinteger]:
         """Return the mask that the model draws, told by rater id how far to believe each.

@@ -198,7 +198,7 @@ def _foretell_answer(
     network.to(device).eval()
     with torch.inference_mode():
         logits = network(*stack_cases([slices], device), 1)[0]
-        readiest, reluctant, fused = logits.double().sigmoid().tolist()
+        readiest, reluctant, fused = logits.cpu().double().sigmoid().tolist()
     answer = f"{facts['positive']!r} to {facts['question']!r}"
     why = (
         f"The readiest rater is expected to answer {answer} with {readiest:.0%} probability, the "
@@ -228,7 +228,7 @@ def _foretell_drawing(
         for start in range(0, len(slices), _AT_ONCE):
             progress(start / len(slices), "reading slices")
             part = torch.from_numpy(slices[start : start + _AT_ONCE]).to(device)
-            anyone, everyone = (logits.double().sigmoid() for logits in network(part))
+            anyone, everyone = (logits.cpu().double().sigmoid() for logits in network(part))
             by_anyone += float(anyone.sum())
             by_all += float(torch.minimum(anyone, everyone).sum())
     # One pixel more: where nobody is expected to draw anything, nothing is disputed.

@@ -28,6 +28,7 @@ from annotator.domain.errors import (
 from annotator.domain.reading import Diagnosis
 from annotator.domain.review import RaterPerformance
 from annotator.jobs.case_votes import case_votes
+from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import lessons_of, relearn
 from annotator.jobs.readings import Readings
@@ -223,6 +224,14 @@ def test_a_method_that_looks_at_places_is_kept_with_its_weights(session: Session
     np.testing.assert_allclose(((values - 1) / 254).sum(axis=0)[weighed], 1.0, atol=0.03)
     assert session.store.verify() == ()
     assert session.rerun(fusion.fusion_id) == fusion
+
+
+def test_what_is_for_training_only_says_so_in_its_file_name(session: Session) -> None:
+    case = session.cases()[0]
+    for method in ("shares", "majority"):
+        session.fuse(case.case_id, method)
+    stems = [stem for stem, _ in items_of_case(session.store, session.registry, case, "case")]
+    assert stems[-2:] == ["case_training-target-shares", "case_fused-majority"]
 
 
 def test_what_was_learned_is_kept_once_and_named(session: Session) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -91,3 +93,18 @@ def test_a_killed_process_is_told(trained: tuple[Session, Fit]) -> None:
         warm._process.wait()
         with pytest.raises(AnnotatorError, match="ended"):
             warm.ask({})
+
+
+def test_a_process_that_takes_nothing_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def begin(*given: Any, **named: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+        begun.append(popen([sys.executable, "-c", "import time; time.sleep(60)"], **named))
+        begun[0].stdin.close()  # type: ignore[union-attr]
+        return begun[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    with pytest.raises(AnnotatorError, match="process of the trained model"):
+        WarmModel("nowhere", "fit", "case")
+    assert begun[0].returncode is not None
