@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -119,6 +119,17 @@ def fit_lessons(
         return known
     learned = _learn(store, method, parameters, lessons, progress)
     return store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
+
+
+def count_newer(store: Store, fit: Fit) -> int:
+    """Return how many readings would be learned from now that were not there, or changed since."""
+    people = {rater.rater_id for rater in store.raters() if not rater.is_model}
+    latest = [entry for entry in store.annotations() if entry.rater_id in people]
+    n_readings = Counter(entry.case_id for entry in latest)
+    known = set(fit.recipe.inputs)
+    return sum(
+        n_readings[entry.case_id] >= 2 and entry.annotation_id not in known for entry in latest
+    )
 
 
 def told(store: Store, fit: Fit) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from annotator.domain.review import Verdict
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.fusion_facts import believed
+from annotator.jobs.learning import count_newer
 from annotator.jobs.readings import Readings
 from annotator.session.access import DraftAccess
 from annotator.session.composing import compose
@@ -184,6 +185,14 @@ class ReviewCase:
             and fusion.recipe.inputs == self._readings.annotation_ids
         ]
         return found[-1] if found else None
+
+    def n_newer(self, fusion: Fusion) -> int:
+        """Return how many readings came in since the method of a fusion learned; 0 if it did not.
+
+        Readings of other cases: a fusion of other readings of this one is never offered.
+        """
+        fit_id = fusion.recipe.fit_id
+        return 0 if fit_id is None else count_newer(self._store, self._store.fit(fit_id))
 
     def use(self, fusion: Fusion) -> None:
         """Go by another fusion of the same readings from now on; verdicts given stay as they are.

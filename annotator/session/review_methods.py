@@ -39,7 +39,7 @@ class MethodView:
 
     ``fusion`` and ``labels`` ``(z, y, x)`` are None where it has not fused these readings yet;
     ``words`` then says why, or that it has not been asked to. ``differences`` are those from the
-    baseline, largest first.
+    baseline, largest first; ``n_newer`` readings came in since the method learned.
     """
 
     option: MethodOption
@@ -48,11 +48,21 @@ class MethodView:
     words: str = ""
     differences: tuple[Difference, ...] = ()
     is_baseline: bool = False
+    n_newer: int = 0
 
     def in_words(self, geometry: Geometry) -> str:
-        """Say how far the method departs from the baseline."""
+        """Say how far the method departs from the baseline, and whether it would learn anew."""
         if self.is_baseline:
             return "What most raters drew: the others are compared with it."
+        return self._departure(geometry) + self._age()
+
+    def _age(self) -> str:
+        if not self.n_newer:
+            return ""
+        came = "a reading" if self.n_newer == 1 else f"{self.n_newer} readings"
+        return f" Learned before {came} came in: fuse every case again."
+
+    def _departure(self, geometry: Geometry) -> str:
         if not self.differences:
             return "Nothing differs from the majority vote."
         n_voxels = sum(entry.n_voxels for entry in self.differences)
@@ -113,4 +123,5 @@ def _view(
         labels=labels,
         words=words,
         differences=() if labels is None else find_differences(labels, baseline),
+        n_newer=case.n_newer(fusion) if fusion else 0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from annotator.jobs.readings import Readings
 from annotator.jobs.replaying import Replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 from annotator.session.access import OwnWork
+from annotator.session.review_methods import method_options, view_methods
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
 if TYPE_CHECKING:
@@ -248,6 +250,24 @@ def test_what_was_learned_is_kept_once_and_named(session: Session) -> None:
     again = relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
     assert again == fit
     assert session.store.verify() == ()
+
+
+def test_a_reviewer_is_told_of_readings_since_a_method_learned(session: Session) -> None:
+    case_id = first(session)
+    session.fuse(case_id, "largest")
+    options = tuple(one for one in method_options(session.registry) if one.name == "largest")
+
+    def words() -> str:
+        with closing(session.review_room("Ann").open_case(case_id)) as case:
+            (view,) = view_methods(case, options)
+            return view.in_words(case.series.geometry)
+
+    assert "Learned before" not in words()
+    case = add_case(session, 5)
+    geometry = session.store.series(case.series_ids[0]).geometry
+    for name in ("Ann", "Bob"):
+        session.add_reading(case.case_id, name, block(BOXES[0]), geometry, Diagnosis())
+    assert words().endswith(" Learned before 2 readings came in: fuse every case again.")
 
 
 def test_new_readings_and_sign_offs_are_learned_from(session: Session) -> None:
