@@ -17,6 +17,8 @@ from annotator.demo.readings import FUNDUS, REVIEWER
 from annotator.gui import theme
 from annotator.gui.app import application
 from annotator.gui.export_dialog import ExportDialog
+from annotator.gui.methods_dialog import MethodsDialog
+from annotator.gui.quality_dialog import QualityDialog
 from annotator.gui.settings import Settings
 from annotator.gui.window import MainWindow
 
@@ -26,6 +28,7 @@ STEPS = {
     "diagnosis": "diagnosis-filled-in", "model": "started-from-the-model", "queue": "queue",
     "region": "hardest-case", "heat": "disagreement", "redraw": "redraw", "keys": "keys",
     "final": "final-diagnosis", "report": "report-on-raters", "export": "export",
+    "methods": "methods", "belief": "belief", "agreement": "agreement", "rules": "rules",
 }  # fmt: skip
 """Name of a picture in the guide → the step of the session that it shows."""
 SIZE = (1200, 750)
@@ -52,9 +55,26 @@ def look_around(project: Path, out: Path) -> None:
     _take_dialog(hand, out / "00-keys.png")
     review.open(next(row.key for row in review.queue.cases.rows() if row.title == FUNDUS))
     hand.wait(lambda: review.desk and review.desk.current, "a disputed region")
+    hand.key("5")
+    hand.picture("belief")
+    review.on_desk(lambda desk: desk.toggle("belief"))
+    review.compare_methods()
+    hand.wait(lambda: any(one.cards for one in window.findChildren(MethodsDialog)), "the methods")
+    _take_dialog(hand, out / "00-methods.png")
     hand.key("R")
     review.on_desk(lambda desk: desk.canvas.frame(desk.case.findings[0].box))
     hand.picture("redraw")
+    review.on_desk(lambda desk: desk.end_redraw(keep=False))
+    window.open_report()
+    hand.wait(lambda: window.report.plot, "the report")
+    window.report.tabs.setCurrentIndex(1)
+    hand.wait(lambda: window.report.agreement.report, "the comparison")
+    hand.picture("agreement")
+    window.back()
+    window.back()
+    window.errands.keep_quality()
+    hand.wait(lambda: window.findChild(QualityDialog), "the rules")
+    _take_dialog(hand, out / "00-rules.png")
     window.close()
 
 
