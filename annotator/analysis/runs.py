@@ -310,8 +310,8 @@ def unpack_planes(
     first = np.append(0, np.cumsum(np.diff(offset) // 6 - n_filled))
     ends, labels = np.empty(first[-1], np.uint32), np.empty(first[-1], np.uint16)
     joined = np.frombuffer(content, np.uint8)
-    lags, filled = np.ascontiguousarray(lag), np.ascontiguousarray(n_filled)
-    shifts = np.ascontiguousarray(shift)
+    # Copied: as parts of a header, numbers lie where a kernel must not look for them.
+    lags, filled, shifts = lag.copy(), n_filled.copy(), shift.copy()
 
     def unpack_part(low: int, high: int) -> None:
         library.unpack_slabs(

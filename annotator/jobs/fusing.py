@@ -79,7 +79,14 @@ def fuse_readings(
     return _run(store, method, readings, recipe, checked, progress, actor)
 
 
-def rerun_fusion(store: Store, registry: Registry, fusion_id: str, *, actor: str) -> Fusion:
+def rerun_fusion(
+    store: Store,
+    registry: Registry,
+    fusion_id: str,
+    progress: Progress = no_progress,
+    *,
+    actor: str,
+) -> Fusion:
     """Fuse again by a stored recipe; raises IntegrityError where anything comes out differently."""
     stored = store.fusion(fusion_id)
     recipe = stored.recipe
@@ -93,7 +100,7 @@ def rerun_fusion(store: Store, registry: Registry, fusion_id: str, *, actor: str
     checked = check_parameters(method.name, method.parameters, given)
     annotations = [store.annotation(annotation_id) for annotation_id in recipe.inputs]
     readings = Readings(store, store.case(recipe.case_id), annotations)
-    again = _run(store, method, readings, recipe, checked, no_progress, actor)
+    again = _run(store, method, readings, recipe, checked, progress, actor)
     if again.fusion_id != stored.fusion_id:
         raise IntegrityError(
             f"fusion {fusion_id[:12]}… came out as {again.fusion_id[:12]}… from the same recipe"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
 from annotator.jobs.fusing import rerun_fusion
 from annotator.jobs.learning import relearn
@@ -30,9 +29,8 @@ class Replay:
 
 def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) -> Replay:
     """Learn and fuse again by every recipe of the project; nothing that is kept changes."""
-    recipes: list[Callable[[], object]] = [
-        partial(relearn, store, registry, fit.fit_id, no_progress, actor=actor)
-        for fit in store.fits()
+    recipes: list[Callable[[Progress], object]] = [
+        partial(relearn, store, registry, fit.fit_id, actor=actor) for fit in store.fits()
     ]
     recipes += [
         partial(rerun_fusion, store, registry, fusion.fusion_id, actor=actor)
@@ -43,9 +41,16 @@ def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) 
     different: list[str] = []
     not_done: list[str] = []
     for number, again in enumerate(recipes):
-        progress(number / len(recipes), f"recipe {number + 1} of {len(recipes)}")
+        shown = f"recipe {number + 1} of {len(recipes)}"
+
+        def report(
+            fraction: float, message: str, *, number: int = number, shown: str = shown
+        ) -> None:
+            progress((number + fraction) / len(recipes), f"{shown}: {message}")
+
+        progress(number / len(recipes), shown)
         try:
-            again()
+            again(report)
             n_same += 1
         except CancelledError:
             raise

@@ -122,7 +122,8 @@ def unpack(
     counts = np.frombuffer(found, _COUNT, n_patterns, start)
     places: NDArray[np.uint8 | np.uint16]
     places = np.frombuffer(found, place_type, n_patterns * n_raters, middle)
-    return places.reshape(n_patterns, n_raters), counts, tuple(labels.tolist())
+    # Copied: where they lie in the bytes is no place for numbers that a kernel reads.
+    return places.reshape(n_patterns, n_raters).copy(), counts.copy(), tuple(labels.tolist())
 
 
 def _place_type(n_labels: int) -> np.dtype[np.uint8] | np.dtype[np.uint16]:

@@ -127,6 +127,8 @@ def test_a_histogram_says_what_the_votes_say(seed: int, n_raters: int, n_labels:
     votes = merge_votes([encode(mask) for mask in masks], labels=labels)
     places, counts, known = unpack(pack(votes.patterns, votes.counts, votes.labels))
     assert known == votes.labels
+    assert counts.flags.aligned
+    assert places.flags.aligned
     assert np.array_equal(counts, votes.counts)
     assert np.array_equal(np.array(known)[places], votes.patterns)
     wanted = (

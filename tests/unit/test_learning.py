@@ -33,7 +33,7 @@ from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import lessons_of, relearn
 from annotator.jobs.readings import Readings
-from annotator.jobs.replaying import Replay
+from annotator.jobs.replaying import Replay, replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 from annotator.session.access import OwnWork
 from annotator.session.review_methods import method_options, view_methods
@@ -362,6 +362,20 @@ def test_a_method_to_aim_at_learns_once_for_all_cases(session: Session) -> None:
     )
     assert Largest.n_learned == 1, "for cases that a model has read, and for those it has not"
     assert len({store.fusion(one).recipe.fit_id for one in fit.recipe.targets}) == 1
+
+
+def test_a_recipe_that_runs_again_can_be_cancelled(session: Session) -> None:
+    train_model(session.store, session.registry, "mean-mask", {}, no_progress, actor="system")
+    told = []
+
+    def cancel(fraction: float, message: str) -> None:
+        told.append((fraction, message))
+        if "training" in message:
+            raise CancelledError("cancelled")
+
+    with pytest.raises(CancelledError):
+        replay(session.store, session.registry, cancel, actor="system")
+    assert told == [(0.0, "recipe 1 of 1"), (0.5, "recipe 1 of 1: training")]
 
 
 def test_a_method_that_learns_something_else_is_caught(
