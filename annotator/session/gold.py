@@ -78,7 +78,7 @@ def assign_gold(store: Store, *, actor: str) -> int:
     assignments are new.
     """
     seed = store.project().seed
-    read = {(entry.rater_id, entry.case_id) for entry in store.annotations()}
+    seen = {(entry.case_id, entry.rater_id) for entry in store.annotations()} | store.reviewed()
     n_new = 0
     for rater in store.raters():
         if rater.is_model:
@@ -86,10 +86,7 @@ def assign_gold(store: Store, *, actor: str) -> int:
         own = list(store.assignments(rater.rater_id))
         asked = {entry.case_id for entry in own}
         for gold in store.gold_cases():
-            key = (rater.rater_id, gold.case_id)
-            if gold.case_id in asked or key in read:
-                continue
-            if store.has_reviewed(gold.case_id, rater.rater_id):
+            if gold.case_id in asked or (gold.case_id, rater.rater_id) in seen:
                 continue
             position = place_among_unread(own, gold.case_id, n_before=0, seed=seed) or 1
             store.assign(gold.case_id, rater.rater_id, position, actor=actor)

@@ -36,13 +36,14 @@ def plan_further(store: Store, rule: OverlapRule, progress: Progress) -> tuple[F
     """
     people = [rater.rater_id for rater in store.raters() if not rater.is_model]
     seed = store.project().seed
+    reviewed = store.reviewed()
     existing = list(store.assignments())
     planned = []
     for need in needs_of_cases(store, rule, progress):
         chosen: tuple[tuple[str, int], ...] = ()
         case_id = need.case.case_id
         if need.decision.n_more:
-            seen = {one for one in people if store.has_reviewed(case_id, one)}
+            seen = {one for one in people if (case_id, one) in reviewed}
             chosen = choose_readers(
                 case_id,
                 people,

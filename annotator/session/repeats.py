@@ -97,6 +97,7 @@ class _RaterRepeats:
         self._cases = cases
         self._seed = seed
         self._own = list(store.assignments(rater.rater_id))
+        reviewed = store.reviewed()
         self._first: dict[str, Annotation] = {}
         for entry in store.annotations(latest=False):
             if entry.rater_id == rater.rater_id:
@@ -106,7 +107,7 @@ class _RaterRepeats:
         self._candidates = [
             case_id
             for case_id in asked & cases.keys() - partly
-            if not store.has_reviewed(case_id, rater.rater_id)
+            if (case_id, rater.rater_id) not in reviewed
         ]
         self._done = {
             entry.original_id for entry in store.repeats() if entry.rater_id == rater.rater_id

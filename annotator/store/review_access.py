@@ -142,6 +142,10 @@ class ReviewAccess(Access):
         """Whether a person has seen the readings of a case in review."""
         return self._read(unblinding.is_noted, case_id, rater_id)
 
+    def reviewed(self) -> frozenset[tuple[str, str]]:
+        """Return (case id, rater id) of everybody who has seen the readings of a case in review."""
+        return self._read(unblinding.every)
+
     def add_verdict(self, verdict: Verdict, findings_key: str, *, actor: str) -> None:
         """Append a verdict on a region."""
         self._write(actor, finding_rows.add_verdict, verdict, findings_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, select
@@ -31,3 +32,10 @@ def is_noted(connection: Connection, case_id: str, rater_id: str) -> bool:
     payload = canonical({"case_id": case_id, "rater_id": rater_id})
     found = select(exists().where(audit_log.c.action == _ACTION, audit_log.c.payload == payload))
     return bool(connection.execute(found).scalar_one())
+
+
+def every(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Return (case id, rater id) of everybody who has seen readings: one look at the whole log."""
+    found = connection.execute(select(audit_log.c.payload).where(audit_log.c.action == _ACTION))
+    payloads = map(json.loads, found.scalars())
+    return frozenset((entry["case_id"], entry["rater_id"]) for entry in payloads)

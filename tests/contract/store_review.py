@@ -251,6 +251,7 @@ class ReviewContract:
         assert store.has_reviewed(case_id, anna)
         assert not store.has_reviewed(case_id, ben)
         assert not store.has_reviewed(other.case_id, anna)
+        assert store.reviewed() == {(case_id, anna)}
         assert [row.action for row in store.audit()].count("open for review") == 1
 
     def test_a_job_is_queued_claimed_and_done(self, store: Store) -> None:
