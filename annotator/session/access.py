@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.domain.errors import AccessDeniedError
 from annotator.domain.quality import FeedbackRule, neutral_title
-from annotator.jobs.training import telling_readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -218,6 +217,8 @@ def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater]
     found = [entry for entry in store.annotations(original) if entry.rater_id in models]
     if not found:
         return ()
+    from annotator.jobs.training import telling_readers  # a worklist needs none of it
+
     telling = telling_readers(store, original, [models[entry.rater_id] for entry in found])
     return tuple(
         (entry, models[entry.rater_id]) for entry in found if entry.rater_id not in telling

@@ -57,8 +57,9 @@ def nifti_notes(path: str, header: Mapping[str, str], axes: NDArray[np.float64])
     if sform is None or qform is None:
         return ()
     off = np.abs(sform - qform)
-    finest = float(np.linalg.norm(qform[:, :3], axis=0).min())
-    if off.max() <= 0.01 * finest:
+    # A quaternion in single precision turns a long step by more than 1 % of a short one.
+    lengths = np.linalg.norm(qform[:, :3], axis=0)
+    if (off <= 0.01 * np.append(lengths, lengths.min())).all():
         return ()
     to_sform, to_qform = (np.abs(RAS_TO_LPS @ one - axes).max() for one in (sform, qform))
     used = "sform" if to_sform < to_qform else "qform"

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     from annotator.gui.window import MainWindow
 
-pytestmark = pytest.mark.gui
+pytestmark = [
+    pytest.mark.gui,
+    # Looking at every object there is wakes a name that torch has deprecated.
+    pytest.mark.filterwarnings("ignore:.torch.distributed.reduce_op. is deprecated:FutureWarning"),
+]
 N_TIMES = 20
 N_FIRST = 4
 """What is made once and kept is made within the first few times."""
