@@ -14,6 +14,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.store.audit import FIRST_HASH
 from annotator.store.database import utc_now
 from annotator.store.tables import (
+    adjudications,
     assignment_regions,
     audit_head,
     audit_log,
@@ -21,6 +22,7 @@ from annotator.store.tables import (
     fits,
     forecasts,
     fusion_weights,
+    fusions,
     gold_cases,
     jobs,
     metadata,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 6
+VERSION = 7
 """What this program writes."""
 
 
@@ -126,11 +128,18 @@ def _keep_votes(connection: Connection) -> None:
     case_votes.create(connection)
 
 
+def _find_by_case(connection: Connection) -> None:
+    for table in (fusions, adjudications):
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
     4: _keep_what_was_learned,
     5: _keep_regions_to_read,
     6: _keep_votes,
+    7: _find_by_case,
 }
 """Version → what leads to it from the one before."""

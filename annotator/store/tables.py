@@ -236,6 +236,7 @@ fusions = Table(
     Column("created_at", Text, nullable=False),
     Column("fit_id", ForeignKey("fits.fit_id")),
     Column("training_target_only", Boolean, nullable=False, server_default=false()),
+    Index("fusions_of_case", "case_id"),
 )
 """``probability`` is the (pattern, label) table, little-endian float64, compressed."""
 
@@ -294,6 +295,7 @@ adjudications = Table(
     Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
     Column("origin_mask_id", ForeignKey("masks.mask_id"), nullable=False),
     Column("created_at", Text, nullable=False),
+    Index("adjudications_of_case", "case_id", "row"),
 )
 
 rules = Table(

@@ -36,6 +36,7 @@ _SINCE_THE_FIRST = (
     "case_votes",
 )  # fmt: skip
 """Tables that a project of the first version lacks."""
+_INDEXES = ("fusions_of_case", "adjudications_of_case")
 
 
 class StudiesContract:
@@ -78,6 +79,8 @@ class StudiesContract:
         world.store.claim_job(job_id)
         rows = world.store.audit()
         world.store.close()
+        for index in _INDEXES:
+            self.tamper(location, f"DROP INDEX {index}")
         for table in ("audit_head", *_SINCE_THE_FIRST):
             self.tamper(location, f"DROP TABLE {table}")
         self.tamper(location, "ALTER TABLE fusions DROP COLUMN training_target_only")
@@ -97,6 +100,8 @@ class StudiesContract:
             assert store.verify() == ()
             store.fail_abandoned_jobs()
             assert store.job(job_id).state == "running", "its worker is given time for a sign"
+        for index in _INDEXES:
+            self.tamper(location, f"DROP INDEX {index}")  # fails where there is none
 
     def test_a_schema_can_be_extended(self, store: Store) -> None:
         extended = replace(
