@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from annotator.analysis.runs import decode
-from annotator.api import ModelCard, Plugin, no_progress
+from annotator.api import FusionMethod, ModelCard, Plugin, no_progress
 from annotator.domain.errors import (
     AnnotatorError,
     GeometryMismatchError,
@@ -210,6 +210,7 @@ def test_a_method_that_is_not_pure_is_found_out(
 ) -> None:
     fusion = session.fuse(_read(session, 5, 5, 3), "majority")
     method = session.registry.fusion_method("majority")
+    assert isinstance(method, FusionMethod)
     fuse = method.fuse
 
     def wrong(votes: object, parameters: object) -> object:
