@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -152,12 +153,19 @@ def counted(store: Store, case_id: str, *, include_models: bool) -> tuple[Annota
 def current_fusions(store: Store, case_id: str) -> tuple[Fusion, ...]:
     """Return the fusions of the readings that count now, oldest first.
 
-    One that lacks a person's latest reading, or holds an older revision, is out of date.
+    One that lacks a person's latest reading, or holds an older revision, is out of date. Of those
+    that differ in what their method had learned by then, only the newest counts.
     """
     latest = {entry.annotation_id for entry in counted(store, case_id, include_models=True)}
     needed = {entry.annotation_id for entry in counted(store, case_id, include_models=False)}
-    return tuple(
+    found = [
         fusion for fusion in store.fusions(case_id) if needed <= set(fusion.recipe.inputs) <= latest
+    ]
+    newest = {replace(fusion.recipe, fit_id=None): fusion.recipe.fit_id for fusion in found}
+    return tuple(
+        fusion
+        for fusion in found
+        if newest[replace(fusion.recipe, fit_id=None)] == fusion.recipe.fit_id
     )
 
 

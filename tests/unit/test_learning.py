@@ -32,7 +32,7 @@ from annotator.jobs.case_votes import case_votes
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import lessons_of, relearn
-from annotator.jobs.readings import Readings
+from annotator.jobs.readings import Readings, current_fusions
 from annotator.jobs.replaying import Replay, replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 from annotator.session.access import OwnWork
@@ -291,6 +291,10 @@ def test_new_readings_and_sign_offs_are_learned_from(session: Session) -> None:
     np.testing.assert_array_equal(case.decided_counts.sum(axis=1), case.votes.counts)
     again = relearn(session.store, session.registry, before.fit_id, no_progress, actor="system")
     assert again == before
+    other = session.cases()[1].case_id
+    by_both = [session.fuse(other, "largest", fit=fit) for fit in (before, after)]
+    assert by_both[0] != by_both[1]
+    assert current_fusions(session.store, other) == (by_both[1],)
 
 
 def test_every_recipe_is_run_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
