@@ -68,6 +68,9 @@ def serve(wanted: dict[str, Any], lines: IO[bytes], out: IO[bytes]) -> None:
             _write(out, {}, mask)
         except AnnotatorError as error:
             _write(out, {"error": str(error)})
+        except Exception as error:  # a plugin may raise anything; it goes on with the next
+            told = f"{trainer.title} failed: {type(error).__name__}: {error}"
+            _write(out, {"error": told})
 
 
 def _write(
