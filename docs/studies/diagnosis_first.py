@@ -40,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
         parser.error("--quick needs --out: its numbers are not for the page")
     started = time.monotonic()
     seeds = SEEDS[:2] if arguments.quick else SEEDS
-    n_cases, n_epochs = (100, 2) if arguments.quick else (160, 12)
+    n_cases, n_epochs = (100, 2) if arguments.quick else (160, 30)
     found: Numbers = defaultdict(list)
     # A fork of a process that has used torch may hang.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:

@@ -161,7 +161,7 @@ def train_network(
     network = TakeAndGive(
         lessons.image.shape[1], len(lessons.labels), settings.widths, settings.size, settings.window
     ).to(device)
-    _start_at_the_share(network, lessons.target[taught])
+    start_at_the_share([network.head, network.coarse.head], lessons.target[taught])
     _teach_diagnosis(network, lessons, taught, settings, random, progress)
 
     def loss_of(own: Rows, epoch: int) -> Tensor:
@@ -190,11 +190,11 @@ def train_network(
     return network, rounds
 
 
-def _start_at_the_share(network: TakeAndGive, target: Floats) -> None:
-    """Let both heads begin with how much of the pixels each label has."""
+def start_at_the_share(heads: Sequence[nn.Conv2d], target: Floats) -> None:
+    """Let heads begin with how much of the pixels each label has."""
     share = target.mean(axis=(0, 2, 3)).clip(_LEAST, 1 - _LEAST)
     start = torch.from_numpy(np.log(share / (1 - share)).astype(np.float32))
-    for head in (network.head, network.coarse.head):
+    for head in heads:
         if head.bias is not None:
             head.bias.data.copy_(start)
 
