@@ -13,10 +13,25 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotator.api import MaskWriter, Model, StudyReader, Trainer
+    from annotator.api import (
+        MaskWriter,
+        Model,
+        NetworkFormat,
+        PromptModel,
+        StudyReader,
+        Trainer,
+    )
 
 GROUP = "annotator.plugins"
-Door = Literal["readers", "fusion_methods", "trainers", "models", "mask_writers"]
+Door = Literal[
+    "readers",
+    "fusion_methods",
+    "trainers",
+    "models",
+    "network_formats",
+    "prompt_models",
+    "mask_writers",
+]
 
 _NEEDED: dict[Door, tuple[str, ...]] = {
     "readers": ("name", "scan"),
@@ -33,6 +48,8 @@ _NEEDED: dict[Door, tuple[str, ...]] = {
         "predict",
     ),
     "models": ("name", "version", "card", "parameters", "refuses", "predict"),
+    "network_formats": ("name", "title", "recognises", "files", "inspect", "open"),
+    "prompt_models": ("name", "version", "card", "kinds", "is_3d", "refuses", "take_in"),
     "mask_writers": ("name", "write"),
 }
 _CALLED: dict[Door, str] = {
@@ -40,6 +57,8 @@ _CALLED: dict[Door, str] = {
     "fusion_methods": "fusion method",
     "trainers": "trainer",
     "models": "model",
+    "network_formats": "network format",
+    "prompt_models": "prompt model",
     "mask_writers": "mask writer",
 }
 
@@ -121,6 +140,23 @@ class Registry:
     def models(self) -> tuple[Model, ...]:
         """Return every model, by name."""
         return tuple(cast("Model", entry) for entry in self._sorted("models"))
+
+    def network_format(self, name: str) -> NetworkFormat:
+        """Return a network format by name; raises UnknownNameError."""
+        return cast("NetworkFormat", self._named("network_formats", name))
+
+    def network_formats(self) -> tuple[NetworkFormat, ...]:
+        """Return every network format, in the order in which paths are offered to them."""
+        found = self._open("network_formats").entries.values()
+        return tuple(cast("NetworkFormat", entry) for entry in found)
+
+    def prompt_model(self, name: str) -> PromptModel:
+        """Return a prompt model by name; raises UnknownNameError."""
+        return cast("PromptModel", self._named("prompt_models", name))
+
+    def prompt_models(self) -> tuple[PromptModel, ...]:
+        """Return every prompt model, by name."""
+        return tuple(cast("PromptModel", entry) for entry in self._sorted("prompt_models"))
 
     def mask_writer(self, name: str) -> MaskWriter:
         """Return a mask writer by name; raises UnknownNameError."""

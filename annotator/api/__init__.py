@@ -16,10 +16,27 @@ from annotator.api.fusion import (
     VotePatterns,
 )
 from annotator.api.identity import are_voxels_of, combined_series_id, series_id, slice_digest
-from annotator.api.learning import Learned, Prediction, Trainer, WarmDrawing, WarmTrainer
+from annotator.api.learning import (
+    DeskTrainer,
+    Learned,
+    Prediction,
+    Trainer,
+    TrainingDesk,
+    WarmDrawing,
+    WarmTrainer,
+)
 from annotator.api.models import Model, ModelCard
+from annotator.api.networks import (
+    Device,
+    Intensity,
+    Network,
+    NetworkCard,
+    NetworkFormat,
+    SuppliedNetwork,
+)
 from annotator.api.plugin import Plugin
 from annotator.api.progress import Progress, no_progress
+from annotator.api.prompts import Prompt, PromptAnswer, PromptedImage, PromptKind, PromptModel
 from annotator.api.readers import FoundSeries, ReadSeries, ScanResult, Skipped, StudyReader
 from annotator.api.writers import MaskForExport, MaskWriter
 from annotator.checked_file import checked_file
@@ -28,25 +45,38 @@ __all__ = [
     "AnyFusionMethod",
     "CaseVotes",
     "CaseWindow",
+    "DeskTrainer",
+    "Device",
     "FoundSeries",
     "FusedPatterns",
     "FusedVoxels",
     "FusionMethod",
+    "Intensity",
     "Learned",
     "LearnedFusionMethod",
     "MaskForExport",
     "MaskWriter",
     "Model",
     "ModelCard",
+    "Network",
+    "NetworkCard",
+    "NetworkFormat",
     "Plugin",
     "Prediction",
     "Progress",
+    "Prompt",
+    "PromptAnswer",
+    "PromptKind",
+    "PromptModel",
+    "PromptedImage",
     "ReadSeries",
     "ScanResult",
     "Skipped",
     "SpatialFusionMethod",
     "StudyReader",
+    "SuppliedNetwork",
     "Trainer",
+    "TrainingDesk",
     "VotePatterns",
     "WarmDrawing",
     "WarmTrainer",

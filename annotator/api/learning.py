@@ -128,3 +128,52 @@ class WarmTrainer(Protocol):
     ) -> WarmDrawing:
         """Take in an image, as `Trainer.predict` does."""
         ...
+
+
+class TrainingDesk(Protocol):
+    """What somebody sees of a training that is under way, and says to it.
+
+    What was kept at a desk is there again when the same training is started again after it was
+    cancelled or its process was killed.
+    """
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Add a point to each named curve, for example ``{"loss": 0.3, "Dice": 0.8}``."""
+        ...
+
+    def show_example(
+        self,
+        title: str,
+        image: NDArray[np.float32],
+        target: NDArray[np.unsignedinteger],
+        drawn: NDArray[np.unsignedinteger],
+    ) -> None:
+        """Show a slice ``(y, x)`` of a case held out: its image, what is right, what was drawn."""
+        ...
+
+    def keep(self, checkpoint: bytes) -> None:
+        """Keep all that is needed to go on from here, in place of what was kept before."""
+        ...
+
+    def kept(self) -> bytes | None:
+        """Return what was kept last, or None where training begins anew."""
+        ...
+
+    def should_stop(self) -> bool:
+        """Say whether a person wants training to end now, with the best so far."""
+        ...
+
+
+@runtime_checkable
+class DeskTrainer(Protocol):
+    """A trainer that shows its training at a desk, can be stopped there and goes on from it."""
+
+    def train_at(
+        self,
+        cases: Sequence[CaseVotes],
+        parameters: BaseModel,
+        progress: Progress,
+        desk: TrainingDesk,
+    ) -> Learned:
+        """Train as `Trainer.train` does; the same from start to end, or with breaks between."""
+        ...

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from annotator.api.fusion import AnyFusionMethod
     from annotator.api.learning import Trainer
     from annotator.api.models import Model
+    from annotator.api.networks import NetworkFormat
+    from annotator.api.prompts import PromptModel
     from annotator.api.readers import StudyReader
     from annotator.api.writers import MaskWriter
 
@@ -24,4 +26,6 @@ class Plugin:
     fusion_methods: tuple[Callable[[], AnyFusionMethod], ...] = ()
     trainers: tuple[Callable[[], Trainer], ...] = ()
     models: tuple[Callable[[], Model], ...] = ()
+    network_formats: tuple[Callable[[], NetworkFormat], ...] = ()
+    prompt_models: tuple[Callable[[], PromptModel], ...] = ()
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()

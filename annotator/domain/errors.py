@@ -60,3 +60,7 @@ class CancelledError(AnnotatorError):
 
 class UnsuitableError(AnnotatorError):
     """Something that a format or a method cannot hold; the others are not affected."""
+
+
+class DeviceLostError(AnnotatorError):
+    """A graphics processor does not answer any more; what it was doing can be done elsewhere."""

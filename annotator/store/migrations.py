@@ -14,6 +14,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.store.audit import FIRST_HASH
 from annotator.store.database import utc_now
 from annotator.store.tables import (
+    acceptances,
     adjudications,
     assignment_regions,
     audit_head,
@@ -26,9 +27,14 @@ from annotator.store.tables import (
     gold_cases,
     jobs,
     metadata,
+    networks,
+    prediction_maps,
     repeat_cases,
     rules,
     schema_versions,
+    training_examples,
+    training_points,
+    trainings,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 7
+VERSION = 8
 """What this program writes."""
 
 
@@ -134,6 +140,19 @@ def _find_by_case(connection: Connection) -> None:
             index.create(connection, checkfirst=True)
 
 
+def _keep_models_and_training(connection: Connection) -> None:
+    tables = (
+        networks,
+        prediction_maps,
+        trainings,
+        training_points,
+        training_examples,
+        acceptances,
+    )
+    for table in tables:
+        table.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
@@ -141,5 +160,6 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     5: _keep_regions_to_read,
     6: _keep_votes,
     7: _find_by_case,
+    8: _keep_models_and_training,
 }
 """Version → what leads to it from the one before."""

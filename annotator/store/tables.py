@@ -336,6 +336,73 @@ repeat_cases = Table(
 )
 """A case that a rater reads for the second time, under another title."""
 
+networks = Table(
+    "networks",
+    metadata,
+    Column("network_id", Text, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("title", Text, nullable=False, unique=True),
+    Column("card", Text, nullable=False),
+    Column("label_values", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("licence_accepted_by", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""Networks that a user brought. The files stay where they are; ``files`` holds their SHA-256, of
+which ``network_id`` is made. ``label_values`` says which value of the schema each output draws."""
+
+prediction_maps = Table(
+    "prediction_maps",
+    metadata,
+    Column("annotation_id", ForeignKey("annotations.annotation_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("label", Integer, primary_key=True, autoincrement=False),
+    Column("mask_id", ForeignKey("masks.mask_id"), nullable=False),
+)
+"""How sure a model was, voxel by voxel: ``1 + round(254 * value)``, 0 where nothing is kept.
+
+``kind`` is ``probability`` (of ``label``) or ``uncertainty`` (``label`` is 0)."""
+
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("training_id", Text, primary_key=True),
+    Column("recipe", Text, nullable=False),
+    Column("job_id", ForeignKey("jobs.job_id")),
+    Column("stop_requested", Boolean, nullable=False),
+    Column("checkpoint", LargeBinary),
+    Column("fit_id", ForeignKey("fits.fit_id")),
+    Column("created_at", Text, nullable=False),
+)
+"""Trainings under way, cancelled and done; ``checkpoint`` is dropped when there is a fit."""
+
+training_points = Table(
+    "training_points",
+    metadata,
+    Column("training_id", ForeignKey("trainings.training_id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("curve", Text, primary_key=True),
+    Column("value", Float, nullable=False),
+)
+
+training_examples = Table(
+    "training_examples",
+    metadata,
+    Column("training_id", ForeignKey("trainings.training_id"), primary_key=True),
+    Column("title", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The newest example of each title: a slice, what is right on it and what was drawn, compressed."""
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("annotation_id", ForeignKey("annotations.annotation_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What a reading owes to the model that its draft could start from, as JSON."""
+
 jobs = Table(
     "jobs",
     metadata,
