@@ -62,9 +62,10 @@ class NetworkCard:
     multiple : int
         Sides of a window must be multiples of it.
     axes : str
-        Order of the axes that it takes in: ``zyx``, or ``xyz`` as NIfTI arrays have them.
+        Order of the axes that its files take in: ``zyx``, or ``xyz`` as NIfTI arrays have them.
+        Only `Network.infer` goes by it: it turns what it is given, which always has z first.
     orientation : str or None
-        Directions that its axes were trained in, for example ``RAS``; None where it takes the image
+        Where its x, y and z lead, in this order, for example ``RAS``; None where it takes the image
         as it is.
     overlap : float
         Share of a window that the next one covers again.
