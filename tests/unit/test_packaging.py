@@ -17,6 +17,13 @@ from hatch_build import SOURCE, compile_kernels, find_compiler, library_name
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "annotator",
+    "annotator_builtins",
+    "annotator_napari",
+    "annotator_networks",
+    "annotator_recipes",
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +54,11 @@ def base_requirements(wheel: zipfile.ZipFile) -> set[str]:
 
 def test_holds_the_program_and_its_plugins(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    for package in ("annotator", "annotator_builtins", "annotator_napari", "annotator_recipes"):
+    for package in PACKAGES:
         assert f"{package}/__init__.py" in names
     assert "annotator_napari/napari.yaml" in names
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {
-        "annotator",
-        "annotator_builtins",
-        "annotator_napari",
-        "annotator_recipes",
-    }
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
 
 
 def test_holds_every_resource(wheel: zipfile.ZipFile) -> None:
