@@ -46,7 +46,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("tree")
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "annotator", copy / "annotator", ignore=skipped)
-    for plugin in ("annotator_builtins", "annotator_napari", "annotator_recipes"):
+    for plugin in (
+        "annotator_builtins",
+        "annotator_napari",
+        "annotator_networks",
+        "annotator_recipes",
+    ):
         shutil.copytree(ROOT / "plugins" / plugin, copy / "plugins" / plugin, ignore=skipped)
     shutil.copy(ROOT / "pyproject.toml", copy)
     return copy
