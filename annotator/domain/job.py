@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -26,3 +26,12 @@ class Job:
     error: str
     cancel_requested: bool
     created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearedJobs:
+    """Up to which job those that have ended are kept off the list of jobs."""
+
+    key: ClassVar[str] = "cleared jobs"
+
+    up_to: int = 0

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.jobs.replaying import Replay
+    from annotator.session.models import ModelEntry
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
@@ -215,6 +216,12 @@ class Session:
         }
         result = self.finish(self.jobs.submit("train", given), progress=progress)
         return self.store.fit(result["fit"])
+
+    def models(self) -> tuple[ModelEntry, ...]:
+        """Return every model there is: trained here, supplied by a user, installed."""
+        from annotator.session.models import models
+
+        return models(self.store, self.registry)
 
     def trained_models(self) -> tuple[TrainedModel, ...]:
         """Return the models that were trained on this project and can be used, newest first."""

@@ -9,6 +9,7 @@ from annotator.store.access import Access
 
 if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns
+    from annotator.domain.job import ClearedJobs
     from annotator.domain.quality import GoldCase, Partial, RepeatCase, Rule
     from annotator.domain.reading import Diagnosis
     from annotator.store.rules import RuleKind
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class QualityAccess(Access):
     """Rules, gold cases, repeats and partial readings."""
 
-    def put_rule(self, rule: Rule, *, actor: str) -> None:
+    def put_rule(self, rule: Rule | ClearedJobs, *, actor: str) -> None:
         """Keep a rule in place of the one of its kind."""
         self._write(actor, rules.put, rule)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import delete, insert, select
 
+from annotator.domain.job import ClearedJobs
 from annotator.domain.quality import FeedbackRule, OverlapRule
 from annotator.store.facts import from_json, to_json
 from annotator.store.tables import rules
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from annotator.domain.quality import Rule
     from annotator.store.database import Change
 
-RuleKind = TypeVar("RuleKind", OverlapRule, FeedbackRule)
+RuleKind = TypeVar("RuleKind", OverlapRule, FeedbackRule, ClearedJobs)
 
 
-def put(change: Change, rule: Rule) -> None:
+def put(change: Change, rule: Rule | ClearedJobs) -> None:
     """Keep a rule in place of the one of its kind; the same one again writes nothing."""
     content = to_json(rule)
     query = select(rules.c.content).where(rules.c.key == rule.key)

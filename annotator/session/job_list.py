@@ -1,0 +1,165 @@
+"""The jobs of a project in words: what was asked for, how far it is, what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annotator.domain.job import ClearedJobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from annotator.domain.job import Job, JobState
+    from annotator.store import Store
+
+ENDED = ("done", "failed", "cancelled")
+
+KINDS = {
+    "import": "Import",
+    "predict": "Reading by a model",
+    "predict by fit": "Reading by a trained model",
+    "train": "Training",
+    "fuse": "Fusion",
+    "findings": "Comparison of readings",
+    "export": "Export",
+    "report": "Report",
+}
+"""Kind of job → what a person calls it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLine:
+    """One job as a person reads it; ``outcome`` is what came of it, or why nothing did."""
+
+    job_id: int
+    kind: str
+    parameters: Mapping[str, object]
+    what: str
+    state: JobState
+    progress: float
+    message: str
+    asked_at: str
+    outcome: str
+    is_stopping: bool
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state in ENDED
+
+
+def job_lines(store: Store, *, with_cleared: bool = False) -> tuple[JobLine, ...]:
+    """Return the jobs of a project, newest first, without those that were cleared away."""
+    cleared = store.rule(ClearedJobs)
+    up_to = cleared.up_to if cleared is not None and not with_cleared else 0
+    shown = [job for job in store.jobs() if job.job_id > up_to or job.state not in ENDED]
+    return tuple(_line(job) for job in reversed(shown))
+
+
+def clear_jobs(store: Store, *, actor: str) -> None:
+    """Take the jobs that have ended off the list; the log of the project keeps them."""
+    ended = [job.job_id for job in store.jobs() if job.state in ENDED]
+    if ended:
+        store.put_rule(ClearedJobs(up_to=max(ended)), actor=actor)
+
+
+def _line(job: Job) -> JobLine:
+    parameters = json.loads(job.parameters)
+    return JobLine(
+        job_id=job.job_id,
+        kind=job.kind,
+        parameters=parameters,
+        what=KINDS.get(job.kind, job.kind.capitalize()) + _about(parameters),
+        state=job.state,
+        progress=job.progress,
+        message=job.message,
+        asked_at=job.created_at,
+        outcome=outcome(job),
+        is_stopping=job.cancel_requested and job.state not in ENDED,
+    )
+
+
+def _about(parameters: Mapping[str, Any]) -> str:
+    """Name what a job is about, from its parameters."""
+    for key in ("model", "trainer", "method", "path", "directory"):
+        if parameters.get(key):
+            return f": {parameters[key]}"
+    if parameters.get("fit"):
+        return f": {str(parameters['fit'])[:8]}"
+    return ""
+
+
+def outcome(job: Job) -> str:
+    """Say what came of a job that has ended, or why nothing did; empty before."""
+    if job.state not in ENDED:
+        return ""
+    if job.state != "done":
+        return _sentence(job.error) or "It was cancelled."
+    result = json.loads(job.result or "{}")
+    say = _OUTCOMES.get(job.kind)
+    return say(result) if say is not None else "Done."
+
+
+def skipped_in_words(result: Mapping[str, Any]) -> list[str]:
+    """Say of each case or file that was left out why; the same reason only once."""
+    reasons: dict[str, int] = {}
+    for entry in result.get("skipped", []):
+        reasons[str(entry["reason"])] = reasons.get(str(entry["reason"]), 0) + 1
+    return [
+        f"Left out: {reason}" if n == 1 else f"Left out {n} times: {reason}"
+        for reason, n in reasons.items()
+    ]
+
+
+def told_by_reading(result: Mapping[str, Any]) -> list[str]:
+    """Say what came of a reading by a model, a sentence each, and whatever it had to do without."""
+    made = result.get("annotations", result.get("readings", []))
+    n_skipped = len(result.get("skipped", []))
+    lines = [f"Read {_many(len(made), 'case')}."]
+    if n_skipped:
+        lines[0] = f"Read {_many(len(made), 'case')}; {_many(n_skipped, 'case')} left out."
+    lines += [str(note) for note in result.get("notes", [])]
+    return [*lines, *skipped_in_words(result)]
+
+
+def _reading(result: Mapping[str, Any]) -> str:
+    return " ".join(told_by_reading(result))
+
+
+def _import(result: Mapping[str, Any]) -> str:
+    n_new = sum(bool(entry["is_new"]) for entry in result["cases"])
+    skipped = len(result["skipped"])
+    left = f"; {_many(skipped, 'file')} left out" if skipped else ""
+    return f"{_many(n_new, 'new case')}{left}."
+
+
+def _train(result: Mapping[str, Any]) -> str:
+    return " ".join(("The model is trained.", *result.get("summary", [])))
+
+
+def _export(result: Mapping[str, Any]) -> str:
+    return f"{_many(len(result['files']), 'file')} in {result['directory']}."
+
+
+_OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "import": _import,
+    "predict": _reading,
+    "predict by fit": _reading,
+    "train": _train,
+    "fuse": lambda result: f"Fused {_many(len(result['fusions']), 'case')}.",
+    "findings": lambda result: f"Compared {_many(len(result['findings']), 'case')}.",
+    "export": _export,
+    "report": lambda result: f"Written to {result['path']}.",
+}
+
+
+def _many(n: int, noun: str) -> str:
+    return f"one {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _sentence(words: str) -> str:
+    if not words:
+        return ""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
