@@ -13,6 +13,7 @@ from annotator.store import audit, jobs, migrations, projects, series
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.failures import lacks_room
 from annotator.store.fit_access import FitAccess
+from annotator.store.network_access import NetworkAccess
 from annotator.store.places import Place
 from annotator.store.quality_access import QualityAccess
 from annotator.store.reading_access import ReadingAccess
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from annotator.store.audit import AuditRow
 
 
-class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess, QualityAccess):
+class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess, QualityAccess, NetworkAccess):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 
     May be used from several threads, and by several processes at once. Every write is one

@@ -41,7 +41,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("the audit log", verify_log.chain),
         ("rows against the audit log", verify_log.rows_against_log),
         ("last values in the audit log", verify_replay.last_values),
-        ("rules, gold cases and repeats", verify_quality.rules_and_truths),
+        ("rules, gold cases, repeats and networks", verify_quality.rules_and_truths),
         ("references between rows", verify_content.dangling),
         ("slabs", verify_content.slabs),
         ("annotations", verify_content.submitted),

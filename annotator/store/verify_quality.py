@@ -1,4 +1,4 @@
-"""Whether rules, gold cases, repeats and regions to read are what the audit log recorded last."""
+"""Whether rules, gold cases, repeats and the like are what the audit log recorded last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from annotator.store import masks
-from annotator.store.tables import assignment_regions, gold_cases, repeat_cases, rules
+from annotator.store.tables import (
+    acceptances,
+    assignment_regions,
+    gold_cases,
+    networks,
+    repeat_cases,
+    rules,
+)
 from annotator.store.verify_log import entries
 
 if TYPE_CHECKING:
@@ -51,6 +58,16 @@ def rules_and_truths(connection: Connection, words: Words) -> Iterator[str]:
         logged.regions,
         lambda key: _regions(words, key),
     )
+    yield from _compare(
+        {row.network_id: row._asdict() for row in connection.execute(select(networks))},
+        logged.networks,
+        lambda network_id: f"the network {str(network_id)[:12]}",
+    )
+    yield from _compare(
+        {row.annotation_id: row._asdict() for row in connection.execute(select(acceptances))},
+        logged.acceptances,
+        lambda annotation_id: f"how annotation {str(annotation_id)[:12]} was made",
+    )
 
 
 class _Logged:
@@ -61,6 +78,8 @@ class _Logged:
         self.gold: dict[Hashable, _Values] = {}
         self.repeats: dict[Hashable, _Values] = {}
         self.regions: dict[Hashable, _Values] = {}
+        self.networks: dict[Hashable, _Values] = {}
+        self.acceptances: dict[Hashable, _Values] = {}
 
     def take(self, action: str, entry: _Values) -> None:
         """Follow one entry of the log."""
@@ -74,6 +93,12 @@ class _Logged:
             self.repeats[entry["case_id"]] = entry
         elif action == "assign regions":
             self.regions[entry["case_id"], entry["rater_id"]] = entry
+        elif action == "put network":
+            self.networks[entry["network_id"]] = entry
+        elif action == "remove network":
+            self.networks.pop(entry["network_id"], None)
+        elif action == "submit" and "acceptance" in entry:
+            self.acceptances[entry["annotation_id"]] = {"content": entry["acceptance"]}
 
 
 def _gold(connection: Connection, row: Any) -> _Values:  # noqa: ANN401 - a row
