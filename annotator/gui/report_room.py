@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from annotator.gui.agreement_page import AgreementPage
 from annotator.gui.buttons import Button, label
+from annotator.gui.cohort_page import CohortPage
 from annotator.gui.empty_state import EmptyState
 from annotator.gui.quality_page import QualityPage
 
@@ -105,6 +106,8 @@ class ReportRoom(QWidget):
     hint_changed = Signal(str)
     failed = Signal(object)
     told = Signal(str)
+    case_wanted = Signal(str)
+    """id of a case to look at"""
     report_wanted = Signal(str, object)
     """path of the HTML file, ids of the cases"""
 
@@ -132,6 +135,9 @@ class ReportRoom(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._raters(), "Raters and the consensus")
         self.tabs.addTab(_with_margins(self.agreement), "Agreement")
+        self.cohort = CohortPage(background)
+        self.cohort.case_wanted.connect(self.case_wanted)
+        self.tabs.addTab(_with_margins(self.cohort), "Cases")
         self.quality = QualityPage(background)
         self.tabs.addTab(_with_margins(self.quality), "Quality")
         self._empty = EmptyState("report", "", "")
@@ -165,6 +171,7 @@ class ReportRoom(QWidget):
         """Work the report out anew and show it."""
         self._room = room
         self.agreement.enter(room)
+        self.cohort.enter(room)
         self.quality.enter(room)
         self._empty.say("Comparing raters…", "Every reading is compared with the consensus.")
         self._stack.setCurrentWidget(self._empty)
@@ -222,6 +229,7 @@ class ReportRoom(QWidget):
     def leave(self) -> None:
         """Stop what is being worked out."""
         self.agreement.leave()
+        self.cohort.leave()
         self.quality.leave()
 
     def _save_report(self) -> None:

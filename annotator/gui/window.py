@@ -189,6 +189,7 @@ class MainWindow(QMainWindow):
         self._listen(made)
         made.told.connect(lambda words: self.notice.say(words, "good"))
         made.report_wanted.connect(self.errands.write_report)
+        made.case_wanted.connect(self._review_case)
         self.stack.addWidget(made)
         return made
 
@@ -289,6 +290,10 @@ class MainWindow(QMainWindow):
         if self.review.room is not None and self.review.leave():
             self.go("report")
             self.report.enter(self.review.room)
+
+    def _review_case(self, case_id: str) -> None:
+        self.back()
+        self.review.open(case_id)
 
     def _preload(self) -> None:
         QTimer.singleShot(

@@ -18,7 +18,7 @@ from annotator.jobs.finding import keep_votes
 from annotator.jobs.readings import Readings, findings_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from annotator.analysis.overlap import VoteSummary
     from annotator.api import Progress
@@ -96,11 +96,12 @@ class _Sorted:
 def summarise_cohort(
     store: Store,
     *,
+    only: Collection[str] | None = None,
     recompute: bool = False,
     actor: str = _SYSTEM,
     progress: Progress = no_progress,
 ) -> Cohort:
-    """Return the agreement in every case of a project, by title.
+    """Return the agreement in every case of a project, or in those of these ids, by title.
 
     A histogram of other readings than those that count now is stale: with ``recompute`` it is made
     anew from the masks, and so are those that were never made, and kept where the project can be
@@ -110,6 +111,8 @@ def summarise_cohort(
     found = _Sorted()
     anew: list[str] = []
     for stored in _every(store):
+        if only is not None and stored.case_id not in only:
+            continue
         if len(stored.annotation_ids) + len(stored.model_ids) < 2:
             found.single.append(stored.title)
         elif _is_current(stored):

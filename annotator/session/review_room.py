@@ -14,7 +14,7 @@ from annotator.jobs.repeat_report import report_repeats
 from annotator.jobs.signed_off import report_signed_off
 from annotator.jobs.standings import find_difficulties
 from annotator.session.access import require_reviewer, withheld_cases
-from annotator.session.report import report_raters
+from annotator.session.report import report_raters, summarise_cohort
 from annotator.session.review_case import REASONS, Reading, ReviewCase
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from annotator.jobs.signed_off import SignedOffReport
     from annotator.registry import Registry
     from annotator.session.agreement import AgreementReport
-    from annotator.session.report import RaterReport
+    from annotator.session.report import Cohort, RaterReport
     from annotator.store import Store
 
 __all__ = ["REASONS", "QueueEntry", "Reading", "ReviewCase", "ReviewRoom"]
@@ -155,6 +155,16 @@ class ReviewRoom:
         from annotator.session.agreement import report_agreement
 
         return report_agreement(self._store, self._registry, self._visible(), progress)
+
+    def cohort(self, progress: Progress = no_progress, *, recompute: bool = False) -> Cohort:
+        """Tell how far raters agree in every case that the reviewer may see."""
+        return summarise_cohort(
+            self._store,
+            only=frozenset(self.visible_case_ids()),
+            recompute=recompute,
+            actor=self.reviewer.rater_id,
+            progress=progress,
+        )
 
     def gold_report(self, progress: Progress = no_progress) -> GoldReport:
         """Compare readings of gold cases with the truth; see `_still_reads` for whose."""

@@ -261,6 +261,28 @@ def test_the_report_compares_the_raters(
     assert window.room_name == "review"
 
 
+def test_every_case_is_told_and_the_worst_is_opened_from_there(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    case_id, dice = desk.case.case.case_id, desk.case.score.mean_dice
+    window.open_report()
+    qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
+    window.report.tabs.setCurrentIndex(2)
+    page = window.report.cohort
+    qtbot.waitUntil(lambda: page.cohort is not None, timeout=PATIENCE_MS)
+    (case,) = page.rows.cases
+    assert case.case_id == case_id
+    assert case.mean_dice == pytest.approx(dice)
+    assert "1 case with two readings" in page.words.text()
+    page.table.selectRow(0)
+    page.table.setFocus()
+    QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert window.room_name == "review"
+    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=PATIENCE_MS)
+    assert window.review.desk is not None
+    assert window.review.desk.case.case.case_id == case_id
+
+
 def test_methods_are_compared_side_by_side_and_one_is_chosen(
     window: MainWindow, qtbot: QtBot, desk: ReviewDesk
 ) -> None:
