@@ -161,7 +161,11 @@ class NetworkFormat(Protocol):
         ...
 
     def open(self, path: Path, card: NetworkCard, device: Device, *, mixed: bool) -> Network:
-        """Load the weights onto a device; ``mixed`` asks for half precision where it is safe."""
+        """Load the weights onto a device; ``mixed`` asks for half precision where it is safe.
+
+        Raises DeviceLostError where there is no such device, MemoryError where it is too small,
+        AnnotatorError where the files are refused.
+        """
         ...
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.api import Progress
+    from annotator.api import Progress, SuppliedNetwork
     from annotator.domain.fit import Fit
     from annotator.domain.geometry import Geometry
     from annotator.domain.job import Job
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.jobs.replaying import Replay
+    from annotator.jobs.supplying import FoundNetwork
     from annotator.session.models import ModelEntry
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
@@ -222,6 +223,47 @@ class Session:
         from annotator.session.models import models
 
         return models(self.store, self.registry)
+
+    def look_at_network(self, path: str | Path) -> FoundNetwork:
+        """Return what a file or folder holds, for a person to read; keeps and runs nothing."""
+        from annotator.jobs.supplying import look_at
+
+        return look_at(self.registry, path, self.project().schema)
+
+    def supply_network(
+        self,
+        path: str | Path,
+        *,
+        licence_accepted_by: str,
+        corrections: Mapping[str, object] | None = None,
+        labels: Mapping[int, str] | None = None,
+        progress: Progress = no_progress,
+    ) -> SuppliedNetwork:
+        """Take a network into the project; its files stay where they are.
+
+        ``corrections`` are fields of its card that the user knows better; ``labels`` says which
+        label, by name or value, each output draws, by name where it is None.
+        """
+        from annotator.jobs.supplying import supply
+
+        return supply(
+            self.store,
+            self.registry,
+            path,
+            corrections=corrections,
+            labels=labels,
+            licence_accepted_by=licence_accepted_by,
+            progress=progress,
+            actor=ACTOR,
+        )
+
+    def networks(self) -> tuple[SuppliedNetwork, ...]:
+        """Return the networks that were supplied, oldest first."""
+        return self.store.networks()
+
+    def remove_network(self, name: str) -> None:
+        """Take a network out of the project; its files and its readings stay."""
+        self.store.remove_network(name, actor=ACTOR)
 
     def trained_models(self) -> tuple[TrainedModel, ...]:
         """Return the models that were trained on this project and can be used, newest first."""

@@ -45,8 +45,12 @@ def best_device() -> Device:
 
 def require_device(device: Device) -> torch.device:
     """Return a device; raises DeviceLostError where this machine has none of that kind."""
-    is_there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device != "cpu" and not is_there[device]():
+    is_missing = {
+        "cpu": False,
+        "cuda": not torch.cuda.is_available(),
+        "mps": not torch.backends.mps.is_available(),
+    }
+    if is_missing[device]:
         raise DeviceLostError(
             f"this machine, or the PyTorch on it ({torch.__version__}), has no {device!r} device"
         )

@@ -47,5 +47,5 @@ def write_card(path: Path, **fields: Any) -> Path:  # noqa: ANN401 - any field o
 def write_torchscript(path: Path, module: torch.nn.Module) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(torch.jit.script(module), str(path))  # type: ignore[no-untyped-call]
+        torch.jit.save(torch.jit.script(module), str(path))
     return path
