@@ -67,7 +67,10 @@ class CaseVotes:
         grid goes; the whole grid for None. Read at each call.
     target : callable or None
         Returns what a model is to learn, ``(label, z, y, x)`` float32 over the whole grid, where
-        training was told to learn a fusion.
+        training was told to learn a fusion, or what was signed off.
+    target_labels : tuple of int or None
+        The labels of ``target``, background first, where these are not those of the votes: a
+        reviewer may have drawn one that no rater drew.
     """
 
     case_id: str
@@ -81,3 +84,4 @@ class CaseVotes:
     final_diagnosis: Diagnosis | None = None
     decided_counts: NDArray[np.int64] | None = None
     target: Callable[[], NDArray[np.float32]] | None = None
+    target_labels: tuple[int, ...] | None = None

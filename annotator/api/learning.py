@@ -21,11 +21,14 @@ class Learned:
     """What was learned from the cases of a project.
 
     ``content`` is for the method alone, and holds all that it needs to go on (no pickles);
-    ``summary`` tells a person what was learned, a sentence each.
+    ``summary`` tells a person what was learned, a sentence each. Where a person stopped the
+    training, ``stopped_after`` is the round after which; to learn the same again, the parameter
+    ``stop_after`` of the trainer is set to it.
     """
 
     content: bytes
     summary: tuple[str, ...] = ()
+    stopped_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

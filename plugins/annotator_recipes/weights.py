@@ -22,7 +22,7 @@ def to_bytes(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> by
     """Return facts (what JSON can hold) and arrays as bytes; the same content, the same bytes."""
     from safetensors.numpy import save
 
-    held = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    held = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(held, metadata={_FACTS: json.dumps(facts, sort_keys=True)})
 
 

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from annotator.api import no_progress
+from annotator.domain.errors import CancelledError
+from tests.made_cases import made_case
+from tests.unit.recipe_phantoms import dice, read_by, sizes, whole
+
+pytest.importorskip("torch", reason="networks need PyTorch")
+
+import torch
+
+from annotator_recipes.segmenting_plan import Plan, SegmenterParameters, make_plan
+from annotator_recipes.unet import UNetTrainer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from annotator.api import CaseVotes, Learned
+
+pytestmark = pytest.mark.unit
+
+QUICK = SegmenterParameters(width=4, levels=3, epochs=5, steps=12, batch=4, learning_rate=1e-2)
+SHORT = QUICK.model_copy(update={"epochs": 3, "steps": 3, "width": 4, "batch": 2})
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+class Desk:
+    """A desk that remembers everything, and may be left or made to stop."""
+
+    def __init__(self, *, stop_after: int | None = None) -> None:
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.examples: dict[str, tuple[NDArray[np.generic], ...]] = {}
+        self.checkpoint: bytes | None = None
+        self._stop_after = stop_after
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        self.points.append((epoch, dict(values)))
+
+    def show_example(
+        self,
+        title: str,
+        image: NDArray[np.float32],
+        target: NDArray[np.unsignedinteger],
+        drawn: NDArray[np.unsignedinteger],
+    ) -> None:
+        self.examples[title] = (image, target, drawn)
+
+    def keep(self, checkpoint: bytes) -> None:
+        self.checkpoint = checkpoint
+
+    def kept(self) -> bytes | None:
+        return self.checkpoint
+
+    def should_stop(self) -> bool:
+        return self._stop_after is not None and len(self.points) >= self._stop_after
+
+
+def train(settings: SegmenterParameters, cases: list[CaseVotes], desk: Desk) -> Learned:
+    return UNetTrainer().train_at(cases, settings, no_progress, desk)
+
+
+def balls(n_cases: int, seed: int, spacing_mm: tuple[float, float, float]) -> list[CaseVotes]:
+    """Volumes 24 mm wide with a noisy ball of chance place, drawn by one reader."""
+    random = np.random.default_rng(seed)
+    shape = tuple(round(24 / step) for step in spacing_mm)
+    lines = [(np.arange(size) + 0.5) * step for size, step in zip(shape, spacing_mm, strict=True)]
+    place = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
+    cases = []
+    for number in range(n_cases):
+        away = np.linalg.norm(place - random.uniform(9, 15, 3), axis=-1)
+        mask = away < random.uniform(5, 7)
+        image = (mask + 0.3 * random.standard_normal(shape)).astype(np.float32)
+        cases.append(
+            made_case(
+                f"{seed}-{number}", image, {"one": mask.astype(np.uint8)}, spacing_mm=spacing_mm
+            )
+        )
+    return cases
+
+
+def mean_dice(learned: Learned, cases: list[CaseVotes]) -> float:
+    found = []
+    for case in cases:
+        shown = UNetTrainer().predict(
+            learned.content, whole(case), case.spacing_mm, trust=None, progress=no_progress
+        )
+        assert shown.probability is not None
+        np.testing.assert_allclose(shown.probability.sum(axis=0), 1.0, atol=1e-4)
+        truth = case.window(None).masks(case.votes)[0] == 1
+        found.append(dice(shown.probability[1] > 0.5, truth))
+    return float(np.mean(found))
+
+
+def test_learns_slices_and_volumes() -> None:
+    pictures = read_by(12, 1, lambda depth, _: {"one": depth > 0})[0]
+    unseen = read_by(5, 2, lambda depth, _: {"one": depth > 0})[0]
+    assert mean_dice(train(QUICK, pictures, Desk()), unseen) > 0.9
+    volumes = balls(6, 1, (2.0, 1.0, 1.0))
+    few = QUICK.model_copy(update={"batch": 1})
+    assert mean_dice(train(few, volumes, Desk()), balls(3, 2, (1.5, 1.5, 1.5))) > 0.85
+
+
+def test_breaks_change_nothing() -> None:
+    cases = read_by(6, 1, sizes)[0]
+    unbroken = train(SHORT, cases, Desk())
+    desk = Desk()
+
+    def leave(fraction: float, message: str) -> None:
+        if fraction > 0.5 and message.startswith("round"):
+            raise CancelledError("left")
+
+    with pytest.raises(CancelledError):
+        UNetTrainer().train_at(cases, SHORT, leave, desk)
+    assert desk.checkpoint is not None
+    assert train(SHORT, cases, desk).content == unbroken.content
+    assert UNetTrainer().train(cases, SHORT, no_progress).content == unbroken.content
+
+
+def test_a_stopped_training_can_be_learned_again() -> None:
+    cases = read_by(6, 1, sizes)[0]
+    stopped = train(SHORT, cases, Desk(stop_after=2))
+    assert stopped.stopped_after == 2
+    again = train(SHORT.model_copy(update={"stop_after": 2}), cases, Desk())
+    assert (again.content, again.stopped_after) == (stopped.content, 2)
+
+
+def test_plans_follow_the_grid() -> None:
+    flat = make_plan(read_by(3, 1, sizes)[0], SegmenterParameters(), 1)
+    assert (flat.n_dims, flat.patch, flat.spacing_mm[0]) == (2, (32, 32), None)
+    even = make_plan(balls(3, 1, (1.0, 1.0, 1.0)), SegmenterParameters(), 1)
+    assert (even.n_dims, even.spacing_mm) == (3, (1.0, 1.0, 1.0))
+    thick = make_plan(balls(3, 1, (2.0, 1.0, 1.0)), SegmenterParameters(), 1)
+    assert (thick.strides[0], thick.kernels[0]) == ((1, 2, 2), (1, 3, 3))
+    assert Plan.of_facts(thick.facts()) == thick
