@@ -73,7 +73,23 @@ class FeedbackRule:
     is_on: bool = False
 
 
-Rule = OverlapRule | FeedbackRule
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutModelRule:
+    """What share of their cases raters read without a model, 0 to 1."""
+
+    key: ClassVar[str] = "without model"
+
+    share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not 0.0 <= self.share <= 1.0:
+            raise AnnotatorError(
+                f"the share of cases without a model runs from 0 to 1; got {self.share:g}"
+            )
+
+
+Rule = OverlapRule | FeedbackRule | WithoutModelRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from annotator.domain.acceptance import Offer
 from annotator.domain.errors import AccessDeniedError
 from annotator.domain.quality import FeedbackRule, neutral_title
+from annotator.session.without_model import reads_without_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,12 +31,13 @@ class DraftAccess:
     else has changed the draft since this door to it was opened: a second window, for example.
     """
 
-    __slots__ = ("__actor", "__head", "__store", "draft_id")
+    __slots__ = ("__actor", "__head", "__offer", "__store", "draft_id")
 
-    def __init__(self, store: Store, draft: Draft, actor: str) -> None:
+    def __init__(self, store: Store, draft: Draft, actor: str, offer: Offer) -> None:
         self.__store = store
         self.__actor = actor
         self.__head = draft.head_step_id
+        self.__offer = offer
         self.draft_id = draft.draft_id
 
     def draft(self) -> Draft:
@@ -72,10 +75,15 @@ class DraftAccess:
         self.__store.set_diagnosis(self.draft_id, diagnosis, actor=self.__actor)
 
     def start_from(self, annotation_id: str) -> None:
-        """Replace the mask by a model's; raises AccessDeniedError for a person's reading."""
-        case_id = self.draft().case_id
-        offered = {entry.annotation_id for entry, _ in model_readings(self.__store, case_id)}
-        if annotation_id not in offered:
+        """Replace the mask by a model's; raises AccessDeniedError for a person's reading.
+
+        And for any on a case that the rater reads without a model.
+        """
+        draft = self.draft()
+        if reads_without_model(self.__store, first_id(self.__store, draft.case_id), draft.rater_id):
+            raise AccessDeniedError("this case is read without a model: nothing to start from")
+        found = {entry.annotation_id for entry, _ in model_readings(self.__store, draft.case_id)}
+        if annotation_id not in found:
             raise AccessDeniedError(
                 "a reading may only start from a model's prediction on the same case; "
                 f"{annotation_id[:12]}… is none"
@@ -87,7 +95,12 @@ class DraftAccess:
 
     def submit(self) -> Annotation:
         """Make the draft an annotation; it cannot change afterwards."""
-        return self.__store.submit(self.draft_id, actor=self.__actor)
+        offer = self.__offer
+        started_from_id = self.draft().started_from_id
+        if started_from_id is not None:  # whatever was offered when it was opened, or is withheld
+            known = dict.fromkeys((*offer.readings, started_from_id))
+            offer = Offer(readings=tuple(known))
+        return self.__store.submit(self.draft_id, offer=offer, actor=self.__actor)
 
 
 class OwnWork:
@@ -157,7 +170,11 @@ class OwnWork:
                 "a reading now would not be blinded. Redraw the region in the review instead"
             )
         draft = self.__store.open_draft(case_id, rater_id, purpose="reading", actor=rater_id)
-        return DraftAccess(self.__store, draft, rater_id)
+        offer = Offer(
+            readings=tuple(e.annotation_id for e, _ in model_readings(self.__store, case_id)),
+            is_withheld=self.__is_withheld(case_id),
+        )
+        return DraftAccess(self.__store, draft, rater_id, offer)
 
     @property
     def gives_feedback(self) -> bool:
@@ -194,10 +211,19 @@ class OwnWork:
         return feedback_of(judged, self.schema())
 
     def suggestions(self, case_id: str) -> tuple[tuple[str, str], ...]:
-        """Return (annotation id, model's title) of the predictions on an own case."""
+        """Return (annotation id, model's title) of the predictions on an own case.
+
+        None where the rule of the project has the rater read the case without a model.
+        """
         self.case(case_id)
+        if self.__is_withheld(case_id):
+            return ()
         found = model_readings(self.__store, case_id)
         return tuple((annotation.annotation_id, rater.name) for annotation, rater in found)
+
+    def __is_withheld(self, case_id: str) -> bool:
+        original = first_id(self.__store, case_id)
+        return reads_without_model(self.__store, original, self.rater.rater_id)
 
     def __series_of(self, case: Case) -> Series:
         series_id = case.series_ids[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
-from annotator.domain.quality import FeedbackRule, OverlapRule
+from annotator.domain.quality import FeedbackRule, OverlapRule, WithoutModelRule
 from annotator.domain.reading import Diagnosis
 
 if TYPE_CHECKING:
@@ -153,6 +153,19 @@ class QualityDesk:
     def set_feedback(self, is_on: bool) -> None:
         """Let raters have feedback on their own signed-off readings, or not."""
         self._store.put_rule(FeedbackRule(is_on=is_on), actor=ACTOR)
+
+    @property
+    def share_without_model(self) -> float:
+        """The share of their cases that raters read without a model, 0 to 1."""
+        rule = self._store.rule(WithoutModelRule)
+        return 0.0 if rule is None else rule.share
+
+    def set_share_without_model(self, share: float) -> None:
+        """Let raters read this share of their cases without a model, drawn by lot.
+
+        Readings that were submitted stay as they are; a draft that began from a model goes on.
+        """
+        self._store.put_rule(WithoutModelRule(share=share), actor=ACTOR)
 
     def _require_rule(self) -> OverlapRule:
         rule = self.overlap_rule

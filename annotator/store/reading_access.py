@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import drafts, opening, readings, steps
+from annotator.store import acceptances, drafts, opening, readings, steps
 from annotator.store.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
+    from annotator.domain.acceptance import Acceptance, Offer
     from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, Step
     from annotator.domain.schema import LabelSchema
     from annotator.store.drafts import Purpose, SeenHead
@@ -83,12 +84,21 @@ class ReadingAccess(Access):
         """Copy an annotation's mask into a draft, as one step that undo takes back."""
         return self._write(actor, steps.start_from, draft_id, annotation_id, seen)
 
-    def submit(self, draft_id: int, *, actor: str) -> Annotation:
+    def submit(self, draft_id: int, *, offer: Offer | None = None, actor: str) -> Annotation:
         """Make an immutable annotation of a draft, and close the draft.
 
-        Raises ConflictError where another reading of the rater came after the draft was begun.
+        ``offer`` says which models' drawings the rater could start from; it is kept with the time
+        that the drawing took. Raises ConflictError where another reading of the rater came after
+        the draft was begun.
         """
-        return self._write(actor, readings.submit, draft_id)
+        return self._write(actor, readings.submit, draft_id, offer)
+
+    def acceptances(self) -> dict[str, Acceptance]:
+        """Return how readings came about, by annotation; nothing of those drawn elsewhere.
+
+        Nor of those that were submitted before this was kept.
+        """
+        return self._read(acceptances.every)
 
     def add_annotation(
         self,

@@ -13,7 +13,7 @@ from annotator.domain.errors import (
     UnknownNameError,
 )
 from annotator.domain.reading import Annotation, Diagnosis
-from annotator.store import cases, drafts, masks, opening, projects, raters, series
+from annotator.store import acceptances, cases, drafts, masks, opening, projects, raters, series
 from annotator.store.facts import digest, from_json, to_json
 from annotator.store.tables import annotation_table, repeat_cases
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from annotator.analysis.runs import MaskRuns, SlabGrid
+    from annotator.domain.acceptance import Offer
     from annotator.domain.schema import LabelSchema
     from annotator.store.database import Change
     from annotator.store.masks import Placed
@@ -44,8 +45,8 @@ def identity(row: Mapping[str, Any], grid: SlabGrid, content: Placed) -> str:
     )
 
 
-def submit(change: Change, draft_id: int) -> Annotation:
-    """Make an annotation of a draft, and close the draft.
+def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
+    """Make an annotation of a draft, and close the draft; ``offer`` is kept with how it was made.
 
     Raises ConflictError where the rater's last reading is not the one that the draft corrects.
     """
@@ -70,7 +71,12 @@ def submit(change: Change, draft_id: int) -> Annotation:
         "diagnosis": draft.diagnosis,
     }
     drafts.close(change, draft_id)
-    return _insert(change, "submit", facts, draft.grid, content, draft_id=draft_id)
+    known = acceptances.content_of(change, draft_id, offer)
+    found = _insert(
+        change, "submit", facts, draft.grid, content, draft_id=draft_id, acceptance=known
+    )
+    acceptances.add(change, found.annotation_id, known)
+    return found
 
 
 def add(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import delete, insert, select
 
 from annotator.domain.job import ClearedJobs
-from annotator.domain.quality import FeedbackRule, OverlapRule
+from annotator.domain.quality import FeedbackRule, OverlapRule, WithoutModelRule
 from annotator.store.facts import from_json, to_json
 from annotator.store.tables import rules
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from annotator.domain.quality import Rule
     from annotator.store.database import Change
 
-RuleKind = TypeVar("RuleKind", OverlapRule, FeedbackRule, ClearedJobs)
+RuleKind = TypeVar("RuleKind", OverlapRule, FeedbackRule, WithoutModelRule, ClearedJobs)
 
 
 def put(change: Change, rule: Rule | ClearedJobs) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotator.analysis.runs import SlabRuns, encode
+from annotator.domain.acceptance import Offer
 from annotator.domain.errors import (
     AnnotatorError,
     ConflictError,
@@ -259,6 +260,24 @@ class DraftsContract:
         annotation = store.submit(draft_id, actor=ME)
         assert annotation.started_from_id == predicted.annotation_id
         assert open_draft(world).started_from_id == predicted.annotation_id
+        assert store.verify() == ()
+
+    def test_a_submission_keeps_how_it_came_about(self, world: World) -> None:
+        store = world.store
+        predicted = add_reading(world, world.model, 30)
+        offer = Offer(readings=(predicted.annotation_id,), is_withheld=True)
+        draft_id, replay = open_draft(world).draft_id, Replay()
+        paint(store, draft_id, replay, LEFT)
+        paint(store, draft_id, replay, RIGHT)
+        store.undo(draft_id, actor=ME)
+        found = store.submit(draft_id, offer=offer, actor=ME)
+        kept = store.acceptances()
+        assert kept.keys() == {found.annotation_id}  # and not of what came from elsewhere
+        own = kept[found.annotation_id]
+        assert (own.offer, own.n_steps) == (offer, 2)
+        assert 0 < own.active_s < 60
+        again = store.submit(open_draft(world).draft_id, actor=ME)
+        assert store.acceptances()[again.annotation_id].offer is None
         assert store.verify() == ()
 
     def test_a_draft_starts_only_from_a_reading_of_its_case(self, world: World) -> None:

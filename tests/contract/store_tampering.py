@@ -69,6 +69,11 @@ TAMPERED = {
         "UPDATE verdicts SET is_undone = (1 = 0)",
         "is_undone is False, but was True",
     ),
+    "how long a reading took": (
+        "UPDATE acceptances SET content = '{}'",
+        "was made: its content is not what",
+    ),
+    "how a reading was made taken out": ("DELETE FROM acceptances", "was made is gone"),
     "state of a job": ("UPDATE jobs SET state = 'done'", "state is 'done', but was 'failed'"),
     "result of a job": ("UPDATE jobs SET result = '{}'", "its result is not the one"),
     "error of a job": ("UPDATE jobs SET error = ''", "error is '', but was 'no file'"),
@@ -106,6 +111,9 @@ class TamperingContract:
             store.set_diagnosis(draft.draft_id, Diagnosis(comment=comment), actor=ME)
         store.undo(draft.draft_id, actor=ME)
         store.redo(draft.draft_id, actor=ME)
+        other = store.add_rater("Cleo", actor=ME)
+        submitted = store.open_draft(case_id, other.rater_id, actor=ME)
+        store.submit(submitted.draft_id, actor=ME)
 
     def test_what_was_changed_by_the_store_itself_is_sound(self, world: World) -> None:
         self.fill_all(world)

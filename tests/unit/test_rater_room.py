@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annotator.analysis.runs import decode, encode
+from annotator.domain.acceptance import Offer
 from annotator.domain.errors import AccessDeniedError, AnnotatorError
 from annotator.domain.reading import Diagnosis
 from annotator.drawing.edit import Edit
@@ -46,7 +47,10 @@ def _draw(opened: OpenCase, value: int = 1) -> None:
 
 
 def _model_reading(session: Session, case_id: str) -> str:
-    model = session.store.add_rater("Threshold 1", is_model=True, actor="system")
+    known = {rater.name: rater for rater in session.store.raters()}
+    model = known.get("Threshold 1") or session.store.add_rater(
+        "Threshold 1", is_model=True, actor="system"
+    )
     mask = encode(block(((1, 2, 2), (3, 6, 6))))
     return session.store.add_annotation(
         case_id, model.rater_id, mask, Diagnosis(), actor="system"
@@ -136,6 +140,54 @@ def test_starting_from_a_prediction_can_be_undone_and_is_recorded(session: Sessi
     opened.drawing.redo()
     opened.drawing.set_diagnosis(DIAGNOSIS)
     assert opened.submit().started_from_id == annotation_id
+
+
+def test_cases_that_are_read_without_a_model_offer_none(session: Session) -> None:
+    session.assign()
+    predicted = {case.case_id: _model_reading(session, case.case_id) for case in session.cases()}
+    session.quality.set_share_without_model(0.4)
+    assert session.quality.share_without_model == 0.4
+    offers = {}
+    for name in ("Ada", "Ben"):
+        room = session.rater_room(name)
+        for case_id, annotation_id in predicted.items():
+            opened = room.open_case(case_id)
+            if not opened.suggestions:
+                with pytest.raises(AccessDeniedError, match="read without a model"):
+                    opened.start_from(annotation_id)
+            opened.drawing.set_diagnosis(DIAGNOSIS)
+            offers[name, case_id] = opened.suggestions
+            found = opened.submit().annotation_id
+            known = session.store.acceptances()[found].offer
+            assert known == Offer(readings=(annotation_id,), is_withheld=not opened.suggestions)
+            # A correction finds what the first reading found.
+            again = session.rater_room(name).open_case(case_id)
+            assert again.suggestions == opened.suggestions
+            again.close()
+    withheld = {key for key, found in offers.items() if not found}
+    # 4 of ten cases, of which there are five, and different ones for each of two people.
+    assert 2 <= len(withheld) <= 6
+    session.quality.set_share_without_model(1.0)
+    ada = OwnWork(session.store, session.store.rater("Ada"))
+    assert all(ada.suggestions(case_id) == () for case_id in predicted)
+    assert session.store.verify() == ()
+
+
+def test_a_draft_that_began_from_a_model_before_the_rule_says_so(session: Session) -> None:
+    session.assign()
+    case_id = session.cases()[0].case_id
+    annotation_id = _model_reading(session, case_id)
+    room = session.rater_room("Ada")
+    opened = room.open_case(case_id)
+    opened.start_from(annotation_id)
+    opened.close()
+    session.quality.set_share_without_model(1.0)
+    again = room.open_case(case_id)
+    again.drawing.set_diagnosis(DIAGNOSIS)
+    found = again.submit()
+    assert found.started_from_id == annotation_id
+    known = session.store.acceptances()[found.annotation_id].offer
+    assert known == Offer(readings=(annotation_id,), is_withheld=False)
 
 
 def test_what_is_not_assigned_cannot_be_opened(session: Session) -> None:
