@@ -14,8 +14,8 @@ class FitRecipe:
 
     ``name`` and ``version`` are the fusion method's or the trainer's. ``inputs`` are the ids of the
     annotations that were learned from, ``adjudications`` of what was signed off of them,
-    ``targets`` of the fusions that were aimed at, each sorted; ``parameters`` are (name, JSON
-    value) pairs, sorted.
+    ``targets`` of the fusions and sign-offs that were aimed at, each sorted; ``parameters`` are
+    (name, JSON value) pairs, sorted.
     """
 
     kind: FitKind

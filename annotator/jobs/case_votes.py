@@ -43,6 +43,7 @@ def case_votes(
     *,
     adjudication: Adjudication | None = None,
     target: Callable[[], NDArray[np.float32]] | None = None,
+    target_labels: tuple[int, ...] | None = None,
 ) -> CaseVotes:
     """Return a case with its readings; voxels of the image are read when a window is asked for.
 
@@ -74,6 +75,7 @@ def case_votes(
         final_diagnosis=adjudication.diagnosis if adjudication else None,
         decided_counts=_decided(store, readings, adjudication) if adjudication else None,
         target=target,
+        target_labels=target_labels,
     )
 
 

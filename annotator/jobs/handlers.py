@@ -100,15 +100,16 @@ def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Pro
 
 
 def train(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
-    """Train by ``trainer`` on every case with two readings, aiming at ``target`` where given."""
+    """Train by ``trainer``, aiming at ``target`` where given; ``job`` is what watches it."""
     fit = train_model(
         store,
         registry,
         parameters["trainer"],
         parameters.get("parameters", {}),
         progress,
-        target_method=parameters.get("target"),
+        target=parameters.get("target"),
         include_models=bool(parameters.get("include_models", False)),
+        job_id=parameters.get("job"),
         actor=ACTOR,
     )
     return {"fit": fit.fit_id, "summary": list(told(store, fit))}

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from functools import partial
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from annotator.analysis.runs import decode
-from annotator.api import LearnedFusionMethod
+from annotator.api import DeskTrainer, LearnedFusionMethod
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.fit import FitRecipe
-from annotator.jobs.case_votes import case_votes, signed_off
+from annotator.jobs.lessons import LessonCases, lessons_again, lessons_of, targets_of
 from annotator.jobs.parameters import (
     by_rater_id,
     check_parameters,
     sorted_json,
     with_names,
 )
-from annotator.jobs.readings import Readings
+from annotator.jobs.training_desk import StoreDesk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
     from pydantic import BaseModel
 
     from annotator.api import Learned, Progress, Trainer
     from annotator.domain.fit import Fit, FitKind
-    from annotator.domain.reading import Annotation
-    from annotator.domain.review import Adjudication, Fusion
+    from annotator.jobs.lessons import Lesson
     from annotator.registry import Registry
     from annotator.store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """One case to learn from: its readings, what was signed off of them, what to aim at."""
-
-    readings: Readings
-    adjudication: Adjudication | None
-    target: Fusion | None = None
 
 
 def current_fit(
@@ -82,16 +67,6 @@ def learn_for_fusion(
     return current_fit(store, method, checked, progress, include_models=include_models, actor=actor)
 
 
-def lessons_of(store: Store, *, include_models: bool) -> tuple[Lesson, ...]:
-    """Return the cases of a project that two or more have read, by id."""
-    lessons = []
-    for case in sorted(store.cases(), key=lambda entry: entry.case_id):
-        readings = Readings.load(store, case.case_id, include_models=include_models)
-        if len(readings.annotations) >= 2:
-            lessons.append(Lesson(readings=readings, adjudication=signed_off(store, readings)))
-    return tuple(lessons)
-
-
 def fit_lessons(
     store: Store,
     method: LearnedFusionMethod | Trainer,
@@ -100,9 +75,14 @@ def fit_lessons(
     progress: Progress,
     *,
     kind: FitKind,
+    job_id: int | None = None,
     actor: str,
 ) -> Fit:
-    """Learn from these cases, or return what was learned from them before."""
+    """Learn from these cases, or return what was learned from them before.
+
+    A trainer with a desk is watched there, and goes on from what it kept. Where a person stops
+    it, the recipe of what it learned names the round.
+    """
     recipe = FitRecipe(
         kind=kind,
         name=method.name,
@@ -111,14 +91,30 @@ def fit_lessons(
         adjudications=tuple(
             sorted(entry.adjudication.adjudication_id for entry in lessons if entry.adjudication)
         ),
-        targets=tuple(sorted(entry.target.fusion_id for entry in lessons if entry.target)),
+        targets=targets_of(lessons),
         parameters=sorted_json(parameters),
     )
     known = store.fit_of(recipe)
     if known is not None:
         return known
-    learned = _learn(store, method, parameters, lessons, progress)
-    return store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
+    desk = None
+    if isinstance(method, DeskTrainer):
+        training = store.begin_training(recipe, job_id=job_id, actor=actor)
+        desk = StoreDesk(store, training.training_id)
+    learned = _learn(store, method, parameters, lessons, progress, desk)
+    if learned.stopped_after is not None:
+        recipe = _stopped(recipe, parameters, learned.stopped_after)
+    fit = store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
+    if desk is not None:
+        store.finish_training(training.training_id, fit_id=fit.fit_id, actor=actor)
+    return fit
+
+
+def _stopped(recipe: FitRecipe, parameters: BaseModel, epoch: int) -> FitRecipe:
+    """Return the recipe by which the same comes out as when a person stopped the training."""
+    return replace(
+        recipe, parameters=sorted_json(parameters.model_copy(update={"stop_after": epoch}))
+    )
 
 
 def count_newer(store: Store, fit: Fit) -> int:
@@ -154,7 +150,7 @@ def relearn(
         )
     given = {name: json.loads(value) for name, value in recipe.parameters}
     parameters = check_parameters(method.name, method.parameters, given)
-    learned = _learn(store, method, parameters, _lessons_again(store, recipe), progress)
+    learned = _learn(store, method, parameters, lessons_again(store, recipe), progress)
     again = store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
     if again.fit_id != stored.fit_id:
         raise IntegrityError(f"fit {fit_id[:12]}… came out differently from the same recipe")
@@ -170,45 +166,20 @@ def _method(registry: Registry, recipe: FitRecipe) -> LearnedFusionMethod | Trai
     return method
 
 
-def _lessons_again(store: Store, recipe: FitRecipe) -> list[Lesson]:
-    """Return the cases of a recipe with the readings of then."""
-    by_case: dict[str, list[Annotation]] = defaultdict(list)
-    for annotation_id in recipe.inputs:
-        annotation = store.annotation(annotation_id)
-        by_case[annotation.case_id].append(annotation)
-    decided = {
-        entry.case_id: entry for entry in map(store.adjudication_by_id, recipe.adjudications)
-    }
-    targets = {entry.recipe.case_id: entry for entry in map(store.fusion, recipe.targets)}
-    return [
-        Lesson(
-            readings=Readings(store, store.case(case_id), by_case[case_id]),
-            adjudication=decided.get(case_id),
-            target=targets.get(case_id),
-        )
-        for case_id in sorted(by_case)
-    ]
-
-
 def _learn(
     store: Store,
     method: LearnedFusionMethod | Trainer,
     parameters: BaseModel,
     lessons: Sequence[Lesson],
     progress: Progress,
+    desk: StoreDesk | None = None,
 ) -> Learned:
-    cases = [
-        case_votes(
-            store,
-            lesson.readings,
-            adjudication=lesson.adjudication,
-            target=partial(_target, store, lesson.target) if lesson.target else None,
-        )
-        for lesson in lessons
-    ]
+    cases = LessonCases(store, lessons)
     try:
         if isinstance(method, LearnedFusionMethod):
             return method.learn(cases, parameters, progress)
+        if desk is not None and isinstance(method, DeskTrainer):
+            return method.train_at(cases, parameters, progress, desk)
         return method.train(cases, parameters, progress)
     except (AnnotatorError, MemoryError):
         raise
@@ -216,8 +187,3 @@ def _learn(
         raise AnnotatorError(
             f"{method.title} failed to learn: {type(error).__name__}: {error}"
         ) from error
-
-
-def _target(store: Store, fusion: Fusion) -> NDArray[np.float32]:
-    patterns, table = store.fusion_probability(fusion.fusion_id)
-    return np.moveaxis(table.astype(np.float32)[decode(patterns)], -1, 0)

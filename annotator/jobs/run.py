@@ -74,9 +74,9 @@ def _work(store: Store, registry: Registry, job: Job, *, is_own_process: bool) -
     error = ""
     try:
         with Heart(store, job.job_id, may_exit=is_own_process):
-            result = _handler(job.kind)(
-                store, registry, json.loads(job.parameters), _Reporter(store, job.job_id)
-            )
+            parameters = {**json.loads(job.parameters), "job": job.job_id}
+            reporter = _Reporter(store, job.job_id)
+            result = _handler(job.kind)(store, registry, parameters, reporter)
     except CancelledError:
         state, error = "cancelled", CANCELLED
     except AnnotatorError as problem:

@@ -14,7 +14,8 @@ from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import Forecast
 from annotator.domain.reading import Diagnosis
 from annotator.jobs.fusing import fuse_readings
-from annotator.jobs.learning import fit_lessons, learn_for_fusion, lessons_of
+from annotator.jobs.learning import fit_lessons, learn_for_fusion
+from annotator.jobs.lessons import adjudicated_lessons, lessons_of
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
     from annotator.registry import Registry
     from annotator.store import Store
 
+ADJUDICATED = "adjudicated"
+"""As what to aim at: what was signed off."""
+READINGS = "readings"
+"""As what to aim at: the readings, however many a case has."""
+
+_NO_LESSONS = {
+    ADJUDICATED: "there is no case to learn from: none was signed off",
+    READINGS: "there is no case to learn from: nobody has read any",
+}
 _TOLD = " (trust: "
 """In the name of a reader, before what it was told."""
 _N_SHOWN = 8
@@ -55,24 +65,37 @@ def train_model(
     parameters: Mapping[str, object],
     progress: Progress,
     *,
-    target_method: str | None = None,
+    target: str | None = None,
     include_models: bool = False,
+    job_id: int | None = None,
     actor: str,
 ) -> Fit:
-    """Train on every case that two or more have read; what was trained alike before is returned.
+    """Train on cases of the project; what was trained alike before is returned.
 
-    With ``target_method`` each case is fused by it first, and the model aims at the fusions.
+    ``target`` is one of:
+
+    - None: every case that two or more have read, for trainers that go by the readings;
+    - ``readings``: every case that anybody has read;
+    - ``adjudicated``: every case that was signed off, and the model aims at what was decided;
+    - the name of a fusion method: every case that two or more have read is fused by it first, and
+      the model aims at the fusions.
     """
     trainer = registry.trainer(trainer_name)
     checked = check_parameters(trainer.name, trainer.parameters, parameters)
-    lessons = lessons_of(store, include_models=include_models)
     start = 0.0
-    if target_method is not None:
+    if target == ADJUDICATED:
+        lessons = adjudicated_lessons(store)
+    else:
+        least = 1 if target == READINGS else 2
+        lessons = lessons_of(store, include_models=include_models, least_readings=least)
+    if not lessons and target in _NO_LESSONS:
+        raise AnnotatorError(_NO_LESSONS[target])
+    if target not in (None, ADJUDICATED, READINGS):
         start = 0.3
         fit = learn_for_fusion(
             store,
             registry,
-            target_method,
+            target,
             {},
             lambda fraction, message: progress(0.15 * fraction, message),
             include_models=include_models,
@@ -83,16 +106,16 @@ def train_model(
         for number, lesson in enumerate(lessons):
             done = begin + (start - begin) * number / len(lessons)
             progress(done, f"fusing {lesson.readings.case.title}")
-            fusion = fuse_readings(
-                store, registry, lesson.readings, target_method, fit=fit, actor=actor
-            )
+            fusion = fuse_readings(store, registry, lesson.readings, target, fit=fit, actor=actor)
             aimed.append(replace(lesson, target=fusion))
         lessons = tuple(aimed)
 
     def report(fraction: float, message: str) -> None:
         progress(start + (1.0 - start) * fraction, message)
 
-    return fit_lessons(store, trainer, checked, lessons, report, kind="trainer", actor=actor)
+    return fit_lessons(
+        store, trainer, checked, lessons, report, kind="trainer", job_id=job_id, actor=actor
+    )
 
 
 def predict_by_fit(

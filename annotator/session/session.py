@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
     from annotator.session.trained_models import TrainedModel, WarmModel
+    from annotator.session.trainings import TrainingEntry, TrainingView
     from annotator.store import ProjectInfo
 
 ACTOR = "system"
@@ -203,11 +204,26 @@ class Session:
         include_models: bool = False,
         progress: Progress = no_progress,
     ) -> Fit:
-        """Train on every case that two or more have read, in another process; waits for it.
+        """Train on cases of the project, in another process; waits for it.
 
-        ``target`` names the fusion method whose fusions the model aims at, for trainers that need
-        one. Raises AnnotatorError with the reason where the job failed.
+        ``target`` says what is aimed at: ``adjudicated``, ``readings`` or the name of a fusion
+        method; None for every case that two or more have read, by trainers that go by readings.
+        Raises AnnotatorError with the reason where the job failed.
         """
+        job = self.start_training(
+            trainer_name, parameters=parameters, target=target, include_models=include_models
+        )
+        return self.store.fit(self.finish(job, progress=progress)["fit"])
+
+    def start_training(
+        self,
+        trainer_name: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        target: str | None = None,
+        include_models: bool = False,
+    ) -> Job:
+        """Train as `train` does, without waiting; goes on where the same training was left."""
         self.registry.trainer(trainer_name)
         given: dict[str, object] = {
             "trainer": trainer_name,
@@ -215,8 +231,23 @@ class Session:
             "target": target,
             "include_models": include_models,
         }
-        result = self.finish(self.jobs.submit("train", given), progress=progress)
-        return self.store.fit(result["fit"])
+        return self.jobs.submit("train", given)
+
+    def trainings(self) -> tuple[TrainingEntry, ...]:
+        """Return all trainings that can be watched, newest first."""
+        from annotator.session.trainings import training_entries
+
+        return training_entries(self.store, self.registry)
+
+    def training(self, training_id: str) -> TrainingView:
+        """Return a training with its curves and newest examples."""
+        from annotator.session.trainings import training_view
+
+        return training_view(self.store, self.registry, training_id)
+
+    def stop_training(self, training_id: str) -> None:
+        """End a training with the best so far; to leave it, its job is cancelled."""
+        self.store.request_stop(training_id, actor=ACTOR)
 
     def models(self) -> tuple[ModelEntry, ...]:
         """Return every model there is: trained here, supplied by a user, installed."""
@@ -296,6 +327,33 @@ class Session:
         if case_ids is not None:
             given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
         return self.finish(self.jobs.submit("predict by fit", given), progress=progress)
+
+    def propagate(
+        self,
+        case_id: str,
+        to: Sequence[str] | None = None,
+        *,
+        rater: str | None = None,
+        method: str = "registration",
+        parameters: Mapping[str, object] | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Draw what a person drew on a case on others, or on all, in another process; waits for it.
+
+        ``rater`` says whose reading is meant; what was signed off, or the only reading there is,
+        where it is None. Returns ``{"source", "reader", "readings": [{"case", "annotation",
+        "error_mm", "doubtful", "folded"}], "skipped": […]}``.
+        """
+        self.registry.propagator(method)
+        given: dict[str, object] = {
+            "case": self.store.case(case_id).case_id,
+            "rater": rater,
+            "method": method,
+            "parameters": dict(parameters or {}),
+        }
+        if to is not None:
+            given["cases"] = [self.store.case(entry).case_id for entry in to]
+        return self.finish(self.jobs.submit("propagate", given), progress=progress)
 
     def finish(self, job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
         """Wait for a job that was submitted here and return its result.

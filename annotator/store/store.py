@@ -19,6 +19,7 @@ from annotator.store.quality_access import QualityAccess
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
 from annotator.store.study_access import StudyAccess
+from annotator.store.training_access import TrainingAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from annotator.store.audit import AuditRow
 
 
-class Store(StudyAccess, ReadingAccess, ReviewAccess, FitAccess, QualityAccess, NetworkAccess):
+class Store(
+    StudyAccess,
+    ReadingAccess,
+    ReviewAccess,
+    FitAccess,
+    TrainingAccess,
+    QualityAccess,
+    NetworkAccess,
+):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 
     May be used from several threads, and by several processes at once. Every write is one

@@ -56,8 +56,14 @@ def _take_and_give() -> Trainer:
     return TakeAndGiveTrainer()
 
 
+def _unet() -> Trainer:
+    from annotator_recipes.unet import UNetTrainer
+
+    return UNetTrainer()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
-    trainers=(_self_calibrated, _trust_vector, _difficulty, _take_and_give),
+    trainers=(_unet, _self_calibrated, _trust_vector, _difficulty, _take_and_give),
 )

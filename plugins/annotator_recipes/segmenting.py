@@ -41,9 +41,13 @@ from annotator_recipes.segmenting_losses import plain_loss
 from annotator_recipes.segmenting_nets import PlannedUNet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from annotator.api import CaseVotes
     from annotator_recipes.segmenting_cases import TrainingCase
     from annotator_recipes.segmenting_patches import Batch
     from annotator_recipes.segmenting_plan import Plan, SegmenterParameters
@@ -71,6 +75,11 @@ class Recipe:
         """Return a case as it is to be learned, for example with a softened target."""
         del plan
         return case
+
+    def chances(self, cases: Sequence[CaseVotes]) -> NDArray[np.float64] | None:
+        """Return how often each case is drawn, against the others; None for all alike."""
+        del cases
+        return None
 
     def network(self, n_in: int, n_out: int, plan: Plan) -> nn.Module:
         """Return a network of ``n_in`` channels that gives ``n_out`` logits a voxel."""

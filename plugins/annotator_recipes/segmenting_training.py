@@ -59,7 +59,10 @@ def train_segmenter(
 
 def _require_drawings(cases: Sequence[CaseVotes], title: str) -> None:
     if not cases:
-        raise AnnotatorError(f"{title} has no case to learn from")
+        raise AnnotatorError(
+            f"{title} has no case to learn from: none that two or more have read. `readings` as "
+            "the target takes those that one has read too, `adjudicated` those that were signed off"
+        )
     if not any((case.votes.patterns != 0).any() for case in cases):
         raise AnnotatorError(f"{title} learns from drawings; nobody has drawn anything")
 
@@ -83,6 +86,8 @@ class Training:
         if settings.held_out > 0.0 and len(cases) >= _LEAST_HELD_OUT:
             numbers, held_out = split_cases(len(cases), settings.held_out, random)
         self._taught = numbers
+        chances = recipe.chances(cases)
+        self._chances = None if chances is None else chances[numbers] / chances[numbers].sum()
         shelf = Shelf(cases, plan, recipe.prepare, settings.memory_mb)
         self._windows = Windows(
             shelf,
@@ -150,8 +155,10 @@ class Training:
         return True
 
     def _order(self, random: np.random.Generator) -> list[int]:
-        """Return which case each window of a round is of: all alike often, in turns by chance."""
+        """Return which case each window of a round is of: all alike often, or as the recipe says."""
         n_windows = self._settings.steps * self._plan.batch
+        if self._chances is not None:
+            return [int(one) for one in random.choice(self._taught, n_windows, p=self._chances)]
         turns = -(-n_windows // len(self._taught))
         found = np.concatenate([random.permutation(self._taught) for _ in range(turns)])
         return [int(one) for one in found[:n_windows]]

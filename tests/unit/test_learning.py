@@ -31,7 +31,8 @@ from annotator.domain.review import RaterPerformance
 from annotator.jobs.case_votes import case_votes
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
-from annotator.jobs.learning import lessons_of, relearn
+from annotator.jobs.learning import relearn
+from annotator.jobs.lessons import lessons_of
 from annotator.jobs.readings import Readings, current_fusions
 from annotator.jobs.replaying import Replay, replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
@@ -360,7 +361,7 @@ def test_a_method_to_aim_at_learns_once_for_all_cases(session: Session) -> None:
         "mean-mask",
         {},
         no_progress,
-        target_method="largest",
+        target="largest",
         include_models=True,
         actor="system",
     )
@@ -421,7 +422,7 @@ def test_training_predicting_and_foretelling(session: Session) -> None:
 def test_a_model_aims_at_fusions(session: Session) -> None:
     store, registry = session.store, session.registry
     fit = train_model(
-        store, registry, "mean-mask", {}, no_progress, target_method="largest", actor="system"
+        store, registry, "mean-mask", {}, no_progress, target="largest", actor="system"
     )
     assert len(fit.recipe.targets) == 2
     found = predict_by_fit(store, registry, fit.fit_id, first(session), no_progress, actor="system")

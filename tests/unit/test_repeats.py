@@ -15,7 +15,7 @@ from annotator.domain.reading import Diagnosis
 from annotator.jobs.cohort import summarise_cohort
 from annotator.jobs.exporting import export_project
 from annotator.jobs.handlers import HANDLERS
-from annotator.jobs.learning import lessons_of
+from annotator.jobs.lessons import lessons_of
 from annotator.session.repeats import RepeatPlan
 from tests.unit.project_builder import add_case, block, make_session
 
