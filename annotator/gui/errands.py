@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QDialog, QFileDialog
 
 from annotator.gui.export_dialog import ExportDialog
+from annotator.gui.model_errands import ModelErrands
 
 if TYPE_CHECKING:
     from annotator.gui.jobs_bar import JobsBar
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 class Errands(QObject):
     """Asks what is wanted, hands it to a job, and says what came of it."""
 
+    models: ModelErrands
+
     def __init__(self, window: MainWindow, bar: JobsBar) -> None:
         super().__init__(window)
         self._window = window
         self._bar = bar
+        self.models = ModelErrands(window, bar)
         bar.ended.connect(self._job_ended)
 
     def import_folder(self) -> None:
@@ -54,42 +58,6 @@ class Errands(QObject):
             self._window.project.refresh()
 
         self._bar.submit("import", {"paths": paths}, "Importing", done)
-
-    def list_models(self) -> None:
-        """Offer the models that are installed; their plugins are loaded only now."""
-        session = self._window.session
-        if session is None:
-            return
-
-        def work() -> list[tuple[str, str]]:
-            return [(model.name, model.card.title) for model in session.registry.models()]
-
-        self._window.background.run("models", work, self._window.project.setup.set_models)
-        self._window.background.run("plugins", session.registry.broken, self._tell_broken)
-
-    def _tell_broken(self, broken: tuple[tuple[str, str], ...]) -> None:
-        if broken:
-            names = ", ".join(name for name, _ in broken)
-            many = "A plugin" if len(broken) == 1 else f"{len(broken)} plugins"
-            self._window.notice.say(
-                f"{many} cannot be used: {names}.",
-                "caution",
-                "\n".join(f"{name}: {reason}" for name, reason in broken),
-            )
-
-    def predict(self, model: str) -> None:
-        """Let a model draw on every case."""
-
-        def done(result: dict[str, Any]) -> None:
-            skipped = result.get("skipped", [])
-            left_out = f"; {len(skipped)} cases were left out" if skipped else ""
-            self._window.notice.say(
-                f"The model drew on {len(result['annotations'])} cases{left_out}.",
-                "caution" if skipped else "good",
-                "\n".join(entry["reason"] for entry in skipped),
-            )
-
-        self._bar.submit("predict", {"model": model}, "Model at work", done)
 
     def compare_readings(self) -> None:
         """Find the disputes in every case, so that the queue is in order."""
@@ -130,13 +98,7 @@ class Errands(QObject):
 
     def train(self, trainer: str, target: str) -> None:
         """Train a model on the readings; ``target`` is a fusion method to aim at, or empty."""
-
-        def done(result: dict[str, Any]) -> None:
-            self._window.notice.say("The model is trained.", "good", "\n".join(result["summary"]))
-            self._window.review.refresh_models()
-
-        given = {"trainer": trainer, "target": target or None}
-        self._bar.submit("train", given, "Training", done)
+        self.models.train({"trainer": trainer, "target": target or None})
 
     def predict_by_fit(self, fit_id: str, case_id: str, trust: dict[str, float]) -> None:
         """Let a trained model read a case, told how far to believe each rater."""

@@ -37,6 +37,9 @@ class JobsBar(QWidget):
     """
 
     ended = Signal(str, str, str)
+    all_wanted = Signal()
+    session_changed = Signal()
+    """Another project is followed, or none."""
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,11 +53,18 @@ class JobsBar(QWidget):
         self.progress.setAccessibleName("Progress of the job")
         self.progress.setToolTip("How far the job is. You can go on working.")
         self.cancel = Button("Cancel", "Stop this job; what it has finished stays.", self._cancel)
+        self.all = Button(
+            "All jobs",
+            "Every job and what came of it (Ctrl+J).",
+            self.all_wanted.emit,
+            kind="quiet",
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.words)
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
+        layout.addWidget(self.all)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -71,6 +81,7 @@ class JobsBar(QWidget):
         self._watched.clear()
         self._timer.stop()
         self.hide()
+        self.session_changed.emit()
 
     def submit(
         self,
@@ -78,8 +89,9 @@ class JobsBar(QWidget):
         parameters: Mapping[str, object],
         title: str,
         done: Callable[[dict[str, Any]], None],
+        started: Callable[[Job], None] | None = None,
     ) -> None:
-        """Queue a job; ``done`` gets its result once it has ended well."""
+        """Queue a job; ``done`` gets its result once it has ended well, ``started`` its row."""
         session = self._session
         if session is None:
             return
@@ -88,6 +100,8 @@ class JobsBar(QWidget):
             self._watched.append(_Watched(job_id=job.job_id, title=title, done=done))
             self._show(job)
             self._timer.start()
+            if started is not None:
+                started(job)
 
         self._background.run(
             f"submit {kind}", lambda: session.jobs.submit(kind, parameters), queued

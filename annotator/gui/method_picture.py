@@ -1,15 +1,15 @@
-"""A small picture of one slice with what a fusion method draws on it."""
+"""A small picture of one slice with what a fusion method, or a model, draws on it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QImage, QPainter, QPen, QTransform
 from qtpy.QtWidgets import QWidget
 
-from annotator.analysis.outline import outlines
+from annotator.gui.label_paths import label_paths
 from annotator.gui.planes import planes_of
 from annotator.gui.theme import shown_tokens
 from annotator.gui.window_level import first_window
@@ -19,18 +19,37 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
     from annotator.domain.reading import Box
-    from annotator.session.review_case import ReviewCase
-    from annotator.session.review_methods import MethodView
+    from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Series
 
 HEIGHT = 190
 _MARGIN_MM = 12.0
 _LEAST_PX = 24
 
 
+class Pictured(Protocol):
+    """A case as pictures need it; ``voxels`` are stored values ``(z, y, x[, channel])``."""
+
+    @property
+    def series(self) -> Series:
+        """The facts of what is drawn on."""
+        ...
+
+    @property
+    def schema(self) -> LabelSchema:
+        """The labels and their colours."""
+        ...
+
+    @property
+    def voxels(self) -> NDArray[Any]:
+        """The image."""
+        ...
+
+
 class PictureSource:
     """What all pictures share: the image, the cut around a region, the slice, the baseline."""
 
-    def __init__(self, case: ReviewCase, box: Box | None, index: int) -> None:
+    def __init__(self, case: Pictured, box: Box | None, index: int) -> None:
         self.case = case
         self.index = index
         self.baseline: NDArray[np.unsignedinteger] | None = None
@@ -73,15 +92,21 @@ class PictureSource:
 
 
 class MethodPicture(QWidget):
-    """Paints the slice, the method's labels filled, and where the baseline differs, dashed."""
+    """Paints the slice, labels ``(z, y, x)`` filled, and where the baseline differs, dashed."""
 
-    def __init__(self, source: PictureSource, view: MethodView) -> None:
+    def __init__(
+        self,
+        source: PictureSource,
+        labels: NDArray[np.unsignedinteger] | None,
+        title: str,
+        tooltip: str,
+    ) -> None:
         super().__init__()
         self._source = source
-        self._view = view
+        self._labels = labels
         self.setFixedHeight(HEIGHT)
-        self.setAccessibleName(f"What {view.option.title} draws")
-        self.setToolTip("Filled: this method. Dashed: the majority vote, where it differs.")
+        self.setAccessibleName(f"What {title} draws")
+        self.setToolTip(tooltip)
 
     def sizeHint(self) -> QSize:
         """Return a wide picture."""
@@ -100,7 +125,7 @@ class MethodPicture(QWidget):
         place = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(place, image)
-        if self._view.labels is None:
+        if self._labels is None:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(place)
@@ -108,14 +133,14 @@ class MethodPicture(QWidget):
             across * scale, 0, 0, down * scale,
             place.left() + 0.5 * across * scale, place.top() + 0.5 * down * scale,
         )  # fmt: skip
-        labels = np.asarray(source.section(self._view.labels)).astype(np.uint16)
-        for value, path in _paths(labels).items():
+        labels = np.asarray(source.section(self._labels)).astype(np.uint16)
+        for value, path in label_paths(labels).items():
             color = self._color(value)
             painter.setPen(QPen(color, 2.2))
             color.setAlpha(110)
             painter.setBrush(color)
             painter.drawPath(to_screen.map(path))
-        if source.baseline is not None and source.baseline is not self._view.labels:
+        if source.baseline is not None and source.baseline is not self._labels:
             self._paint_baseline(painter, labels, to_screen)
 
     def _paint_baseline(
@@ -126,18 +151,9 @@ class MethodPicture(QWidget):
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor("#ffffff"), 1.4, Qt.PenStyle.DashLine))
-        for path in _paths(baseline).values():
+        for path in label_paths(baseline).values():
             painter.drawPath(to_screen.map(path))
 
     def _color(self, value: int) -> QColor:
         known = self._source.case.schema.label(value)
         return QColor(known.color if known else "#ffffff")
-
-
-def _paths(labels: NDArray[np.uint16]) -> dict[int, QPainterPath]:
-    """Return the outline of each label of a slice, pixel centres at whole numbers."""
-    found: dict[int, QPainterPath] = {}
-    for one in outlines(labels):
-        path = found.setdefault(one.label, QPainterPath())
-        path.addPolygon(QPolygonF([QPointF(column, row) for row, column in one.points]))
-    return found

@@ -43,7 +43,12 @@ class MethodCard(QFrame):
         self.setObjectName("card")
         self.setFixedWidth(CARD_WIDTH)
         self.view = view
-        self.picture = MethodPicture(source, view)
+        self.picture = MethodPicture(
+            source,
+            view.labels,
+            view.option.title,
+            "Filled: this method. Dashed: the majority vote, where it differs.",
+        )
         title = label(view.option.title, "heading", wrap=True)
         words = label(view.words or view.in_words(source.case.series.geometry), "small", wrap=True)
         words.setToolTip("\n".join(view.fusion.warnings) if view.fusion else view.words)

@@ -11,8 +11,6 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLa
 from annotator.gui.buttons import Button, label, set_look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from annotator.domain.reading import Rater
     from annotator.domain.study import Case
     from annotator.session.session import Session
@@ -49,7 +47,6 @@ class ProjectSetup(QWidget):
     assign_wanted = Signal(int)
     """readers a case, 0 for everyone"""
     models_wanted = Signal()
-    predict_wanted = Signal(str)
     quality_wanted = Signal()
     export_wanted = Signal()
 
@@ -97,8 +94,7 @@ class ProjectSetup(QWidget):
             if facts.n_assignments
             else "Nothing is assigned yet."
         )
-        self.ask_models.setEnabled(ready)
-        self.predict.setEnabled(ready and self.models.count() > 0)
+        self.models.setEnabled(bool(facts.cases))
         self.quality.setEnabled(ready)
         self.export.setEnabled(bool(facts.cases))
         for button, is_next in (
@@ -107,16 +103,6 @@ class ProjectSetup(QWidget):
             (self.assign, ready and not facts.n_assignments),
         ):
             _mark_next(button, is_next)
-
-    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
-        """Offer these models, as (name, title)."""
-        self.models.clear()
-        for name, title in models:
-            self.models.addItem(title, name)
-        self.ask_models.hide()
-        self.models.show()
-        self.predict.show()
-        self.predict.setEnabled(self.assign.isEnabled() and bool(models))
 
     def say_assigned(self, n_new: int) -> None:
         """Say what the last press of Assign did."""
@@ -214,29 +200,13 @@ class ProjectSetup(QWidget):
             "Its drawing is offered to raters as a start, marked as a model's. It does not count "
             "as a reading.",
         )
-        self.models = QComboBox()
-        self.models.setAccessibleName("Model")
-        self.models.setToolTip("Which model draws; a case that it does not fit is left out.")
-        self.predict = Button(
-            "Run",
-            "Let the model draw on every case; runs outside this window.",
-            lambda: self.predict_wanted.emit(str(self.models.currentData())),
-            icon_name="model",
-        )
-        self.ask_models = Button(
-            "Choose a model…",
-            "List the models that are installed.",
+        self.models = Button(
+            "Models…",
+            "Every model with its card: run one, compare them, add one, train one (Ctrl+M).",
             self.models_wanted.emit,
             icon_name="model",
         )
-        row = QHBoxLayout()
-        row.addWidget(self.ask_models)
-        row.addWidget(self.models, 1)
-        row.addWidget(self.predict)
-        row.addStretch(1)
-        layout.addLayout(row)
-        self.models.hide()
-        self.predict.hide()
+        layout.addWidget(self.models, 0, Qt.AlignmentFlag.AlignLeft)
         return card
 
     def _quality(self) -> QWidget:

@@ -222,6 +222,13 @@ REVIEW: tuple[Action, ...] = (
         "See what every fusion method makes of this case, side by side, and choose one.",
         lambda window: window.review.compare_methods(),
     ),
+    _review(
+        "review.models",
+        "Compare models on this case",
+        ("Shift+T",),
+        "See what every model drew on this case, held against what is signed off or fused.",
+        lambda window: window.errands.models.compare(),
+    ),
     *(_reason(place) for place in range(6)),
     Action(
         key="redraw.done",

@@ -143,8 +143,7 @@ class MainWindow(QMainWindow):
         project.review_wanted.connect(self.review_cases)
         project.setup.folder_wanted.connect(self.errands.import_folder)
         project.setup.files_wanted.connect(self.errands.import_files)
-        project.setup.models_wanted.connect(self.errands.list_models)
-        project.setup.predict_wanted.connect(self.errands.predict)
+        project.setup.models_wanted.connect(self.errands.models.show)
         project.setup.export_wanted.connect(self.errands.export)
         project.setup.quality_wanted.connect(self.errands.keep_quality)
         for room in (self.project, self.rater):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Series
+    from annotator.session.review_case import ReviewCase
     from annotator.store import Store
 
 
@@ -104,6 +105,15 @@ def models_on_case(store: Store, case_id: str, *, reference: Drawing | None) -> 
         has_reference=reference is not None,
         overlap=overlap,
     )
+
+
+def what_holds(store: Store, case: ReviewCase) -> Drawing:
+    """Return what models on a reviewed case are held against: the last sign-off, or the fusion."""
+    adjudication = case.adjudication
+    if adjudication is None:
+        return Drawing(title=f"the fusion by {case.fusion.recipe.method}", mask=case.fused)
+    decided, _ = store.adjudication_mask(adjudication.adjudication_id)
+    return Drawing(title="what was signed off", mask=decode(decided, case.fused.dtype))
 
 
 def _all_of(store: Store, case: Case) -> list[tuple[Annotation, Rater]]:

@@ -9,6 +9,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from annotator.gui.models_dialog import ModelsDialog
+from annotator.gui.run_dialog import RunDialog
 from annotator.session.session import Session
 from tests.gui.steps import PATIENCE_MS, open_project
 
@@ -66,6 +68,13 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -
     monkeypatch.delitem(sys.modules, "moods", raising=False)
 
 
+def open_models(window: MainWindow, qtbot: QtBot) -> ModelsDialog:
+    QTest.mouseClick(window.project.setup.models, Qt.MouseButton.LeftButton)
+    (dialog,) = window.findChildren(ModelsDialog)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() > 0, timeout=PATIENCE_MS)
+    return dialog
+
+
 def test_a_plugin_that_raises_is_named(
     window: MainWindow,
     qtbot: QtBot,
@@ -75,12 +84,14 @@ def test_a_plugin_that_raises_is_named(
 ) -> None:
     install_plugin(tmp_path, monkeypatch, BROKEN_PLUGIN)
     open_project(window, qtbot, project)
-    setup = window.project.setup
-    QTest.mouseClick(setup.ask_models, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(setup.predict.isVisible, timeout=PATIENCE_MS)
-    setup.models.setCurrentIndex(setup.models.findData("moody"))
-    assert setup.models.currentText() == "Moody model"
-    QTest.mouseClick(setup.predict, Qt.MouseButton.LeftButton)
+    dialog = open_models(window, qtbot)
+    dialog.table.choose("moody")
+    assert dialog.entry is not None
+    assert dialog.entry.title == "Moody model"
+    QTest.mouseClick(dialog.run, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(dialog.findChildren(RunDialog)), timeout=PATIENCE_MS)
+    (asked,) = dialog.findChildren(RunDialog)
+    QTest.mouseClick(asked.run, Qt.MouseButton.LeftButton)
     everything = told(window, qtbot) + window.notice.details.toPlainText()
     assert "Moody model" in everything
     assert "division by zero" in everything
@@ -99,7 +110,7 @@ def test_a_plugin_that_cannot_be_loaded_is_named(
 ) -> None:
     install_plugin(tmp_path, monkeypatch, "import a_module_that_nobody_has")
     open_project(window, qtbot, project)
-    QTest.mouseClick(window.project.setup.ask_models, Qt.MouseButton.LeftButton)
+    dialog = open_models(window, qtbot)
     assert told(window, qtbot) == "A plugin cannot be used: moods."
     assert "a_module_that_nobody_has" in window.notice.details.toPlainText()
-    assert window.project.setup.models.count() > 0, "the others can"
+    assert dialog.table.rowCount() > 0, "the others can"
