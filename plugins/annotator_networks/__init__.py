@@ -13,10 +13,50 @@ if TYPE_CHECKING:
     from annotator.api import NetworkFormat
 
 
+def _nnunet() -> NetworkFormat:
+    from annotator_networks.nnunet import NnUNetFormat
+
+    return NnUNetFormat()
+
+
+def _monai_bundle() -> NetworkFormat:
+    from annotator_networks.monai_bundle import MonaiBundleFormat
+
+    return MonaiBundleFormat()
+
+
+def _torch_export() -> NetworkFormat:
+    from annotator_networks.exported import ExportedFormat
+
+    return ExportedFormat()
+
+
+def _onnx() -> NetworkFormat:
+    from annotator_networks.onnx_file import OnnxFormat
+
+    return OnnxFormat()
+
+
+def _plain_torch() -> NetworkFormat:
+    from annotator_networks.plain_torch import PlainTorchFormat
+
+    return PlainTorchFormat()
+
+
 def _torchscript() -> NetworkFormat:
     from annotator_networks.torchscript import TorchScriptFormat
 
     return TorchScriptFormat()
 
 
-plugin = Plugin(name="annotator_networks", network_formats=(_torchscript,))
+plugin = Plugin(
+    name="annotator_networks",
+    network_formats=(
+        _nnunet,
+        _monai_bundle,
+        _torch_export,
+        _torchscript,
+        _onnx,
+        _plain_torch,
+    ),
+)

@@ -65,8 +65,11 @@ def _look_over(archive: zipfile.ZipFile, path: Path) -> None:
     names = [entry.filename for entry in entries]
     if len(entries) > _MOST_MEMBERS:
         raise AnnotatorError(f"{path.name} is refused: it holds {len(entries)} files")
-    if len(set(names)) != len(names):
+    # PyTorch finds its files without regard to capitals, and under one folder.
+    if len({name.casefold() for name in names}) != len(names):
         raise AnnotatorError(f"{path.name} is refused: it holds two files of the same name")
+    if len({PurePosixPath(name).parts[:1] for name in names}) > 1:
+        raise AnnotatorError(f"{path.name} is refused: it holds more than one folder")
     for entry in entries:
         inside = PurePosixPath(entry.filename)
         if inside.is_absolute() or ".." in inside.parts or "\\" in entry.filename:

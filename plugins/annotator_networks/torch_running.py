@@ -5,7 +5,6 @@ Import only where a network is opened: this module imports torch.
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 
 from annotator.domain.errors import AnnotatorError, DeviceLostError
+from annotator_networks.batches import check_batch, check_output, in_file_order, in_pieces
+from annotator_networks.failures import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.api import Device, NetworkCard
-
-_NO_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|cannot allocate memory|not enough memory"
-    r"|ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|std::bad_alloc",
-    re.IGNORECASE,
-)
-_LOST = re.compile(
-    r"CUDA error|CUDA driver|device-side assert|device lost|device is lost|ECC error"
-    r"|CUDNN_STATUS_(EXECUTION|INTERNAL|MAPPING)|CUBLAS_STATUS_(EXECUTION|INTERNAL)|NVML"
-    r"|MPS.*(command buffer|device)|HIP error",
-    re.IGNORECASE,
-)
 
 
 def best_device() -> Device:
@@ -64,19 +53,6 @@ def device_words(device: torch.device) -> str:
     return "Apple GPU" if device.type == "mps" else "CPU"
 
 
-def told(error: Exception, doing: str) -> Exception:
-    """Return what an error of torch means: MemoryError, DeviceLostError, or AnnotatorError."""
-    if isinstance(error, AnnotatorError | MemoryError):
-        return error
-    words = str(error).strip()
-    first = words.splitlines()[0] if words else type(error).__name__
-    if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY.search(words):
-        return MemoryError(f"{doing}: {first}")
-    if isinstance(error, torch.AcceleratorError) or _LOST.search(words):
-        return DeviceLostError(f"{doing}: the device does not answer any more ({first})")
-    return AnnotatorError(f"{doing}: {type(error).__name__}: {first}")
-
-
 class TorchNetwork:
     """A module on a device, ready to read; batches that share it take turns.
 
@@ -94,6 +70,8 @@ class TorchNetwork:
         Use half precision on CUDA. Where what comes of it is not finite, the batch is read again
         in full precision, and so is all that follows. Other devices keep full precision: half of
         it is slower on most of them.
+    n_fixed : int or None
+        How many images it takes at once; None where any number will do.
     """
 
     def __init__(
@@ -103,12 +81,14 @@ class TorchNetwork:
         device: torch.device,
         *,
         mixed: bool,
+        n_fixed: int | None = None,
     ) -> None:
         self.device = device_words(device)
         self._forward = forward
         self._card = card
         self._on = device
         self._is_mixed = mixed and device.type == "cuda"
+        self._n_fixed = n_fixed
         self._turn = threading.Lock()
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,10 +96,10 @@ class TorchNetwork:
         check_batch(batch, self._card)
         with self._turn:
             try:
-                found = self._read(batch)
+                found = in_pieces(self._read, batch, self._n_fixed)
                 if self._is_mixed and not np.isfinite(found).all():
                     self._is_mixed = False
-                    found = self._read(batch)
+                    found = in_pieces(self._read, batch, self._n_fixed)
             except Exception as error:
                 if self._on.type == "cuda" and isinstance(error, torch.OutOfMemoryError):
                     torch.cuda.empty_cache()
@@ -149,36 +129,3 @@ def first_output(found: Any) -> torch.Tensor:  # noqa: ANN401 - whatever a modul
     if not isinstance(found, torch.Tensor):
         raise AnnotatorError(f"the network gives out a {type(found).__name__}, not an image")
     return found
-
-
-def in_file_order(batch: NDArray[np.float32], card: NetworkCard) -> NDArray[np.float32]:
-    """Return a batch with its axes turned into the order of the files, or back again."""
-    if card.axes == "zyx":
-        return batch
-    return batch.transpose(0, 1, *range(batch.ndim - 1, 1, -1))
-
-
-def check_batch(batch: NDArray[np.float32], card: NetworkCard) -> None:
-    """Raise AnnotatorError where a batch is not what a network takes in."""
-    if batch.ndim != 2 + card.n_dims or batch.shape[1] != card.n_channels:
-        axes = "z, y, x" if card.n_dims == 3 else "y, x"
-        raise AnnotatorError(
-            f"{card.title} takes in (n, {card.n_channels}, {axes}), not {batch.shape}"
-        )
-
-
-def check_output(found: NDArray[np.float32], batch: NDArray[np.float32], card: NetworkCard) -> None:
-    """Raise AnnotatorError where what came out does not fit the card."""
-    if found.ndim != batch.ndim or (found.shape[0], *found.shape[2:]) != (
-        batch.shape[0],
-        *batch.shape[2:],
-    ):
-        raise AnnotatorError(
-            f"{card.title} gave {found.shape} for a window of {batch.shape}; "
-            "an image of the same size is needed"
-        )
-    needed = 1 + max((channel for channel, _ in card.labels), default=0)
-    if found.shape[1] < needed:
-        raise AnnotatorError(
-            f"{card.title} gave {found.shape[1]} channels; its card names channel {needed - 1}"
-        )

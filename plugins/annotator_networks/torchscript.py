@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.domain.errors import AnnotatorError
 from annotator_networks.archives import checked_archive, members_of
 from annotator_networks.card_files import read_card, with_card
+from annotator_networks.failures import told
 from annotator_networks.torch_door import require_torch
 
 if TYPE_CHECKING:
@@ -106,8 +107,6 @@ def _problem(content: bytes, *, is_code: bool) -> str:
 def load_program(path: Path, device: Any) -> Any:  # noqa: ANN401 - a torch device and module
     """Return the program of an archive on a device, made ready to read."""
     import torch
-
-    from annotator_networks.torch_running import told
 
     check_program(path)
     try:
