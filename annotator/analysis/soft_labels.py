@@ -1,6 +1,6 @@
 """Soft labels from one hard mask: doubt where superpixels of the image cross its outline.
 
-After Li et al. 2020, Superpixel-guided label softening (arXiv 2007.08897, MICCAI 2020).
+After superpixel-guided label softening (arXiv 2007.08897, MICCAI 2020).
 """
 
 from __future__ import annotations

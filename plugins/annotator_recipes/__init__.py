@@ -62,8 +62,49 @@ def _unet() -> Trainer:
     return UNetTrainer()
 
 
+def _softened() -> Trainer:
+    from annotator_recipes.label_trainers import SoftenedTrainer
+
+    return SoftenedTrainer()
+
+
+def _cross_denoising() -> Trainer:
+    from annotator_recipes.label_trainers import CrossDenoisingTrainer
+
+    return CrossDenoisingTrainer()
+
+
+def _correlated() -> Trainer:
+    from annotator_recipes.label_trainers import CorrelatedTrainer
+
+    return CorrelatedTrainer()
+
+
+def _mixed_supervision() -> Trainer:
+    from annotator_recipes.label_trainers import MixedSupervisionTrainer
+
+    return MixedSupervisionTrainer()
+
+
+def _distractor_aware() -> Trainer:
+    from annotator_recipes.label_trainers import DistractorTrainer
+
+    return DistractorTrainer()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
-    trainers=(_unet, _self_calibrated, _trust_vector, _difficulty, _take_and_give),
+    trainers=(
+        _unet,
+        _self_calibrated,
+        _trust_vector,
+        _difficulty,
+        _take_and_give,
+        _softened,
+        _cross_denoising,
+        _correlated,
+        _mixed_supervision,
+        _distractor_aware,
+    ),
 )
