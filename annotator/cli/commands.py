@@ -216,13 +216,49 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Argument(
                 names=("--target",),
-                help="fuse every case by this method first, and aim at the fusions",
-                options={"metavar": "METHOD"},
+                help="what to aim at: `adjudicated` (what was signed off), `readings` (one a case "
+                "is enough), or a fusion method, by which every case is fused first",
+                options={"metavar": "TARGET"},
             ),
             _SET,
             _MODELS,
         ),
-        example="annotator train lungs --trainer self-calibrated",
+        example="annotator train lungs --trainer unet --target adjudicated",
+    ),
+    Command(
+        name="evaluate",
+        summary="judge a reader or a trained model case by case, by a reference",
+        run="annotator.cli.evaluating:evaluate",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--model",),
+                help="name of a rater: a model that has read cases, or a person",
+                options={"metavar": "RATER"},
+            ),
+            Argument(
+                names=("--fit",),
+                help="instead: what `annotator train` trained, the first characters of its id; it "
+                "reads what it has not read yet",
+                options={"metavar": "ID"},
+            ),
+            Argument(
+                names=("--against",),
+                help="the reference (%(default)s): what was signed off, a rater or a fusion method",
+                options={"metavar": "REFERENCE", "default": "adjudicated"},
+            ),
+            Argument(
+                names=("--tolerance",),
+                help="of the surface Dice, in mm (%(default)s)",
+                options={"metavar": "MM", "type": float, "default": 2.0},
+            ),
+            Argument(
+                names=("--with-learned",),
+                help="count cases that the model learned from in the summary",
+                options={"action": "store_true"},
+            ),
+        ),
+        example="annotator evaluate lungs --fit 3fa2 --against adjudicated",
     ),
     Command(
         name="fuse",

@@ -14,7 +14,7 @@ from annotator.jobs.importing import import_paths
 from annotator.jobs.learning import learn_for_fusion, told
 from annotator.jobs.predicting import predict_case
 from annotator.jobs.readings import Readings
-from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
+from annotator.jobs.training import ADJUDICATED, predict_by_fit, train_model, trust_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +141,30 @@ def predict_by(
     return {"readings": made, "skipped": skipped}
 
 
+def evaluate(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Judge ``reader``, or the model of ``fit``, by the reference ``against``."""
+    from annotator.jobs.evaluating import evaluate_reader  # loads what other jobs do not need
+
+    found = evaluate_reader(
+        store,
+        registry,
+        progress,
+        reader=parameters.get("reader"),
+        fit_id=parameters.get("fit"),
+        against=parameters.get("against", ADJUDICATED),
+        tolerance_mm=float(parameters.get("tolerance_mm", 2.0)),
+        with_learned=bool(parameters.get("with_learned", False)),
+        actor=ACTOR,
+    )
+    document = asdict(found)
+    document["left_out"] = [
+        {"case": case_id, "reason": reason} for case_id, reason in found.left_out
+    ]
+    return document
+
+
 def findings(store: Store, _: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Find the disputes in ``cases``, or in every case."""
     found: list[dict[str, object]] = []
@@ -190,6 +214,7 @@ HANDLERS: dict[str, Handler] = {
     "predict": predict,
     "predict by fit": predict_by,
     "train": train,
+    "evaluate": evaluate,
     "fuse": fuse,
     "findings": findings,
     "export": export,

@@ -254,7 +254,7 @@ def telling_readers(store: Store, case_id: str, readers: Collection[Rater]) -> f
     Those of models that learned from readings of the case, and of those that were told whom to
     trust: their names say so, and they draw the way these people do.
     """
-    fits = {_shown(fit): fit for fit in store.fits() if fit.recipe.kind == "trainer"}
+    fits = _fits_by_name(store)
     readings = {entry.annotation_id for entry in store.annotations(case_id, latest=False)}
     found = set()
     for reader in readers:
@@ -263,6 +263,20 @@ def telling_readers(store: Store, case_id: str, readers: Collection[Rater]) -> f
         if fit is not None and (told or not readings.isdisjoint(fit.recipe.inputs)):
             found.add(reader.rater_id)
     return frozenset(found)
+
+
+def fit_of_reader(store: Store, name: str) -> Fit | None:
+    """Return what the reader of that name was trained as; None where it is no trained model."""
+    rater = store.rater(name)
+    if not rater.is_model:
+        return None
+    title, _, _ = rater.name.partition(_TOLD)
+    return _fits_by_name(store).get(title[-_N_SHOWN:])
+
+
+def _fits_by_name(store: Store) -> dict[str, Fit]:
+    """Return the trained models by what ends the names of their readers."""
+    return {_shown(fit): fit for fit in store.fits() if fit.recipe.kind == "trainer"}
 
 
 def _shown(fit: Fit) -> str:

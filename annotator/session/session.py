@@ -355,6 +355,32 @@ class Session:
             given["cases"] = [self.store.case(entry).case_id for entry in to]
         return self.finish(self.jobs.submit("propagate", given), progress=progress)
 
+    def evaluate(
+        self,
+        *,
+        reader: str | None = None,
+        fit_id: str | None = None,
+        against: str = "adjudicated",
+        tolerance_mm: float = 2.0,
+        with_learned: bool = False,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Judge a rater or a trained model by a reference, in another process; waits for it.
+
+        ``against`` is ``adjudicated``, a rater or a fusion method. Returns what
+        `annotator.jobs.evaluating.Evaluation` holds, as JSON has it.
+        """
+        given: dict[str, object] = {
+            "against": against,
+            "tolerance_mm": tolerance_mm,
+            "with_learned": with_learned,
+        }
+        if reader is not None:
+            given["reader"] = self.store.rater(reader).name
+        if fit_id is not None:
+            given["fit"] = self.store.fit(fit_id).fit_id
+        return self.finish(self.jobs.submit("evaluate", given), progress=progress)
+
     def finish(self, job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
         """Wait for a job that was submitted here and return its result.
 
