@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Model,
         NetworkFormat,
         PromptModel,
+        Propagator,
         StudyReader,
         Trainer,
     )
@@ -30,6 +31,7 @@ Door = Literal[
     "models",
     "network_formats",
     "prompt_models",
+    "propagators",
     "mask_writers",
 ]
 
@@ -50,6 +52,7 @@ _NEEDED: dict[Door, tuple[str, ...]] = {
     "models": ("name", "version", "card", "parameters", "refuses", "predict"),
     "network_formats": ("name", "title", "recognises", "files", "inspect", "open"),
     "prompt_models": ("name", "version", "card", "kinds", "is_3d", "refuses", "take_in"),
+    "propagators": ("name", "title", "version", "parameters", "refuses", "take_in"),
     "mask_writers": ("name", "write"),
 }
 _CALLED: dict[Door, str] = {
@@ -59,6 +62,7 @@ _CALLED: dict[Door, str] = {
     "models": "model",
     "network_formats": "network format",
     "prompt_models": "prompt model",
+    "propagators": "propagator",
     "mask_writers": "mask writer",
 }
 
@@ -157,6 +161,14 @@ class Registry:
     def prompt_models(self) -> tuple[PromptModel, ...]:
         """Return every prompt model, by name."""
         return tuple(cast("PromptModel", entry) for entry in self._sorted("prompt_models"))
+
+    def propagator(self, name: str) -> Propagator:
+        """Return a propagator by name; raises UnknownNameError."""
+        return cast("Propagator", self._named("propagators", name))
+
+    def propagators(self) -> tuple[Propagator, ...]:
+        """Return every propagator, by name."""
+        return tuple(cast("Propagator", entry) for entry in self._sorted("propagators"))
 
     def mask_writer(self, name: str) -> MaskWriter:
         """Return a mask writer by name; raises UnknownNameError."""

@@ -37,12 +37,14 @@ from annotator.api.networks import (
 from annotator.api.plugin import Plugin
 from annotator.api.progress import Progress, no_progress
 from annotator.api.prompts import Prompt, PromptAnswer, PromptedImage, PromptKind, PromptModel
+from annotator.api.propagation import Carrier, PlacedImage, Propagated, Propagator
 from annotator.api.readers import FoundSeries, ReadSeries, ScanResult, Skipped, StudyReader
 from annotator.api.writers import MaskForExport, MaskWriter
 from annotator.checked_file import checked_file
 
 __all__ = [
     "AnyFusionMethod",
+    "Carrier",
     "CaseVotes",
     "CaseWindow",
     "DeskTrainer",
@@ -61,6 +63,7 @@ __all__ = [
     "Network",
     "NetworkCard",
     "NetworkFormat",
+    "PlacedImage",
     "Plugin",
     "Prediction",
     "Progress",
@@ -69,6 +72,8 @@ __all__ = [
     "PromptKind",
     "PromptModel",
     "PromptedImage",
+    "Propagated",
+    "Propagator",
     "ReadSeries",
     "ScanResult",
     "Skipped",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from annotator.api.models import Model
     from annotator.api.networks import NetworkFormat
     from annotator.api.prompts import PromptModel
+    from annotator.api.propagation import Propagator
     from annotator.api.readers import StudyReader
     from annotator.api.writers import MaskWriter
 
@@ -28,4 +29,5 @@ class Plugin:
     models: tuple[Callable[[], Model], ...] = ()
     network_formats: tuple[Callable[[], NetworkFormat], ...] = ()
     prompt_models: tuple[Callable[[], PromptModel], ...] = ()
+    propagators: tuple[Callable[[], Propagator], ...] = ()
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()

@@ -261,6 +261,34 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator evaluate lungs --fit 3fa2 --against adjudicated",
     ),
     Command(
+        name="propagate",
+        summary="draw on other cases what a person drew on one; a model's readings, to be checked",
+        run="annotator.cli.propagating:propagate",
+        arguments=(
+            _PROJECT,
+            _CASE,
+            Argument(
+                names=("--to",),
+                help="ids or unique titles of the cases to draw on; every other case where it is "
+                "not given",
+                options={"metavar": "CASE", "nargs": "+"},
+            ),
+            Argument(
+                names=("--rater",),
+                help="whose reading is meant; what was signed off, or the only reading there is, "
+                "where it is not given",
+                options={"metavar": "NAME"},
+            ),
+            Argument(
+                names=("--method",),
+                help="name of the propagator (%(default)s); `annotator plugins` lists them",
+                options={"metavar": "NAME", "default": "registration"},
+            ),
+            _SET,
+        ),
+        example='annotator propagate lungs "Chest 1" --to "Chest 2" "Chest 3"',
+    ),
+    Command(
         name="fuse",
         summary="fuse the readings of cases into one",
         run="annotator.cli.results:fuse",

@@ -96,6 +96,15 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
             }
             for model in registry.models()
         ],
+        "propagators": [
+            {
+                "name": propagator.name,
+                "title": propagator.title,
+                "version": propagator.version,
+                "parameters": _parameters(propagator.parameters),
+            }
+            for propagator in registry.propagators()
+        ],
         "export_formats": [
             {"name": name}
             for name in (*(writer.name for writer in registry.mask_writers()), "csv", "json")

@@ -13,6 +13,7 @@ from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
 from annotator.jobs.learning import learn_for_fusion, told
 from annotator.jobs.predicting import predict_case
+from annotator.jobs.propagating import Propagation, finished_case
 from annotator.jobs.readings import Readings
 from annotator.jobs.training import ADJUDICATED, predict_by_fit, train_model, trust_by_id
 
@@ -141,6 +142,45 @@ def predict_by(
     return {"readings": made, "skipped": skipped}
 
 
+def propagate(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Draw what a person drew on ``case`` on ``cases``, or on every other case, by ``method``."""
+    source = finished_case(store, parameters["case"], parameters.get("rater"))
+    chosen = parameters.get("cases")
+    others = [case.case_id for case in store.cases() if case.case_id != source.case.case_id]
+    targets = others if chosen is None else [store.study_case(one).case_id for one in chosen]
+    propagation = Propagation(
+        store,
+        registry,
+        source,
+        targets,
+        parameters["method"],
+        parameters.get("parameters", {}),
+    )
+    made: list[dict[str, object]] = []
+
+    def one(case_id: str, report: Progress) -> None:
+        found = propagation.carry_to(case_id, report, actor=ACTOR)
+        made.append(
+            {
+                "case": case_id,
+                "annotation": found.annotation.annotation_id,
+                "error_mm": found.error_mm,
+                "doubtful": found.doubtful,
+                "folded": found.folded,
+            }
+        )
+
+    skipped = _each_case(store, {"cases": targets}, progress, "drawing on", one)
+    return {
+        "source": source.drawing_id,
+        "reader": propagation.reader,
+        "readings": made,
+        "skipped": skipped,
+    }
+
+
 def evaluate(
     store: Store, registry: Registry, parameters: Parameters, progress: Progress
 ) -> Result:
@@ -215,6 +255,7 @@ HANDLERS: dict[str, Handler] = {
     "predict by fit": predict_by,
     "train": train,
     "evaluate": evaluate,
+    "propagate": propagate,
     "fuse": fuse,
     "findings": findings,
     "export": export,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         LearnedFusionMethod,
         MaskWriter,
         Model,
+        Propagator,
         SpatialFusionMethod,
         StudyReader,
     )
@@ -110,6 +111,12 @@ def _body() -> Model:
     return BodyModel()
 
 
+def _registration() -> Propagator:
+    from annotator_builtins.registration import RegistrationPropagator
+
+    return RegistrationPropagator()
+
+
 def _nifti() -> MaskWriter:
     from annotator_builtins.nifti_writer import NiftiWriter
 
@@ -137,5 +144,6 @@ plugin = Plugin(
         _diagnosis_first,
     ),
     models=(_vessels, _lungs, _body),
+    propagators=(_registration,),
     mask_writers=(_nifti, _dicom_seg),
 )

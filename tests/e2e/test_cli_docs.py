@@ -31,7 +31,7 @@ OPAQUE = {"diagnosis", "parameters", "planted", "report"}
 """Objects whose keys are the schema's, a plugin's, a simulated rater's, or told elsewhere."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
-ELSEWHERE = {"predict", "train", "list", *(command.name for command in QUALITY_COMMANDS)}
+ELSEWHERE = {"predict", "propagate", "train", "list"} | {one.name for one in QUALITY_COMMANDS}
 """Commands whose keys other tests look at."""
 TINY = ("--set", "epochs=1", "--set", "size=32", "--set", "width=4", "--set", "levels=2")
 
