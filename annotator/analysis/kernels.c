@@ -729,3 +729,70 @@ done:
     free(drew);
     return state;
 }
+
+/* ---- Windows of a network to volumes -------------------------------------------------------- */
+
+/* Wider registers where the processor has them: a loop over rows of floats is twice as fast. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+#define AT_ONCE 256
+
+/* Add what a network gave for a window to sums, both (label, a, b, c) with c contiguous and strides
+ * in floats, weighed by max(a * b * c, least). Without `given` the weights alone are added. */
+WIDE EXPORTED void add_window(const float *given, const int64_t *from, float *sums,
+                              const int64_t *to, const int64_t *size, const float *weight_a,
+                              const float *weight_b, const float *weight_c, float least) {
+    float weight[AT_ONCE];
+    for (int64_t a = 0; a < size[1]; a++)
+        for (int64_t b = 0; b < size[2]; b++)
+            for (int64_t first = 0; first < size[3]; first += AT_ONCE) {
+                const int64_t n = size[3] - first < AT_ONCE ? size[3] - first : AT_ONCE;
+                const float both = weight_a[a] * weight_b[b];
+                for (int64_t c = 0; c < n; c++) {
+                    const float own = both * weight_c[first + c];
+                    weight[c] = own > least ? own : least;
+                }
+                for (int64_t label = 0; label < size[0]; label++) {
+                    float *restrict sum = sums + label * to[0] + a * to[1] + b * to[2] + first;
+                    if (!given) {
+                        for (int64_t c = 0; c < n; c++) sum[c] += weight[c];
+                        continue;
+                    }
+                    const float *restrict value =
+                        given + label * from[0] + a * from[1] + b * from[2] + first;
+                    for (int64_t c = 0; c < n; c++) sum[c] += value[c] * weight[c];
+                }
+            }
+}
+
+/* Write which sum, (label, a, b, c) with c contiguous, is highest, the first of equals; where
+ * `is_open`, one more than that, and 0 where none is above `floor`. */
+WIDE EXPORTED void choose_highest(const float *sums, const int64_t *from, const int64_t *size,
+                                  int32_t is_open, float floor, uint8_t *chosen, const int64_t *to) {
+    float best[AT_ONCE];
+    int32_t label_of[AT_ONCE];
+    for (int64_t a = 0; a < size[1]; a++)
+        for (int64_t b = 0; b < size[2]; b++)
+            for (int64_t first = 0; first < size[3]; first += AT_ONCE) {
+                const int64_t n = size[3] - first < AT_ONCE ? size[3] - first : AT_ONCE;
+                const float *row = sums + a * from[1] + b * from[2] + first;
+                uint8_t *out = chosen + a * to[0] + b * to[1] + first * to[2];
+                for (int64_t c = 0; c < n; c++) {
+                    best[c] = is_open ? floor : row[c];
+                    label_of[c] = 0;
+                }
+                for (int64_t label = is_open ? 0 : 1; label < size[0]; label++) {
+                    const float *restrict value = row + label * from[0];
+                    const int32_t own = (int32_t)label + (is_open ? 1 : 0);
+                    for (int64_t c = 0; c < n; c++) {
+                        const int32_t is_higher = value[c] > best[c];
+                        label_of[c] = is_higher ? own : label_of[c];
+                        best[c] = is_higher ? value[c] : best[c];
+                    }
+                }
+                for (int64_t c = 0; c < n; c++) out[c * to[2]] = (uint8_t)label_of[c];
+            }
+}

@@ -40,6 +40,8 @@ _SIGNATURES = {
     "find_nearest": " pipl pl ul p",
     "sum_by_rank": " ppi pl p ll pp lp",
     "summarise_votes": "l piplll p",
+    "add_window": " pp pp p ppp f",
+    "choose_highest": " pp p if pp",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {
@@ -47,6 +49,7 @@ _TYPES = {
     "i": ctypes.c_int32,
     "l": ctypes.c_int64,
     "u": ctypes.c_uint64,
+    "f": ctypes.c_float,
 }
 
 
