@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-EPOCHS, STEPS = 8, 20
+EPOCHS, STEPS = 8, 15
 N_TEST = 24
 COMMON: dict[str, Any] = {
     "dimensions": "2d",
@@ -240,17 +240,17 @@ def mixed(seed: int, *, quick: bool) -> Iterable[Pair]:
             MixedSupervisionTrainer(), learn, test, seed, quick=quick, weak={"weak": kind}
         )
         situation = f"{n_full} masks and {n_weak} {kind}"
-        for against, other in (
-            (f"the {n_full} masks alone", plain),
-            (f"{kind} taken for masks", taught(PlainTrainer(), learn, test, seed, quick=quick)),
-        ):
-            claim = f"{situation}; without: {against}"
-            yield from compared("mixed-supervision", claim, ours, other, test, ["Dice"])
+        claim = f"{situation}; without: the {n_full} masks alone"
+        yield from compared("mixed-supervision", claim, ours, plain, test, ["Dice"])
+        if kind == "boxes":
+            naive = taught(PlainTrainer(), learn, test, seed, quick=quick)
+            claim = f"{situation}; without: boxes taken for masks"
+            yield from compared("mixed-supervision", claim, ours, naive, test, ["Dice"])
 
 
 def distractors(seed: int, *, quick: bool) -> Iterable[Pair]:
     """Push responses apart where lumps as bright lie beside the striped one."""
-    for n_learn in (8, 40):
+    for n_learn in (8, 30):
         learn, test = distracted(n_learn, 2 * seed), distracted(N_TEST, 2 * seed + 1)
         plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
         ours = taught(DistractorTrainer(), learn, test, seed, quick=quick)
