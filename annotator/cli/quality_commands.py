@@ -145,6 +145,20 @@ QUALITY_COMMANDS: tuple[Command, ...] = (
         example="annotator performance lungs",
     ),
     Command(
+        name="acceptance",
+        summary="tell what people made of models' drawings, and whether they are drawn to them",
+        run="annotator.cli.acceptance:acceptance",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("--without-model",),
+                help="let raters read this share of their cases without a model, 0 to 1",
+                options={"metavar": "X", "type": float},
+            ),
+        ),
+        example="annotator acceptance lungs --without-model 0.2",
+    ),
+    Command(
         name="feedback",
         summary="tell a rater where they draw too much or too little, where the project allows it",
         run="annotator.cli.performance:feedback",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from annotator.analysis.agreement_icc import IccTable
     from annotator.analysis.bland_altman import BlandAltman, Estimate, Repeatability
     from annotator.analysis.calibration import Bin
+    from annotator.jobs.acceptance_facts import AcceptanceReport
 
 Reference = Literal["signed-off", "fused", "others"]
 """What a reading is held against: the reviewer's mask, the fused one, the others' majority."""
@@ -330,6 +331,7 @@ class AgreementReport:
     drift: tuple[DriftRow, ...]
     groups: tuple[GroupRow, ...]
     cases: tuple[CaseRow, ...]
+    acceptance: AcceptanceReport
 
     def as_document(self) -> dict[str, Any]:
         """Return it as nested dictionaries and lists, fit for JSON."""

@@ -14,6 +14,7 @@ import annotator
 from annotator.analysis.case_bootstrap import N_DRAWS, SEED
 from annotator.analysis.surface import DEFINITION
 from annotator.domain.errors import AnnotatorError
+from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.agreement_answers import question_rows
 from annotator.jobs.agreement_believed import calibration_rows, fused_rows
 from annotator.jobs.agreement_calibration import CaseCalibration
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
+    from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.agreement_calibration import CaseCells, CaseFused
     from annotator.jobs.agreement_cases import CaseFacts
     from annotator.jobs.agreement_facts import Reference
@@ -123,7 +125,7 @@ def report_agreement(
     lot = _lot(len(usable), settings.surface_cases)
     found = _Gathered(cases=[], cells=[], fused=[], fusions=[], geometries=[])
     for number, entry in enumerate(usable):
-        progress(0.95 * number / len(usable), f"comparing {entry.case.title}")
+        progress(0.85 * number / len(usable), f"comparing {entry.case.title}")
         _gather(
             store,
             registry,
@@ -134,6 +136,9 @@ def report_agreement(
             settings=settings,
             with_surface=number in lot,
         )
+    acceptance = report_acceptance(
+        store, cases, lambda done, message: progress(0.85 + 0.1 * done, message)
+    )
     progress(0.95, "drawing intervals")
     annotations = [entry for one in usable for entry in one.annotations]
     found.cases = list(without_strangers(found.cases, pooled))
@@ -147,7 +152,7 @@ def report_agreement(
         left_out=left_out,
         settings=settings,
     )
-    return _tell(about, found, annotations, pooled, store.project().schema)
+    return _tell(about, found, annotations, pooled, store.project().schema, acceptance)
 
 
 def _tell(
@@ -156,6 +161,7 @@ def _tell(
     annotations: Sequence[Annotation],
     pooled: frozenset[str],
     schema: LabelSchema,
+    acceptance: AcceptanceReport,
 ) -> AgreementReport:
     """Return the report on what was gathered; raters are in the order of ``about``."""
     order = [rater.rater_id for rater in about.raters]
@@ -179,6 +185,7 @@ def _tell(
         drift=drift_rows(orders, order),
         groups=group_rows(found.cases),
         cases=case_rows(found.cases, pooled),
+        acceptance=acceptance,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError
-from annotator.jobs import report_measures, report_methods, report_sections
+from annotator.jobs import report_acceptance, report_measures, report_methods, report_sections
 from annotator.jobs.agreement_report import DEFAULTS, report_agreement
 from annotator.jobs.report_content import Drawing, Paragraph, Section, Sheet, Terms
 from annotator.jobs.report_panels import DARK, LIGHT
@@ -112,6 +112,7 @@ def sections_of(report: AgreementReport) -> tuple[Section, ...]:
         report_measures.probabilities(report),
         report_sections.over_time(report),
         report_sections.groups(report),
+        report_acceptance.acceptance(report),
         report_sections.cases(report),
         report_methods.terms(),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotator.jobs import report_acceptance_picture
 from annotator.jobs.report_panels import (
     LIGHT,
     MARKERS,
@@ -378,5 +379,12 @@ PICTURES: tuple[Picture, ...] = (
         draw=draw_time,
         height_in=lambda report: 2.9 + legend_height_in(report),
         has_content=lambda report: any(len(row.points) >= 3 for row in report.drift),
+    ),
+    Picture(
+        key="acceptance",
+        title="Models as a start",
+        draw=report_acceptance_picture.draw_acceptance,
+        height_in=lambda report: report_acceptance_picture.height_in(report.acceptance),
+        has_content=lambda report: report_acceptance_picture.has_content(report.acceptance),
     ),
 )

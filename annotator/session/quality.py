@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from annotator.api import Progress
     from annotator.domain.geometry import Geometry
     from annotator.domain.quality import GoldCase
+    from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.gold_report import GoldReport
     from annotator.jobs.repeat_report import IntraReport
     from annotator.jobs.signed_off import SignedOffReport
@@ -137,6 +138,12 @@ class QualityDesk:
 
         tolerance = TOLERANCE_MM if tolerance_mm is None else tolerance_mm
         return report_gold(self._store, progress, tolerance_mm=tolerance)
+
+    def acceptance_report(self, *, progress: Progress = no_progress) -> AcceptanceReport:
+        """Tell what people made of models' drawings that they could start from."""
+        from annotator.jobs.acceptance_report import report_acceptance
+
+        return report_acceptance(self._store, self._store.cases(), progress)
 
     def signed_off_report(self, *, progress: Progress = no_progress) -> SignedOffReport:
         """Tell what each rater is worth by the cases that were signed off."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from annotator.analysis.standing import rank_cases
 from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
+from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.gold_report import report_gold
 from annotator.jobs.readings import findings_key
 from annotator.jobs.repeat_report import report_repeats
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import CaseScore
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
+    from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.gold_report import GoldReport
     from annotator.jobs.repeat_report import IntraReport
     from annotator.jobs.signed_off import SignedOffReport
@@ -165,6 +167,10 @@ class ReviewRoom:
             actor=self.reviewer.rater_id,
             progress=progress,
         )
+
+    def acceptance_report(self, progress: Progress = no_progress) -> AcceptanceReport:
+        """Tell what people made of models' drawings, on cases that the reviewer may see."""
+        return report_acceptance(self._store, self._visible(), progress)
 
     def gold_report(self, progress: Progress = no_progress) -> GoldReport:
         """Compare readings of gold cases with the truth; see `_still_reads` for whose."""

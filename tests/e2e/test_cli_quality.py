@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from annotator.analysis.runs import encode
+from annotator.domain.reading import Diagnosis
 from annotator.session.session import Session
 from tests.e2e.command_line import SHAPE, annotator, box_mask, must, refused, write_volume
 from tests.e2e.test_cli_docs import _documented, _paths
@@ -186,3 +188,41 @@ def test_performance_and_feedback_come_from_signed_off_cases(project: Path) -> N
     assert "no feedback" in refused("feedback", project, "--rater", "Bob")
     must("gold", project, "One", "--from-adjudication")
     assert must("gold", project)["cases"][0]["source"].startswith("adjudication ")
+
+
+def test_acceptance_tells_what_became_of_a_model(project: Path) -> None:
+    empty = annotator("acceptance", project)
+    assert "No model's drawing was offered yet." in empty.out
+    with Session.open(project) as session:
+        model = session.store.add_rater("Net", is_model=True, actor="system")
+        for case in session.cases():
+            session.store.add_annotation(
+                case.case_id,
+                model.rater_id,
+                encode(box_mask(2, 9)),
+                Diagnosis(),
+                actor="system",
+            )
+        session.assign(rater_ids=[session.store.rater("Dee").rater_id])
+    assert must("acceptance", project, "--without-model", 0.5)["share_without_model"] == 0.5
+    with Session.open(project) as session:
+        room = session.rater_room("Dee")
+        offered = []
+        for case in session.cases():
+            opened = room.open_case(case.case_id)
+            offered.append(bool(opened.suggestions))
+            for annotation_id, _ in opened.suggestions:
+                opened.start_from(annotation_id)
+            opened.drawing.set_diagnosis(Diagnosis(answers=(("seen", "yes"),), confidence=0.5))
+            opened.submit()
+    found = must("acceptance", project)
+    (taken,) = found["taken"]
+    assert (taken["rater_name"], taken["n_taken"]) == ("Dee", sum(offered))
+    assert taken["n_withheld"] == len(offered) - sum(offered)
+    (row,) = found["accepted"]
+    assert (row["n_removed"], row["n_added"], row["dice"]["value"]) == (0, 0, 1.0)
+    assert_documented("acceptance", found)
+    assert must("verify", project)["ok"]
+    told = annotator("acceptance", project)
+    assert f"taken {sum(offered)} of {sum(offered)} times" in told.out
+    assert refused("acceptance", project, "--without-model", 2)

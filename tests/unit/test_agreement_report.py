@@ -19,7 +19,7 @@ from annotator.analysis.runs import decode, encode
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
-from annotator.jobs import agreement_facts
+from annotator.jobs import acceptance_facts, agreement_facts
 from annotator.jobs.agreement_report import ReportSettings, report_agreement
 from annotator.jobs.report_html import picture_address, report_html, sections_of
 from annotator.jobs.report_panels import DARK, LIGHT
@@ -48,6 +48,7 @@ N_CASES = 12
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Twelve cases: Ann and Bob draw the same lesion, Cy one column more; a model half of it.
 
+    Cy starts from the model's.
     Cy calls every second case ill, the others call all ill. The first case is signed off.
     """
     with make_session(tmp_path_factory.mktemp("report")) as opened:
@@ -59,16 +60,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
             high = 5 + place % 3
             base = block(((0, 2, 2), (2, 6, high)))
             wide = block(((0, 2, 2), (2, 6, high + 1)))
-            half = block(((0, 2, 2), (1, 6, high)))
-            for rater, mask in zip([*people, model], (base, base, wide, half), strict=True):
+            half, start = block(((0, 2, 2), (1, 6, high))), ""
+            for rater, mask in zip([model, *people], (half, base, base, wide), strict=True):
                 answer = "no" if rater.name == "Cy" and place % 2 else "yes"
-                store.add_annotation(
+                found = store.add_annotation(
                     case.case_id,
                     rater.rater_id,
                     encode(mask),
                     Diagnosis(answers=(("dx", answer),)),
+                    started_from_id=start if rater.name == "Cy" else None,
                     actor="system",
                 )
+                start = found.annotation_id if rater.is_model else start
             opened.fuse(case.case_id, "soft-vote")
         lonely = add_case(opened, 99)
         store.add_annotation(
@@ -433,7 +436,7 @@ def test_page_is_whole_and_closed(with_models: AgreementReport, page_text: str) 
     outside = re.findall(r"(?:https?:)?//[a-z]", re.sub(r'"data:[^"]*"', "", page_text))
     assert outside == []
     shown = [picture for picture in PICTURES if picture.has_content(with_models)]
-    assert page.tags.count("img") == len(shown) == 6
+    assert page.tags.count("img") == len(shown) == 7
     assert page.tags.count("caption") == page.tags.count("table")
 
 
@@ -534,9 +537,9 @@ def test_numbers_in_words(with_models: AgreementReport) -> None:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "agreement-report.md").read_text(encoding="utf-8")
-    for kind in vars(agreement_facts).values():
+    for kind in (*vars(agreement_facts).values(), *vars(acceptance_facts).values()):
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            if kind.__module__ != agreement_facts.__name__:
+            if kind.__module__ not in (agreement_facts.__name__, acceptance_facts.__name__):
                 continue
             for field in dataclasses.fields(kind):
                 assert f"`{field.name}`" in page, f"{kind.__name__}.{field.name}"
