@@ -1,4 +1,4 @@
-"""Curves that grow while somebody trains a model: numbers over epochs."""
+"""Curves that grow while somebody trains a model: numbers over rounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from annotator.gui.plot_frame import in_figures, line_pen, paint_frame, round_steps, tone
+from annotator.gui.plot_frame import line_pen, paint_frame, round_steps, tone
 from annotator.gui.theme import shown_tokens
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ class CurvePlot(QWidget):
         self.setMinimumSize(260, LEAST_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(title)
-        self.setToolTip(f"{title}, epoch by epoch. The ring marks the {best} value.")
+        self.setToolTip(f"{title}, round by round. The ring marks the {best} value.")
 
     def sizeHint(self) -> QSize:
         """Return a wide plot."""
         return QSize(380, 220)
 
     def set_curves(self, curves: Mapping[str, Curve]) -> None:
-        """Show these curves, ``(epoch, value)`` in the order of epochs."""
+        """Show these curves, ``(round, value)`` in the order of rounds."""
         taken = {name: tuple(curve) for name, curve in curves.items() if curve}
         if taken == self.curves:
             return
@@ -65,20 +65,18 @@ class CurvePlot(QWidget):
         tokens = shown_tokens()
         if not self.curves:
             painter.setPen(QColor(tokens.muted))
-            words = f"{self._title}: the first point comes after the first epoch."
+            words = f"{self._title}: the first point comes after the first round."
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(self.rect(), flags, words)
             return
         points = [point for curve in self.curves.values() for point in curve]
-        low, high = min(y for _, y in points), max(y for _, y in points)
-        room = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
         frame = paint_frame(
             painter,
             QRectF(self.rect()).adjusted(4, 2, -4, -2),
             title=self._title,
-            x_title="Epoch",
+            x_title="Round",
             x_ticks=_whole_steps(max(2, max(x for x, _ in points))),
-            y_ticks=round_steps(min(low - room, low), high + room, 5),
+            y_ticks=round_steps(*_limits([y for _, y in points]), 5),
         )
         for place, name in enumerate(self.curves):
             self._paint_curve(painter, frame, place, name)
@@ -99,20 +97,30 @@ class CurvePlot(QWidget):
         painter.drawEllipse(frame.at(*self.best_point(name)), 4.5, 4.5)
 
     def _paint_legend(self, painter: QPainter, frame: Frame) -> None:
-        """Name the curves right of the title, each with its best value."""
+        """Name the curves below the title, each with its best value where there is room."""
         tokens, metrics = shown_tokens(), painter.fontMetrics()
-        right = frame.area.right()
-        y = frame.area.top() - 10 - metrics.descent()
-        for place, name in reversed(list(enumerate(self.curves))):
-            words = f"{name}, best {in_figures(self.best_point(name)[1])}"
-            width = metrics.horizontalAdvance(words)
-            painter.setPen(QColor(tokens.text))
-            painter.drawText(QPointF(right - width, y), words)
+        x, y = frame.area.left(), frame.area.top() - 6 - metrics.descent()
+        said = [f"{name} {self.best_point(name)[1]:.3g}" for name in self.curves]
+        needed = sum(_LEGEND_LINE + 22 + metrics.horizontalAdvance(words) for words in said)
+        if needed > self.width() - x:
+            said = list(self.curves)
+        for place, words in enumerate(said):
             middle = y - metrics.ascent() / 2 + 1
-            start = right - width - _LEGEND_LINE - 6
             painter.setPen(line_pen(place, tokens))
-            painter.drawLine(QPointF(start, middle), QPointF(start + _LEGEND_LINE, middle))
-            right = start - 16
+            painter.drawLine(QPointF(x, middle), QPointF(x + _LEGEND_LINE, middle))
+            painter.setPen(QColor(tokens.text))
+            painter.drawText(QPointF(x + _LEGEND_LINE + 6, y), words)
+            x += _LEGEND_LINE + 6 + metrics.horizontalAdvance(words) + 16
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return what the axis runs over: some room round the values, but not past 0 or 1."""
+    low, high = min(values), max(values)
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+    return (
+        max(0.0, low - room) if low >= 0 else low - room,
+        min(1.0, high + room) if high <= 1 else high + room,
+    )
 
 
 def _whole_steps(last: int) -> list[float]:

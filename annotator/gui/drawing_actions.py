@@ -230,6 +230,17 @@ RATER: tuple[Action, ...] = (
         run=lambda window: window.rater.next_case(),
     ),
     Action(
+        key="show.start_doubt",
+        text="Where the model was unsure",
+        tooltip="Show or hide where the model was unsure that the drawing started from.",
+        shortcut=("U",),
+        rooms=("rater",),
+        menu="View",
+        run=lambda window: window.rater.toggle_doubt(),
+        enabled=_can_draw,
+        checked=lambda window: window.rater.doubt.is_on,
+    ),
+    Action(
         key="case.submit",
         text="Submit reading",
         tooltip="Make this reading final; what is missing is said in words.",

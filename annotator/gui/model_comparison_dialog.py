@@ -83,8 +83,12 @@ class ModelComparisonDialog(QDialog):
             "Dice of each pair",
             (
                 ("Label", "What was drawn"),
-                ("Dice", "Twice the shared part over the sum of both; 1 where they are the same"),
-                ("Pair", "Which two drawings"),
+                (
+                    "Dice",
+                    "Twice the shared part over the sum of both; neither: none drew it",
+                ),
+                ("Pair", "Which two drawings, by their numbers"),
+                ("Names", "Which two drawings, by name"),
             ),
         )
         self.volumes = BarPlot(
@@ -114,7 +118,8 @@ class ModelComparisonDialog(QDialog):
         numbers.setSpacing(18)
         for title, widget in (("Dice of each pair", self.table), ("Volumes", self.volumes)):
             column = QVBoxLayout()
-            column.addWidget(label(title, "section"))
+            column.setSpacing(4)
+            column.addWidget(label(title, "section"), 0, Qt.AlignmentFlag.AlignTop)
             column.addWidget(widget)
             column.addStretch(1)
             numbers.addLayout(column, 1)
@@ -180,7 +185,7 @@ class ModelComparisonDialog(QDialog):
         if found.has_reference:
             self._source.set_baseline(found.drawings[-1].mask)
         for place, drawing in enumerate(found.drawings):
-            card = self._card(drawing)
+            card = self._card(place + 1, drawing)
             self._grid.addWidget(card, place // COLUMNS, place % COLUMNS)
         self._show_numbers(found)
         self.slider.setRange(0, last)
@@ -188,7 +193,7 @@ class ModelComparisonDialog(QDialog):
         self._turning.setVisible(last > 0)
         self._turn(start)
 
-    def _card(self, drawing: Drawing) -> QFrame:
+    def _card(self, number: int, drawing: Drawing) -> QFrame:
         assert self._source is not None
         card = QFrame()
         card.setObjectName("card")
@@ -199,7 +204,7 @@ class ModelComparisonDialog(QDialog):
         rows = QVBoxLayout(card)
         rows.setContentsMargins(10, 10, 10, 10)
         rows.addWidget(picture)
-        title = ElidedLabel(drawing.title)
+        title = ElidedLabel(f"{number}  {drawing.title}")
         title.setProperty("role", "section")
         rows.addWidget(title)
         return card
@@ -215,8 +220,9 @@ class ModelComparisonDialog(QDialog):
         for value, first, second in pairs:
             dice = found.dice(value, first, second)
             names = f"{found.drawings[first].title} – {found.drawings[second].title}"
-            number = "neither drew it" if dice is None else f"{dice:.3f}"
-            rows.append((label_name(found.schema, value), number, names))
+            pair = f"{first + 1} – {second + 1}"
+            number = "neither" if dice is None else f"{dice:.3f}"
+            rows.append((label_name(found.schema, value), number, pair, names))
         self.table.set_rows(rows)
         height = sum(self.table.rowHeight(row) for row in range(len(rows)))
         self.table.setFixedHeight(min(260, height + self.table.horizontalHeader().height() + 6))
@@ -224,8 +230,10 @@ class ModelComparisonDialog(QDialog):
         for value in found.labels:
             known = found.schema.label(value)
             bars = [
-                (drawing.title, float(n), size_in_words(n, found.series.geometry))
-                for drawing, n in zip(found.drawings, found.n_voxels(value), strict=True)
+                (f"{place}  {drawing.title}", float(n), size_in_words(n, found.series.geometry))
+                for place, (drawing, n) in enumerate(
+                    zip(found.drawings, found.n_voxels(value), strict=True), start=1
+                )
             ]
             color = known.color if known else "#ffffff"
             groups.append((label_name(found.schema, value), color, bars))

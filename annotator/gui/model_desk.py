@@ -8,6 +8,8 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from annotator.gui.contours import RaterContour
+from annotator.gui.doubt_layer import DoubtLayer
+from annotator.session.model_doubt import doubt_of, readings_with_doubt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +50,11 @@ class ModelDesk(QObject):
         panel.trust_changed.connect(self._draw)
         panel.keep_wanted.connect(self._keep)
         panel.foretell_wanted.connect(self._foretell)
+        self.doubt = DoubtLayer(
+            background, self._with_doubt, self._doubt_of, desk.show_doubt, parent=self
+        )
+        self.doubt.told.connect(desk.hint_changed)
+        desk.state_changed.connect(self._other_map)
         desk.canvas.position_changed.connect(lambda _: self._draw())
         self.refresh()
 
@@ -64,13 +71,30 @@ class ModelDesk(QObject):
         self._background.run("trained models", session.trained_models, self._panel.set_models)
         self._background.run("forecast", forecast, self._panel.set_forecast)
 
+    def _with_doubt(self) -> tuple[tuple[str, str], ...]:
+        store, case_id = self._session.store, self._desk.case.case.case_id
+        models = {one.rater_id: one.name for one in store.raters() if one.is_model}
+        readings = [
+            (entry.annotation_id, models[entry.rater_id])
+            for entry in store.annotations(case_id)
+            if entry.rater_id in models
+        ]
+        return readings_with_doubt(store, sorted(readings, key=lambda entry: entry[1]))
+
+    def _doubt_of(self, annotation_id: str) -> NDArray[np.float32]:
+        return doubt_of(self._session.store, annotation_id)
+
+    def _other_map(self) -> None:
+        if "doubt" not in self._desk.shown:
+            self.doubt.forget()
+
     def toggle(self) -> None:
         """Show or hide what the model draws."""
         self._panel.show_drawing.toggle()
 
     def close(self) -> None:
         """End the model's process, and wait for no answer any more."""
-        for key in ("model drawing", "trained models", "forecast"):
+        for key in ("model drawing", "trained models", "forecast", "doubt"):
             self._background.drop(key)
         self._end()
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from annotator.api import Trainer
     from annotator.domain.job import Job
+    from annotator.domain.reading import Rater
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
     from annotator.gui.jobs_bar import JobsBar
@@ -79,6 +80,8 @@ class ModelErrands(QObject):
         dialog.run_wanted.connect(self.run)
         dialog.train_wanted.connect(self.show_trainings)
         dialog.compare_wanted.connect(self.compare)
+        dialog.add_wanted.connect(self.add)
+        dialog.remove_wanted.connect(self._remove)
         self._keep("models", dialog)
         self._window.background.run("plugins", session.registry.broken, self._tell_broken)
 
@@ -95,6 +98,35 @@ class ModelErrands(QObject):
     def _refresh(self, choose: str = "") -> None:
         if self.list is not None:
             self.list.refresh(choose)
+
+    def add(self) -> None:
+        """Ask for a network that a user has, and take it into the project."""
+        session = self._window.session
+        if session is None or self._raise("add"):
+            return
+        background = self._window.background
+
+        def show(found: tuple[LabelSchema, tuple[Rater, ...]]) -> None:
+            from annotator.gui.add_model_dialog import AddModelDialog
+
+            schema, people = found
+            names = [person.name for person in people]
+            dialog = AddModelDialog(session, schema, names, background, self.list or self._window)
+            dialog.added.connect(lambda network: self._refresh(network.network_id))
+            self._keep("add", dialog)
+
+        background.run(
+            "facts to add by", lambda: (session.project().schema, session.people()), show
+        )
+
+    def _remove(self, entry: ModelEntry) -> None:
+        session = self._window.session
+        if session is not None:
+            self._window.background.run(
+                "remove model",
+                lambda: session.remove_network(entry.key),
+                lambda _: self._refresh(),
+            )
 
     # running one
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from annotator.session.models import ModelEntry
     from annotator.session.session import Session
 
-CARD_WIDTH = 360
+CARD_WIDTH = 340
 KINDS = {
     "built-in": ("built in", "Comes with the program or a plugin."),
     "supplied": ("yours", "Supplied by a user of this project."),
@@ -52,10 +52,10 @@ class ModelsDialog(QDialog):
             "Every model that can read this project. Choose one to read its card; Enter runs it.",
             (
                 ("Model", "What it is called", 0),
-                ("From", "Built in, supplied by you, or trained here", 92),
-                ("Draws", "What it draws", 150),
-                ("Trained on", "What it learned from", 140),
-                ("Licence", "What its author allows", 96),
+                ("From", "Built in, supplied by you, or trained here", 88),
+                ("Draws", "What it draws", 140),
+                ("Trained on", "What it learned from", 118),
+                ("Licence", "What its author allows", 106),
                 ("Read", "How many cases it has read, and when last", 122),
             ),
         )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 N_OPEN = 4
 """Fields that show at once; the first of a model are those that its author put first."""
 _MOST = 2**31 - 1
+_UNITS = ("mm", "ml", "s", "px", "mb")
 
 
 class ParameterForm(QWidget):
@@ -76,8 +77,7 @@ class ParameterForm(QWidget):
         grid.setVerticalSpacing(5)
         grid.setColumnStretch(2, 1)
         for row, (name, field) in enumerate(fields):
-            title = name.replace("_", " ")
-            title = title[:1].upper() + title[1:]
+            title = _titled(name)
             help_words = _help(title, field)
             words = label(title)
             words.setToolTip(help_words)
@@ -87,8 +87,8 @@ class ParameterForm(QWidget):
             words.setBuddy(widget)
             self.fields[name] = widget
             about = label(field.description or "", "small", wrap=True)
-            grid.addWidget(words, row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(widget, row, 1, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(words, row, 0)
+            grid.addWidget(widget, row, 1)
             grid.addWidget(about, row, 2)
         return holder
 
@@ -126,7 +126,7 @@ class ParameterForm(QWidget):
     def _whole(self, name: str, field: FieldInfo, default: int) -> QWidget:
         low, high = _range(field)
         box = QSpinBox()
-        box.setRange(max(-_MOST, math.ceil(low)), min(_MOST, math.floor(high)))
+        box.setRange(math.ceil(max(-_MOST, low)), math.floor(min(_MOST, high)))
         box.setValue(default)
         box.setMinimumWidth(110)
         box.valueChanged.connect(lambda _: self.changed.emit())
@@ -148,6 +148,7 @@ class ParameterForm(QWidget):
 
     def _line(self, name: str, default: str) -> QWidget:
         line = QLineEdit(default)
+        line.setCursorPosition(0)
         line.textChanged.connect(lambda _: self.changed.emit())
         self._read[name] = lambda: line.text().strip()
         return line
@@ -156,6 +157,7 @@ class ParameterForm(QWidget):
         """Return a line for a value of any other kind, as JSON; words do without quotes."""
         line = QLineEdit("" if default is None else _as_text(default))
         line.setPlaceholderText("as it comes" if is_optional else "")
+        line.setCursorPosition(0)
         line.textChanged.connect(lambda _: self.changed.emit())
 
         def read() -> object:
@@ -176,6 +178,14 @@ class ParameterForm(QWidget):
         self.more.setText(words)
         self.more.setAccessibleName(words)
         self.more.setToolTip("Show or hide what seldom needs to be changed.")
+
+
+def _titled(name: str) -> str:
+    """Return the name of a field as a person writes it: ``closing_mm`` is "Closing, mm"."""
+    words, _, unit = name.rpartition("_")
+    title = f"{words}, {unit}" if words and unit in _UNITS else name
+    title = title.replace("_", " ")
+    return title[:1].upper() + title[1:]
 
 
 def _is_optional(kind: object) -> bool:

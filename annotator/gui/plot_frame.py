@@ -84,11 +84,14 @@ def paint_frame(
     x_ticks: Sequence[float],
     y_ticks: Sequence[float],
 ) -> Frame:
-    """Paint title, axes, numbers and grid into ``whole``; return where the curves go."""
+    """Paint title, axes, numbers and grid into ``whole``; return where the curves go.
+
+    A line below the title is left free for the legend.
+    """
     tokens, metrics = shown_tokens(), painter.fontMetrics()
     line = metrics.height()
     left = max(metrics.horizontalAdvance(in_figures(value)) for value in y_ticks) + 12
-    area = whole.adjusted(left, line + 10, -14, -2 * line - 10)
+    area = whole.adjusted(left, 2 * line + 12, -14, -2 * line - 10)
     frame = Frame(area=area, x=(x_ticks[0], x_ticks[-1]), y=(y_ticks[0], y_ticks[-1]))
     painter.fillRect(area, QColor(tokens.field))
     painter.setPen(QColor(tokens.text))

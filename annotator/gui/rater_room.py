@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.canvas_holder import CanvasHolder, import_canvas
+from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
 from annotator.gui.reading_panel import ReadingPanel
@@ -19,6 +20,8 @@ from annotator.gui.worklist import Worklist
 
 if TYPE_CHECKING:
     from annotator.gui.background import Background
+    from numpy.typing import NDArray
+
     from annotator.gui.canvas import Canvas
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
@@ -76,6 +79,8 @@ class RaterRoomPanel(QWidget):
         )
         self.tools.failed.connect(self.failed)
         self.panel: ReadingPanel | None = None
+        self.doubt = DoubtLayer(background, self._start, self._doubt_of, self._show_doubt, self)
+        self.doubt.told.connect(self.hint_changed)
         self._right = QWidget()
         self._right.setMinimumWidth(RIGHT_WIDTH)
         self._right_layout = QHBoxLayout(self._right)
@@ -292,6 +297,7 @@ class RaterRoomPanel(QWidget):
         self.saving.follow(None)
         self.tools.end()
         self.open_case = None
+        self.doubt.off()
         self._right.hide()
         self.strip.hide()
         self.holder.show_empty()
@@ -335,6 +341,30 @@ class RaterRoomPanel(QWidget):
         self.say_hint()
 
     def _keep_answers(self) -> None:
+    def toggle_doubt(self) -> None:
+        """Show or hide where the model was unsure that the drawing started from."""
+        if self.open_case is None:
+            return
+        if self.doubt.is_on:
+            self.doubt.off()
+        elif not self.open_case.start():
+            self.hint_changed.emit("This drawing did not start from a model.")
+        else:
+            self.doubt.step()
+
+    def _start(self) -> tuple[tuple[str, str], ...]:
+        return () if self.open_case is None else self.open_case.start()
+
+    def _doubt_of(self, annotation_id: str) -> NDArray[np.float32]:
+        if self.open_case is None:
+            raise AnnotatorError("no case is open")
+        return self.open_case.doubt(annotation_id)
+
+    def _show_doubt(self, doubt: NDArray[np.float32] | None, title: str) -> None:
+        if self.holder.canvas is not None:
+            self.holder.canvas.set_heat(doubt, title)
+        self.state_changed.emit()
+
         self._answers.stop()
         if self.open_case is None or self.panel is None:
             return

@@ -195,6 +195,16 @@ REVIEW: tuple[Action, ...] = (
         checked=lambda window: "belief" in window.review.shown,
     ),
     _review(
+        "show.doubt",
+        "Where a model was unsure",
+        ("6",),
+        "Show where the first model that read this case was unsure, then the next; after the last, "
+        "nothing.",
+        lambda window: window.review.step_doubt(),
+        icon="probability",
+        checked=lambda window: "doubt" in window.review.shown,
+    ),
+    _review(
         "show.model",
         "What the trained model draws",
         ("T",),

@@ -10,6 +10,9 @@ from annotator.domain.errors import AnnotatorError
 from annotator.gui.window_presets import windows_for
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from annotator.domain.review import Choice, Fusion
     from annotator.gui.canvas import Canvas
     from annotator.gui.canvas_holder import CanvasHolder
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from annotator.session.differences import Difference
 
 
-MAPS = frozenset({"heat", "probability", "belief"})
+MAPS = frozenset({"heat", "probability", "belief", "doubt"})
 """Layers that colour the image, of which one is shown at a time."""
 
 
@@ -65,6 +68,7 @@ class ReviewDesk(QObject):
         self._differences: tuple[Difference, ...] | None = None
         self._difference = -1
         self._model: RaterContour | None = None
+        self._doubt: tuple[NDArray[np.float32], str] | None = None
         self.canvas: Canvas = self._show()
         panel.table.picked.connect(self._region_picked)
         panel.verdict.accepted.connect(lambda rater_id: self.decide("rater", rater_id))
@@ -133,6 +137,8 @@ class ReviewDesk(QObject):
             reading = view.case.readings[self._believed]
             heat = view.case.belief(reading.rater_id)
             title = f"How far {reading.letter} is believed"
+        elif "doubt" in self.shown and self._doubt is not None:
+            heat, title = self._doubt
         # A filled mask would hide the heat: the fused label is a line then.
         is_filled = "fused" in self.shown and heat is None
         canvas.set_mask_opacity(self._settings.mask_opacity if is_filled else 0.0)
@@ -151,6 +157,15 @@ class ReviewDesk(QObject):
         with_fused = self._redrawing.region is not None or (has_heat and "fused" in self.shown)
         contours = self.view.contours(visible, with_fused=with_fused)
         self.canvas.set_contours(contours + ([self._model] if self._model else []))
+
+    def show_doubt(self, doubt: NDArray[np.float32] | None, title: str) -> None:
+        """Show where a model was unsure, ``(z, y, x)``, in place of other maps; None hides it."""
+        self._doubt = None if doubt is None else (doubt, title)
+        self.shown -= MAPS if doubt is not None else {"doubt"}
+        if doubt is not None:
+            self.shown.add("doubt")
+        self._show_layers()
+        self.state_changed.emit()
 
     def show_model(self, contour: RaterContour | None) -> None:
         """Show what a model draws as one more line; None takes it away."""

@@ -392,6 +392,11 @@ class ReviewRoomPanel(QWidget):
         if self.model_desk is not None:
             self.model_desk.toggle()
 
+    def step_doubt(self) -> None:
+        """Show where the next model was unsure."""
+        if self.model_desk is not None:
+            self.model_desk.doubt.step()
+
     def refresh_models(self) -> None:
         """Ask again which models there are."""
         if self.model_desk is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label, set_look
@@ -65,7 +65,8 @@ class TrainingDialog(QDialog):
         self.form = TrainingForm(trainers, methods)
         self.form.start_wanted.connect(self.start_wanted)
         self.form.failed.connect(lambda error: self.say(str(error), "bad"))
-        self.form.setEnabled(not session.store.is_read_only)
+        for part in (self.form, self.form.start):
+            part.setEnabled(bool(trainers) and not session.store.is_read_only)
         self.table = KeyedTable(
             "Trainings",
             "Newest first. Choose one to see its curves and what it draws.",
@@ -97,6 +98,7 @@ class TrainingDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(scrolled(self.form), 3)
+        column.addWidget(self.form.start, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(label("Trainings of this project", "section"))
         column.addWidget(self.table, 2)
         left.setFixedWidth(LEFT_WIDTH)

@@ -29,8 +29,14 @@ OWN_TARGETS: tuple[tuple[str, str, str], ...] = (
 """Name of a target, in words, and what that means."""
 
 
+DEFAULT_TRAINER = "unet"
+
+
 class TrainingForm(QWidget):
-    """Trainer, target and settings. Emits ``start_wanted(parameters)`` as the job takes them."""
+    """Trainer, target and settings; ``start`` is to be placed where it always shows.
+
+    Emits ``start_wanted(parameters)`` as the job takes them.
+    """
 
     start_wanted = Signal(object)
     failed = Signal(object)
@@ -72,10 +78,10 @@ class TrainingForm(QWidget):
             self.settings,
         ):
             self._rows.addWidget(widget)
-        self._rows.addWidget(self.start, 0, Qt.AlignmentFlag.AlignLeft)
         self._rows.addStretch(1)
         if trainers:
             self._choose()
+            self.choose(DEFAULT_TRAINER)
 
     def choose(self, trainer: str) -> None:
         """Choose a trainer by its name."""
@@ -90,6 +96,7 @@ class TrainingForm(QWidget):
                 self.target.setItemData(self.target.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         for method in self._methods:
             self.target.addItem(f"Fusion by {method.title}", method.name)
+        self._say_target()
         made = ParameterForm(trainer.parameters)
         self._rows.replaceWidget(self.settings, made)
         self.settings.hide()

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from annotator.analysis.dispute_words import label_name
 from annotator.domain.errors import UnknownNameError
 from annotator.jobs.learning import told
 from annotator.jobs.training import reader_name
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from annotator.api import Model
+    from annotator.api.networks import SuppliedNetwork
     from annotator.domain.fit import Fit
     from annotator.registry import Registry
     from annotator.store import Store
 
 ModelKind = Literal["built-in", "supplied", "trained"]
 
-NOT_SAID = "its author does not say"
+NOT_SAID = "nobody says"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def models(store: Store, registry: Registry) -> tuple[ModelEntry, ...]:
     fits = [_of_fit(store, registry, fit, usage) for fit in reversed(store.fits())]
     return (
         *(entry for entry in fits if entry is not None),
+        *(_of_network(store, network, usage) for network in reversed(store.networks())),
         *(_of_model(model, usage) for model in registry.models()),
     )
 
@@ -98,7 +101,7 @@ def _of_model(model: Model, usage: _Usage) -> ModelEntry:
         key=model.name,
         title=card.title,
         draws=card.what_it_draws,
-        trained_on="nothing: it follows rules",
+        trained_on="no images: rules",
         licence=card.licence,
         card=(
             ("What it draws", card.what_it_draws),
@@ -109,6 +112,41 @@ def _of_model(model: Model, usage: _Usage) -> ModelEntry:
             ("Version", f"{model.name} {model.version}"),
         ),
         parameters=model.parameters if model.parameters.model_fields else None,
+        read=read,
+        last_used=last_used,
+    )
+
+
+def _of_network(store: Store, network: SuppliedNetwork, usage: _Usage) -> ModelEntry:
+    card, schema = network.card, store.project().schema
+    outputs = dict(card.labels)
+    draws = ", ".join(
+        f"{outputs.get(channel, f'output {channel}')} as {label_name(schema, value)}"
+        for channel, value in network.label_values
+    )
+    read, last_used = usage.of(f"{card.title} {network.network_id[:8]}")
+    sizes = [f"{card.n_dims}D", f"{card.n_channels} channel" + "s" * (card.n_channels != 1)]
+    if card.spacing_mm is not None:
+        spacing = " × ".join("any" if mm is None else f"{mm:g}" for mm in card.spacing_mm)
+        sizes.append(f"voxels of {spacing} mm")
+    accepted = f"Accepted by {network.licence_accepted_by}, {network.created_at[:10]}."
+    return ModelEntry(
+        kind="supplied",
+        key=network.network_id,
+        title=card.title,
+        draws=draws,
+        trained_on=card.trained_on or NOT_SAID,
+        licence=card.licence.splitlines()[0] if card.licence else NOT_SAID,
+        card=(
+            ("What it draws", draws),
+            ("Takes", ", ".join(sizes) + f"; grey levels by {card.intensity.scaling}"),
+            ("Trained on", card.trained_on or NOT_SAID),
+            ("Intended use", card.intended_use or NOT_SAID),
+            ("Limits", card.limits or NOT_SAID),
+            ("Source", card.source or NOT_SAID),
+            ("Licence", f"{card.licence or NOT_SAID}\n{accepted}"),
+            ("Files", f"{network.path}\n{len(network.files)} checked, {network.network_id[:12]}"),
+        ),
         read=read,
         last_used=last_used,
     )

@@ -10,6 +10,7 @@ from annotator.session.diagnosis import diagnosis_problems
 from annotator.session.draft import DraftSession
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from annotator.domain.reading import Annotation, Box
@@ -39,6 +40,15 @@ class OpenCase:
     def start_from(self, annotation_id: str) -> None:
         """Replace the mask by a model's prediction; one undo takes it back."""
         self.drawing.start_from(annotation_id)
+
+    def start(self) -> tuple[tuple[str, str], ...]:
+        """Return the prediction that the drawing started from, (annotation id, title), or none."""
+        begun = self.drawing.draft.started_from_id
+        return tuple(entry for entry in self.suggestions if entry[0] == begun)
+
+    def doubt(self, annotation_id: str) -> NDArray[np.float32]:
+        """Return how unsure the model was of a prediction on this case, ``(z, y, x)``, 0 to 1."""
+        return self._work.doubt(self.case.case_id, annotation_id)
 
     def problems(self) -> tuple[str, ...]:
         """Say what keeps the reading from being submitted; empty when nothing does."""

@@ -90,7 +90,7 @@ def test_a_reviewer_sees_them_against_the_fusion(
     assert len(dialog.pictures) == 3
     assert "Dashed: the fusion by staple" in dialog.about.text()
     assert not dialog.case.isEnabled(), "the case that is open"
-    found = {row[2]: row[1] for row in cells(dialog)}
+    found = {row[3]: row[1] for row in cells(dialog)}
     assert len(found) == 3
     desk = window.review.desk
     assert desk is not None
