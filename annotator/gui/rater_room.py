@@ -19,9 +19,9 @@ from annotator.gui.window_presets import windows_for
 from annotator.gui.worklist import Worklist
 
 if TYPE_CHECKING:
-    from annotator.gui.background import Background
     from numpy.typing import NDArray
 
+    from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
@@ -78,9 +78,9 @@ class RaterRoomPanel(QWidget):
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
         )
         self.tools.failed.connect(self.failed)
-        self.panel: ReadingPanel | None = None
         self.doubt = DoubtLayer(background, self._start, self._doubt_of, self._show_doubt, self)
         self.doubt.told.connect(self.hint_changed)
+        self.panel: ReadingPanel | None = None
         self._right = QWidget()
         self._right.setMinimumWidth(RIGHT_WIDTH)
         self._right_layout = QHBoxLayout(self._right)
@@ -294,10 +294,10 @@ class RaterRoomPanel(QWidget):
 
     def _let_go(self) -> None:
         self._answers.stop()
+        self.doubt.off()
         self.saving.follow(None)
         self.tools.end()
         self.open_case = None
-        self.doubt.off()
         self._right.hide()
         self.strip.hide()
         self.holder.show_empty()
@@ -336,11 +336,6 @@ class RaterRoomPanel(QWidget):
         )
         self.state_changed.emit()
 
-    def _answered(self) -> None:
-        self._answers.start()
-        self.say_hint()
-
-    def _keep_answers(self) -> None:
     def toggle_doubt(self) -> None:
         """Show or hide where the model was unsure that the drawing started from."""
         if self.open_case is None:
@@ -365,6 +360,11 @@ class RaterRoomPanel(QWidget):
             self.holder.canvas.set_heat(doubt, title)
         self.state_changed.emit()
 
+    def _answered(self) -> None:
+        self._answers.start()
+        self.say_hint()
+
+    def _keep_answers(self) -> None:
         self._answers.stop()
         if self.open_case is None or self.panel is None:
             return
