@@ -95,3 +95,19 @@ def dice(left: NDArray[np.generic], right: NDArray[np.generic]) -> float:
     """Return the overlap of two masks, 0 to 1."""
     a, b = left.astype(bool), right.astype(bool)
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def blob(
+    shape: tuple[int, int, int],
+    centre: tuple[int, int, int],
+    radius_mm: float,
+    *,
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    seed: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return an image ``(z, y, x)`` with noise and one bright ball, and where that is."""
+    places = np.indices(shape).reshape(3, -1).T
+    away = ((places - centre) * spacing_mm) ** 2
+    truth = (away.sum(axis=1) <= radius_mm**2).reshape(shape)
+    noise = np.random.default_rng(seed).normal(0, 12, shape)
+    return (np.where(truth, 140.0, 60.0) + noise).astype(np.float32), truth

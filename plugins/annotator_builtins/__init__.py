@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         LearnedFusionMethod,
         MaskWriter,
         Model,
+        PromptModel,
         Propagator,
         SpatialFusionMethod,
         StudyReader,
@@ -117,6 +118,18 @@ def _registration() -> Propagator:
     return RegistrationPropagator()
 
 
+def _edges() -> PromptModel:
+    from annotator_builtins.region_prompt import RegionPrompt
+
+    return RegionPrompt(is_3d=True)
+
+
+def _edges_slice() -> PromptModel:
+    from annotator_builtins.region_prompt import RegionPrompt
+
+    return RegionPrompt(is_3d=False)
+
+
 def _nifti() -> MaskWriter:
     from annotator_builtins.nifti_writer import NiftiWriter
 
@@ -145,5 +158,6 @@ plugin = Plugin(
     ),
     models=(_vessels, _lungs, _body),
     propagators=(_registration,),
+    prompt_models=(_edges, _edges_slice),
     mask_writers=(_nifti, _dicom_seg),
 )
