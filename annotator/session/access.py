@@ -13,9 +13,9 @@ from annotator.session.without_model import reads_without_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    import numpy as np
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.api import Progress
     from annotator.domain.reading import Annotation, Assignment, Box, Diagnosis, Draft, Rater, Step
@@ -222,6 +222,17 @@ class OwnWork:
         found = model_readings(self.__store, case_id)
         return tuple((annotation.annotation_id, rater.name) for annotation, rater in found)
 
+    def doubt(self, case_id: str, annotation_id: str) -> NDArray[np.float32]:
+        """Return how unsure a model was of a prediction that the rater may start from.
+
+        ``(z, y, x)``, 0 to 1; raises AccessDeniedError for any other reading.
+        """
+        from annotator.session.model_doubt import doubt_of
+
+        if annotation_id not in dict(self.suggestions(case_id)):
+            raise AccessDeniedError(f"{annotation_id[:12]}… is no prediction to start from here")
+        return doubt_of(self.__store, annotation_id)
+
     def __is_withheld(self, case_id: str) -> bool:
         original = first_id(self.__store, case_id)
         return reads_without_model(self.__store, original, self.rater.rater_id)
@@ -235,17 +246,6 @@ class OwnWork:
 
 def model_readings(store: Store, case_id: str) -> tuple[tuple[Annotation, Rater], ...]:
     """Return the latest predictions on a case, each with the model that made it.
-    def doubt(self, case_id: str, annotation_id: str) -> NDArray[np.float32]:
-        """Return how unsure a model was of a prediction that the rater may start from.
-
-        ``(z, y, x)``, 0 to 1; raises AccessDeniedError for any other reading.
-        """
-        from annotator.session.model_doubt import doubt_of
-
-        if annotation_id not in dict(self.suggestions(case_id)):
-            raise AccessDeniedError(f"{annotation_id[:12]}… is no prediction to start from here")
-        return doubt_of(self.__store, annotation_id)
-
 
     Without those of models that tell how others have read it. A repeat has those of its original:
     the rater sees what they saw at the first time.
