@@ -106,6 +106,8 @@ def _read(path: Path, plans: Mapping[str, Any], dataset: Mapping[str, Any]) -> P
 
 
 def _configuration_name(path: Path, known: Mapping[str, Any]) -> str:
+    if not known or not isinstance(known, dict):
+        raise ValueError("it describes no configuration")
     told = path.name.rpartition("__")[2]
     if told in known:
         return told

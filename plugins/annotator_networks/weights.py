@@ -103,10 +103,10 @@ def _without_prefix(found: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
 def fill(module: Any, weights: Mapping[str, torch.Tensor], *, name: str) -> Any:  # noqa: ANN401
     """Put weights into a module and return it, ready to read; raises AnnotatorError in words."""
     own = module.state_dict()
-    wrapped = {key.partition(".")[0] for key in own}
-    if set(weights) != set(own) and len(wrapped) == 1:
-        prefix = f"{next(iter(wrapped))}."
-        weights = {f"{prefix}{key}" if key not in own else key: weights[key] for key in weights}
+    tops = {key.partition(".")[0] for key in own}
+    wrapped = {f"{top}.{key}": value for top in tops for key, value in weights.items()}
+    if len(tops) == 1 and wrapped.keys() == own.keys():
+        weights = wrapped
     missing, left = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     differ = [key for key in own.keys() & weights.keys() if own[key].shape != weights[key].shape]
     if missing or left or differ:
