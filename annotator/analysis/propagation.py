@@ -16,8 +16,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.domain.study import Series
+
 _FAR = 4.0
 """Standard deviations beyond which an outline is not looked for: 1 voxel in 16,000."""
+
+
+def why_unlike(source: Series, target: Series) -> str | None:
+    """Say why the images of two series cannot be matched, or return None where they can."""
+    if "video" in (source.kind, target.kind):
+        return "frames of a video are not slices of a body"
+    if source.geometry.is_volume != target.geometry.is_volume:
+        return "one is a volume, the other a single slice"
+    if source.geometry.is_calibrated != target.geometry.is_calibrated:
+        return "one has a spacing in mm, the other none"
+    if source.modality != target.modality:
+        return f"{source.modality} and {target.modality} show tissue in different brightness"
+    return None
 
 
 def round_trip_mm(
@@ -31,7 +46,7 @@ def round_trip_mm(
     steps = np.asarray(spacing_mm, np.float64).reshape(-1, *[1] * (there.ndim - 1))
     landed = index + there / steps
     returned = [ndimage.map_coordinates(part, landed, order=1, mode="nearest") for part in back]
-    return np.linalg.norm(there + np.stack(returned), axis=0).astype(np.float32)
+    return np.asarray(np.linalg.norm(there + np.stack(returned), axis=0), np.float32)
 
 
 def jacobian(

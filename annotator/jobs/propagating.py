@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -175,7 +176,7 @@ class Propagation:
                 self._carrier = self._propagator.take_in(
                     placed_image(self._store, self._source.case),
                     self._source.mask,
-                    [lambda one=one: placed_image(self._store, one) for one in self._targets],
+                    [partial(placed_image, self._store, one) for one in self._targets],
                     self._parameters,
                     lambda fraction, message: taking_in(_TAKING_IN * fraction, message),
                 )

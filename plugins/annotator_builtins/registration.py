@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from annotator.analysis.propagation import why_unlike
 from annotator.api import Propagated
 from annotator.domain.errors import AnnotatorError
 
@@ -46,23 +47,11 @@ class RegistrationPropagator:
     name = "registration"
     title = "Registration"
     version = "1"
-    parameters = RegistrationParameters
+    parameters: type[BaseModel] = RegistrationParameters
 
     def refuses(self, source: Series, target: Series) -> str | None:
         """Say why one series cannot be matched with another, or None where it can."""
-        for series in (source, target):
-            if series.kind == "video":
-                return "frames of a video are not slices of a body"
-        if source.geometry.is_volume != target.geometry.is_volume:
-            return "one is a volume, the other a single slice"
-        if source.geometry.is_calibrated != target.geometry.is_calibrated:
-            return "one has a spacing in mm, the other none"
-        if source.modality != target.modality:
-            return (
-                f"{source.modality} and {target.modality} show the same tissue in different "
-                "brightness"
-            )
-        return None
+        return why_unlike(source, target)
 
     def take_in(
         self,

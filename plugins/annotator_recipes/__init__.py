@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import LearnedFusionMethod, Trainer
+    from annotator.api import LearnedFusionMethod, Propagator, Trainer
 
 
 def _self_calibrated_fusion() -> LearnedFusionMethod:
@@ -92,6 +92,12 @@ def _distractor_aware() -> Trainer:
     return DistractorTrainer()
 
 
+def _label_transfer() -> Propagator:
+    from annotator_recipes.atlas_flow import AtlasFlowPropagator
+
+    return AtlasFlowPropagator()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
@@ -107,4 +113,5 @@ plugin = Plugin(
         _mixed_supervision,
         _distractor_aware,
     ),
+    propagators=(_label_transfer,),
 )

@@ -12,6 +12,7 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.geometry import Geometry
 from annotator.domain.study import Series
 from annotator.jobs.handlers import propagate
+from annotator_builtins.registration import RegistrationParameters
 from tests.contract.propagator_contract import dice
 from tests.unit.project_builder import make_session
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
     from annotator.analysis.bent_phantoms import BentPair
     from annotator.domain.study import Case
@@ -120,10 +122,9 @@ class Wrong:
     title = "Wrong"
     version = "1"
 
-    def __init__(self, answer: Propagated | Exception) -> None:
-        from annotator_builtins.registration import RegistrationParameters
+    parameters: type[BaseModel] = RegistrationParameters
 
-        self.parameters = RegistrationParameters
+    def __init__(self, answer: Propagated | Exception) -> None:
         self._answer = answer
 
     def refuses(self, source: Series, target: Series) -> str | None:

@@ -125,10 +125,10 @@ def test_turned_and_mirrored_grids_are_laid_right(
     source, target = ends(pair)
     turn = np.array(direction).reshape(3, 3)
     # The array is reordered so that it shows the same body on a grid of these directions.
+    image, mask = target.image[..., ::-1], pair.target_mask[..., ::-1]
     if direction is QUARTER:
-        image, mask = (np.rot90(one, -1, axes=(1, 2)) for one in (target.image, pair.target_mask))
-    else:
-        image, mask = target.image[..., ::-1], pair.target_mask[..., ::-1]
+        image = np.rot90(target.image, -1, axes=(1, 2))
+        mask = np.rot90(pair.target_mask, -1, axes=(1, 2))
     middle = (np.array(shape[::-1]) - 1) / 2
     origin = middle - turn @ middle
     geometry = Geometry(
