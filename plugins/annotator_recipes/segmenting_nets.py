@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from annotator_recipes.nets import normalise
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +15,14 @@ if TYPE_CHECKING:
 
 _CONV: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _GROW: dict[int, Any] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+
+
+def normalise(n_channels: int) -> nn.GroupNorm:
+    """Return a normalisation of each channel by itself.
+
+    In few steps it learns far more than with channels in groups, on slices of small structures.
+    """
+    return nn.GroupNorm(n_channels, n_channels)
 
 
 class Block(nn.Sequential):
