@@ -195,6 +195,12 @@ COMMANDS: tuple[Command, ...] = (
                 options={"metavar": "ID"},
             ),
             Argument(
+                names=("--network",),
+                help="instead of a model: title or id of a network that `annotator models --add` "
+                "brought; several read together",
+                options={"metavar": "NAME", "action": "append", "default": []},
+            ),
+            Argument(
                 names=("--trust",),
                 help="with --fit: how far to believe a rater, from 0; may be given several times",
                 options={"metavar": "RATER=WEIGHT", "action": "append", "default": []},
@@ -202,6 +208,58 @@ COMMANDS: tuple[Command, ...] = (
             _SET,
         ),
         example="annotator predict lungs --model lungs",
+    ),
+    Command(
+        name="models",
+        summary="list models with their cards, or bring a network: weights, TorchScript, "
+        "torch.export, ONNX, a MONAI bundle, an nnU-Net folder",
+        run="annotator.cli.models:models",
+        arguments=(
+            _PROJECT,
+            Argument(
+                names=("--add",),
+                help="file or folder of a network to bring; it stays where it is",
+                options={"metavar": "PATH"},
+            ),
+            Argument(
+                names=("--label",),
+                help="with --add: which label an output draws, where their names differ; may be "
+                "given several times",
+                options={
+                    "metavar": "OUTPUT=LABEL",
+                    "action": "append",
+                    "default": [],
+                    "dest": "labels",
+                },
+            ),
+            Argument(
+                names=("--set",),
+                help="with --add: a field of its card that you know better; may be given several "
+                "times",
+                options={
+                    "metavar": "KEY=VALUE",
+                    "action": "append",
+                    "default": [],
+                    "dest": "settings",
+                },
+            ),
+            Argument(
+                names=("--accept-licence",),
+                help="with --add: the licence was read and will be followed",
+                options={"action": "store_true"},
+            ),
+            Argument(
+                names=("--show",),
+                help="tell all that is known of a model: its title, name or id",
+                options={"metavar": "NAME"},
+            ),
+            Argument(
+                names=("--remove",),
+                help="take a network that was brought out of the project; its files stay",
+                options={"metavar": "NAME"},
+            ),
+        ),
+        example="annotator models lungs --add nodules.onnx --label 1=Nodule --accept-licence",
     ),
     Command(
         name="train",
@@ -244,7 +302,8 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Argument(
                 names=("--against",),
-                help="the reference (%(default)s): what was signed off, a rater or a fusion method",
+                help="the reference: what was signed off (%(default)s), the truth of gold cases "
+                "(gold), a rater or a fusion method",
                 options={"metavar": "REFERENCE", "default": "adjudicated"},
             ),
             Argument(
