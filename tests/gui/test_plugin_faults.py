@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from qtpy.QtTest import QTest
 from annotator.gui.models_dialog import ModelsDialog
 from annotator.gui.run_dialog import RunDialog
 from annotator.session.session import Session
+from tests.gui.plugin_site import install_plugin
 from tests.gui.steps import PATIENCE_MS, open_project
 
 if TYPE_CHECKING:
@@ -53,19 +53,6 @@ plugin = Plugin(name="moods", models=(Moody,))
 def told(window: MainWindow, qtbot: QtBot) -> str:
     qtbot.waitUntil(window.notice.isVisible, timeout=PATIENCE_MS)
     return window.notice.words.text()
-
-
-def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Install a plugin ``moods`` for this process and its workers."""
-    place = tmp_path / "site"
-    facts = place / "moods-1.0.dist-info"
-    facts.mkdir(parents=True)
-    (place / "moods.py").write_text(code)
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: moods\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text("[annotator.plugins]\nmoods = moods:plugin\n")
-    monkeypatch.syspath_prepend(place)
-    monkeypatch.setenv("PYTHONPATH", str(place))
-    monkeypatch.delitem(sys.modules, "moods", raising=False)
 
 
 def open_models(window: MainWindow, qtbot: QtBot) -> ModelsDialog:
