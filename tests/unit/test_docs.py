@@ -29,7 +29,8 @@ def public_names() -> list[str]:
     files = sorted((ROOT / "annotator" / "api").glob("*.py"))
     kinds = (ast.ClassDef, ast.FunctionDef)
     nodes = (node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body)
-    return [node.name for node in nodes if isinstance(node, kinds)]
+    names = [node.name for node in nodes if isinstance(node, kinds)]
+    return [name for name in names if not name.startswith("_")]
 
 
 @pytest.mark.parametrize("name", public_names())
