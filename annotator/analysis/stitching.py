@@ -9,7 +9,6 @@ that is held is about half a window deep.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,7 +79,7 @@ class Finished:
 
 
 class Stitcher:
-    """Takes windows in the order of ``places`` and hands over what is finished.
+    """Takes windows in the order of `stitching_places` and hands over what is finished.
 
     Parameters
     ----------
@@ -107,14 +106,9 @@ class Stitcher:
         self._n_labels = n_labels
         self._finish = finish
         self._weighed = weighed
-        self._layers = min((_Layers(grid, axis) for axis in (0, 1)), key=lambda one: one.n_held)
+        self._layers = _layers_of(grid)
         self._held: Sums = np.zeros((n_labels + weighed, self._layers.n_held), np.float32)
         self._n_taken = 0
-
-    @cached_property
-    def places(self) -> tuple[Place, ...]:
-        """Where the windows begin, in the order in which they are to be added."""
-        return tuple(self._grid.places(self._layers.order))
 
     @property
     def n_bytes(self) -> int:
@@ -192,6 +186,11 @@ class Stitcher:
                 weights=found[self._n_labels] if self._weighed else None,
             )
         )
+
+
+def stitching_places(grid: WindowGrid) -> tuple[Place, ...]:
+    """Return where windows begin, in the order in which they are to be added."""
+    return tuple(grid.places(_layers_of(grid).order))
 
 
 class _Layers:
@@ -282,3 +281,8 @@ class _Layers:
             high = min(stop_b, (first_b // self.patch[1] + 1) * self.patch[1])
             yield first_b, high
             first_b = high
+
+
+def _layers_of(grid: WindowGrid) -> _Layers:
+    """Return the layers, along z or y, of which less is to be held."""
+    return min((_Layers(grid, axis) for axis in (0, 1)), key=lambda one: one.n_held)

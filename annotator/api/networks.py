@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +142,18 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class DropoutNetwork(Network, Protocol):
+    """A network that can read with units dropped at random, as it was trained."""
+
+    n_dropouts: int
+    """Layers that drop units; 0 where it has none."""
+
+    def infer_dropping(self, batch: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        """Do as ``infer`` does with dropout on; the same seed drops the same units."""
+        ...
+
+
 class NetworkFormat(Protocol):
     """A kind of file, or folder, that holds a network. Nothing in one is ever run as a program."""
 
@@ -172,6 +184,7 @@ class NetworkFormat(Protocol):
 __all__ = [
     "Activation",
     "Device",
+    "DropoutNetwork",
     "Intensity",
     "Network",
     "NetworkCard",

@@ -121,11 +121,15 @@ def _question_of(answer: str, schema: LabelSchema) -> str:
 
 def predict(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Let a model read cases; fails where it fits none."""
-    if (arguments.model is None) == (arguments.fit is None):
+    if sum(map(bool, (arguments.model, arguments.fit, arguments.network))) != 1:
         raise AnnotatorError(
-            "predict needs --model NAME or --fit ID: a model that comes with a plugin, or what "
-            "`annotator train` trained"
+            "predict needs --model NAME, --fit ID or --network NAME: a model that comes with a "
+            "plugin, what `annotator train` trained, or a network that was brought"
         )
+    if arguments.network:
+        from annotator.cli.network_reading import predict_by_network
+
+        return predict_by_network(arguments, progress)
     if arguments.fit is not None:
         from annotator.cli.training import predict_by_fit
 

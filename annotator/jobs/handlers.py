@@ -50,7 +50,12 @@ def import_studies(
 
 
 def predict(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
-    """Let ``model`` read ``cases``, or every case; a case that does not fit is skipped."""
+    """Let ``model``, or ``network``, read ``cases``, or all; a case that does not fit is skipped.
+
+    Several networks read together where ``network`` is a list.
+    """
+    if "network" in parameters:
+        return _predict_by_network(store, registry, parameters, progress)
     made: list[dict[str, str]] = []
 
     def one(case_id: str, report: Progress) -> None:
@@ -71,6 +76,37 @@ def predict(store: Store, registry: Registry, parameters: Parameters, progress: 
 
 
 def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
+def _predict_by_network(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    # Loads what other jobs do not need.
+    from annotator.jobs.network_reading import NetworkReader, network_settings
+
+    given = parameters["network"]
+    names = [given] if isinstance(given, str) else list(given)
+    settings = network_settings(parameters.get("parameters", {}))
+    reader = NetworkReader(store, registry, names, settings, progress)
+    made: list[dict[str, object]] = []
+    notes: dict[str, None] = {}
+
+    def one(case_id: str, report: Progress) -> None:
+        found = reader.read_case(case_id, report, actor=ACTOR)
+        notes.update(dict.fromkeys(found.notes))
+        made.append(
+            {
+                "case": case_id,
+                "annotation": found.annotation.annotation_id,
+                "device": found.device,
+                "windows": found.n_windows,
+                "left_out": found.n_left_out,
+                "notes": list(found.notes),
+            }
+        )
+
+    skipped = _each_case(store, parameters, progress, "reading", one)
+    return {"reader": reader.reader, "annotations": made, "skipped": skipped, "notes": list(notes)}
+
+
     """Fuse ``cases``, or every case, by ``method``; a case without two readings is skipped."""
     made: list[dict[str, str]] = []
     method = parameters["method"]

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.consensus import choose
+from annotator.analysis.network_output import entropy, quantised
 from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import Forecast
-from annotator.domain.reading import Diagnosis
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.learning import fit_lessons, learn_for_fusion
 from annotator.jobs.lessons import adjudicated_lessons, lessons_of
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
+from annotator.store.prediction_maps import PredictionMap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -137,12 +138,11 @@ def predict_by_fit(
     annotation = None
     if prediction.probability is not None:
         rater = rater_of_model(store, reader_name(store, registry, fit, trust), actor=actor)
-        annotation = store.add_annotation(
+        annotation = store.add_prediction(
             case.case_id,
             rater.rater_id,
             encode(drawn_mask(prediction)),
-            Diagnosis(),
-            only_new=True,
+            _maps_of(prediction.labels, prediction.probability),
             actor=actor,
         )
     forecast = None
@@ -155,6 +155,18 @@ def predict_by_fit(
         )
         store.put_forecast(forecast, actor=actor)
     return TrainedReading(case=case, annotation=annotation, forecast=forecast)
+
+
+def _maps_of(labels: Sequence[int], probability: NDArray[np.float32]) -> tuple[PredictionMap, ...]:
+    """Return how sure a model was: the probability of each label, and the entropy."""
+    unsure = entropy(probability, is_open=False)
+    found = [PredictionMap("uncertainty", 0, encode(quantised(unsure)))]
+    found += [
+        PredictionMap("probability", label, encode(quantised(chance)))
+        for label, chance in zip(labels, probability, strict=True)
+        if label
+    ]
+    return tuple(found)
 
 
 def ask_model(

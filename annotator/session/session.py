@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from annotator.api import Progress, SuppliedNetwork
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from annotator.session.trained_models import TrainedModel, WarmModel
     from annotator.session.trainings import TrainingEntry, TrainingView
     from annotator.store import ProjectInfo
+    from annotator.store.prediction_maps import MapKind
 
 ACTOR = "system"
 NO_ANSWERS = Diagnosis()
@@ -203,6 +205,39 @@ class Session:
         target: str | None = None,
         include_models: bool = False,
         progress: Progress = no_progress,
+    def predict_by_network(
+        self,
+        network: str | Sequence[str],
+        case_ids: Sequence[str] | None = None,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Let a network that a user brought read cases, or every case, in another process.
+
+        Several networks read together. Waits for it and returns ``{"reader", "annotations":
+        [{"case", "annotation", "device", "windows", "left_out", "notes"}], "skipped", "notes"}``.
+        """
+        names = [network] if isinstance(network, str) else list(network)
+        found = [self.store.network(name).network_id for name in names]
+        given: dict[str, object] = {"network": found, "parameters": dict(parameters or {})}
+        if case_ids is not None:
+            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
+        return self.finish(self.jobs.submit("predict", given), progress=progress)
+
+    def prediction_map(
+        self, annotation_id: str, kind: MapKind, label: int = 0
+    ) -> NDArray[np.float32] | None:
+        """Return how sure a model was, ``(z, y, x)`` float32, 0 to 1; None where it is not kept.
+
+        ``kind`` is ``probability``, of ``label``, or ``uncertainty``.
+        """
+        from annotator.analysis.network_output import unquantised
+        from annotator.analysis.runs import decode
+
+        kept = self.store.prediction_map(annotation_id, kind, label)
+        return None if kept is None else unquantised(decode(kept))
+
     ) -> Fit:
         """Train on cases of the project, in another process; waits for it.
 

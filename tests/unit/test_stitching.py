@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotator.analysis import kernels
-from annotator.analysis.stitching import Finished, Stitcher
+from annotator.analysis.stitching import Finished, Stitcher, stitching_places
 from annotator.analysis.window_grid import axis_weights, least_weight, window_grid
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def stitch(
 
     grid = window_grid(shape, patch, overlap)
     stitcher = Stitcher(grid, n_labels, keep, weighed=True)
-    assert len(stitcher.places) == grid.n_windows
-    for place in stitcher.places:
+    assert len(stitching_places(grid)) == grid.n_windows
+    for place in stitching_places(grid):
         stitcher.add(predict(grid.cut(image, place)))
     assert not np.isnan(means).any(), "a voxel was left out"
     return means, highest
@@ -117,7 +117,7 @@ def test_windows_that_are_left_out_leave_background_to_the_rest(in_numpy: bool) 
 
     with kernels.without_kernels() if in_numpy else nullcontext():
         stitcher = Stitcher(grid, 2, keep, weighed=True)
-        for place in stitcher.places:
+        for place in stitching_places(grid):
             if place[2] >= 8:
                 stitcher.skip()
             else:
