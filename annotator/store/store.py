@@ -15,6 +15,7 @@ from annotator.store.failures import lacks_room
 from annotator.store.fit_access import FitAccess
 from annotator.store.network_access import NetworkAccess
 from annotator.store.places import Place
+from annotator.store.prediction_access import PredictionAccess
 from annotator.store.quality_access import QualityAccess
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
@@ -39,6 +40,7 @@ class Store(
     TrainingAccess,
     QualityAccess,
     NetworkAccess,
+    PredictionAccess,
 ):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 

@@ -15,6 +15,7 @@ from annotator.store.tables import (
     fusions,
     gold_cases,
     mask_slabs,
+    prediction_maps,
     raters,
     step_slabs,
 )
@@ -72,6 +73,11 @@ class Words:
         ).first()
         if row:
             return f"the truth of {self.case(row.case_id)}"
+        row = connection.execute(
+            select(prediction_maps).where(prediction_maps.c.mask_id == mask_id)
+        ).first()
+        if row:
+            return f"{row.kind} of annotation {row.annotation_id[:12]}"
         for table, column, kind in (
             (fusions, fusions.c.labels_mask_id, "the labels of fusion"),
             (fusions, fusions.c.patterns_mask_id, "the patterns of fusion"),
