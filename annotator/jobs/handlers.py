@@ -75,7 +75,6 @@ def predict(store: Store, registry: Registry, parameters: Parameters, progress: 
     return {"annotations": made, "skipped": skipped}
 
 
-def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
 def _predict_by_network(
     store: Store, registry: Registry, parameters: Parameters, progress: Progress
 ) -> Result:
@@ -107,6 +106,7 @@ def _predict_by_network(
     return {"reader": reader.reader, "annotations": made, "skipped": skipped, "notes": list(notes)}
 
 
+def fuse(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Fuse ``cases``, or every case, by ``method``; a case without two readings is skipped."""
     made: list[dict[str, str]] = []
     method = parameters["method"]
