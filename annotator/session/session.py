@@ -197,14 +197,6 @@ class Session:
             given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
         return self.finish(self.jobs.submit("predict", given), progress=progress)
 
-    def train(
-        self,
-        trainer_name: str,
-        *,
-        parameters: Mapping[str, object] | None = None,
-        target: str | None = None,
-        include_models: bool = False,
-        progress: Progress = no_progress,
     def predict_by_network(
         self,
         network: str | Sequence[str],
@@ -238,6 +230,14 @@ class Session:
         kept = self.store.prediction_map(annotation_id, kind, label)
         return None if kept is None else unquantised(decode(kept))
 
+    def train(
+        self,
+        trainer_name: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        target: str | None = None,
+        include_models: bool = False,
+        progress: Progress = no_progress,
     ) -> Fit:
         """Train on cases of the project, in another process; waits for it.
 
