@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     Reference = Callable[[Case], MaskRuns | None]
 
+GOLD = "gold"
+"""As a reference: the truth of gold cases."""
+_WORDS = {ADJUDICATED: "been signed off", GOLD: "a known truth"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelScore:
@@ -83,7 +87,7 @@ class Evaluation:
     fit_id : str or None
         The fit behind it, where it is a model that was trained here.
     against : str
-        ``adjudicated``, the name of a rater or of a fusion method.
+        ``adjudicated``, ``gold``, the name of a rater or of a fusion method.
     with_learned : bool
         Whether cases that the model learned from count in the summary.
     left_out : tuple of (str, str)
@@ -158,7 +162,8 @@ def evaluate_reader(
             )
         )
     if not found:
-        reason = f": {left_out[0][1]}" if left_out else f": no case has {_words(against)}"
+        missing = _WORDS.get(against, f"a reference by {against!r}")
+        reason = f": {left_out[0][1]}" if left_out else f": no case has {missing}"
         raise AnnotatorError(f"there is no case to judge {name} by{reason}")
     return Evaluation(
         reader=name,
@@ -172,10 +177,6 @@ def evaluate_reader(
     )
 
 
-def _words(against: str) -> str:
-    return "been signed off" if against == ADJUDICATED else f"a reference by {against!r}"
-
-
 def _reference(store: Store, registry: Registry, against: str, actor: str) -> Reference:
     """Return what gives the right mask of a case, or None where it has none."""
     if against == ADJUDICATED:
@@ -187,13 +188,16 @@ def _reference(store: Store, registry: Registry, against: str, actor: str) -> Re
             return store.adjudication_mask(adjudication.adjudication_id)[0]
 
         return decided
+    if against == GOLD:
+        gold = {entry.case_id for entry in store.gold_cases()}
+        return lambda case: store.gold_mask(case.case_id) if case.case_id in gold else None
     rater = _rater(store, against)
     if rater is not None:
         return lambda case: _drawn(store, case, rater.name)
     known = [method.name for method in registry.fusion_methods()]
     if against not in known:
         names = [one.name for one in store.raters()]
-        raise UnknownNameError("reference", against, [ADJUDICATED, *names, *known])
+        raise UnknownNameError("reference", against, [ADJUDICATED, GOLD, *names, *known])
     fit = learn_for_fusion(
         store, registry, against, {}, lambda *_: None, include_models=False, actor=actor
     )

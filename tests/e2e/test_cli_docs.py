@@ -31,7 +31,9 @@ OPAQUE = {"diagnosis", "parameters", "planted", "report"}
 """Objects whose keys are the schema's, a plugin's, a simulated rater's, or told elsewhere."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
-ELSEWHERE = {"predict", "propagate", "train", "list"} | {one.name for one in QUALITY_COMMANDS}
+ELSEWHERE = {"predict", "propagate", "train", "evaluate", "list"} | {
+    one.name for one in QUALITY_COMMANDS
+}
 """Commands whose keys other tests look at."""
 TINY = ("--set", "epochs=1", "--set", "size=32", "--set", "width=4", "--set", "levels=2")
 
@@ -174,6 +176,14 @@ def test_keys_of_training_and_of_trained_models(tmp_path: Path) -> None:
     }
     (reading,) = read["readings"]
     assert reading["annotation"]
+
+
+def test_keys_of_an_evaluation(tmp_path: Path) -> None:
+    made = must("simulate", tmp_path / "made", "--cases", 2, "--raters", 2)
+    first, second = (rater["name"] for rater in made["raters"])
+    judged = must("evaluate", tmp_path / "made", "--model", first, "--against", second)
+    documented = {path for path in _documented("evaluate") if not path.startswith("left_out[]")}
+    assert {path for path in _paths(judged) if not path.endswith("[]")} == documented
 
 
 def test_keys_of_skipped_masks(tmp_path: Path) -> None:
