@@ -178,6 +178,16 @@ PROJECT: tuple[Action, ...] = (
         enabled=_has_project,
     ),
     Action(
+        key="project.propagate",
+        text="Propagate a drawing…",
+        tooltip="Draw what a person drew on one case on others, by matching the images.",
+        shortcut=("Ctrl+Shift+P",),
+        rooms=("project", "review"),
+        menu="Tools",
+        run=lambda window: window.errands.models.propagate(),
+        enabled=_can_write,
+    ),
+    Action(
         key="project.jobs",
         text="Jobs…",
         tooltip="Every job of the project: how far it is, what came of it; cancel, run again.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from annotator.gui.jobs_bar import JobsBar
     from annotator.gui.jobs_dialog import JobsDialog
     from annotator.gui.models_dialog import ModelsDialog
+    from annotator.gui.propagate_dialog import FinishedDrawings
     from annotator.gui.run_dialog import RunDialog
     from annotator.gui.training_dialog import TrainingDialog
     from annotator.gui.window import MainWindow
@@ -166,6 +167,32 @@ class ModelErrands(QObject):
                 dialog.follow(job)
 
         self._bar.submit(kind, given, title, done, started)
+
+    def propagate(self) -> None:
+        """Ask which drawing is to be carried to which cases, and let it; see `run`."""
+        session = self._window.session
+        if session is None or self._raise("run"):
+            return
+        window, background = self._window, self._window.background
+        reviewed = window.review.case if window.room_name == "review" else None
+
+        def show(found: tuple[FinishedDrawings, tuple[Case, ...]]) -> None:
+            from annotator.gui.propagate_dialog import PropagateDialog
+
+            dialog = PropagateDialog(session, *found, background, window)
+            if reviewed is not None:
+                dialog.choose(reviewed.case.case_id)
+            dialog.run_wanted.connect(
+                lambda kind, given: self._read(kind, given, "Propagating", dialog)
+            )
+            self._keep("run", dialog)
+
+        def work() -> tuple[FinishedDrawings, tuple[Case, ...]]:
+            from annotator.gui.propagate_dialog import FinishedDrawings
+
+            return FinishedDrawings.of(session), session.cases()
+
+        background.run("drawings to propagate", work, show)
 
     def compare(self) -> None:
         """Show what models drew on a case, side by side: on the one that is reviewed, or any."""

@@ -19,6 +19,8 @@ from annotator.session.job_list import told_by_reading
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import BaseModel
+
     from annotator.domain.job import Job
     from annotator.domain.study import Case
     from annotator.gui.background import Background
@@ -69,12 +71,16 @@ class RunDialog(QDialog):
         form = QVBoxLayout(self._form)
         form.setContentsMargins(0, 0, 8, 0)
         form.setSpacing(6)
+        top = self._top()
+        if top is not None:
+            form.addWidget(top)
         form.addWidget(label("Cases", "section"))
         form.addWidget(self.cases)
         form.addSpacing(8)
         form.addWidget(label("Settings", "section"))
         form.addWidget(self.form)
         form.addStretch(1)
+        self._rows = form
         foot = QHBoxLayout()
         foot.addStretch(1)
         foot.addWidget(self.run)
@@ -89,6 +95,18 @@ class RunDialog(QDialog):
         layout.addWidget(self.words)
         layout.addLayout(foot)
         self.resize(WIDTH, HEIGHT)
+
+    def _top(self) -> QWidget | None:
+        """Return what comes before the cases."""
+        return None
+
+    def set_parameters(self, parameters: type[BaseModel] | None) -> None:
+        """Ask for other settings."""
+        made = ParameterForm(parameters)
+        self._rows.replaceWidget(self.form, made)
+        self.form.hide()
+        self.form.deleteLater()
+        self.form = made
 
     def _about(self) -> str:
         if not self._entry.is_drawn:
@@ -107,17 +125,19 @@ class RunDialog(QDialog):
 
     def _run(self) -> None:
         try:
-            settings = self.form.values()
+            kind, given = self._given()
         except AnnotatorError as error:
             self._say(str(error), "bad")
             return
-        cases = list(self.cases.chosen())
-        if self._entry.kind == "trained":
-            self.run_wanted.emit("predict by fit", {"fit": self._entry.key, "cases": cases})
-        else:
-            given = {"model": self._entry.key, "cases": cases, "parameters": settings}
-            self.run_wanted.emit("predict", given)
+        self.run_wanted.emit(kind, given)
         self.run.setEnabled(False)
+
+    def _given(self) -> tuple[str, dict[str, object]]:
+        """Return the kind of the job and its parameters; raises AnnotatorError in words."""
+        settings, cases = self.form.values(), list(self.cases.chosen())
+        if self._entry.kind == "trained":
+            return "predict by fit", {"fit": self._entry.key, "cases": cases}
+        return "predict", {"model": self._entry.key, "cases": cases, "parameters": settings}
 
     def follow(self, job: Job) -> None:
         """Show how far the job is that was asked for."""

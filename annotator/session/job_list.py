@@ -22,7 +22,9 @@ KINDS = {
     "predict by fit": "Reading by a trained model",
     "train": "Training",
     "fuse": "Fusion",
+    "propagate": "Propagating a drawing",
     "findings": "Comparison of readings",
+    "find errors": "Check of labels",
     "export": "Export",
     "report": "Report",
 }
@@ -113,6 +115,10 @@ def skipped_in_words(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
+MUCH_DOUBT = 0.1
+"""Share of a drawing in doubt that a person should be told of."""
+
+
 def told_by_reading(result: Mapping[str, Any]) -> list[str]:
     """Say what came of a reading by a model, a sentence each, and whatever it had to do without."""
     made = result.get("annotations", result.get("readings", []))
@@ -121,6 +127,9 @@ def told_by_reading(result: Mapping[str, Any]) -> list[str]:
     if n_skipped:
         lines[0] = f"Read {_many(len(made), 'case')}; {_many(n_skipped, 'case')} left out."
     lines += [str(note) for note in result.get("notes", [])]
+    doubtful = [entry for entry in made if (entry.get("doubtful") or 0) > MUCH_DOUBT]
+    if doubtful:
+        lines.append(f"In {_many(len(doubtful), 'case')} much of the drawing is in doubt.")
     return [*lines, *skipped_in_words(result)]
 
 
@@ -139,6 +148,11 @@ def _train(result: Mapping[str, Any]) -> str:
     return " ".join(("The model is trained.", *result.get("summary", [])))
 
 
+def _check(result: Mapping[str, Any]) -> str:
+    n_errors = sum(len(entry["errors"]) for entry in result["checked"])
+    return f"{_many(n_errors, 'place')} rejected in {_many(len(result['checked']), 'case')}."
+
+
 def _export(result: Mapping[str, Any]) -> str:
     return f"{_many(len(result['files']), 'file')} in {result['directory']}."
 
@@ -147,9 +161,11 @@ _OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "import": _import,
     "predict": _reading,
     "predict by fit": _reading,
+    "propagate": _reading,
     "train": _train,
     "fuse": lambda result: f"Fused {_many(len(result['fusions']), 'case')}.",
     "findings": lambda result: f"Compared {_many(len(result['findings']), 'case')}.",
+    "find errors": _check,
     "export": _export,
     "report": lambda result: f"Written to {result['path']}.",
 }

@@ -17,9 +17,10 @@ from annotator.gui.jobs_dialog import JobsDialog
 from annotator.gui.models_dialog import ModelsDialog
 from annotator.gui.pace import Pace, in_words
 from annotator.gui.parameter_form import ParameterForm
+from annotator.gui.propagate_dialog import PropagateDialog
 from annotator.gui.run_dialog import RunDialog
 from annotator.session.session import Session
-from tests.gui.small_project import SCHEMA, add_case
+from tests.gui.small_project import READERS, SCHEMA, add_case, make_project
 from tests.gui.steps import PATIENCE_MS, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
 
@@ -145,6 +146,31 @@ def test_a_model_that_fits_no_case_says_why(qtbot: QtBot, models: ModelsDialog) 
     assert run.words.text().startswith("Read 0 cases; 2 cases left out.")
     assert "does not fit 'Chest 0'" in run.words.text()
     assert run.run.isEnabled(), "other cases can be tried"
+
+
+def test_a_drawing_is_carried_to_another_case(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    make_project(tmp_path / "two", n_cases=2, with_readings=True)
+    open_project(window, qtbot, tmp_path / "two")
+    session = window.session
+    assert session is not None
+    press(window, Qt.Key.Key_P, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: bool(window.findChildren(PropagateDialog)), timeout=PATIENCE_MS)
+    (dialog,) = window.findChildren(PropagateDialog)
+    sound(dialog, qtbot)
+    first, second = session.cases()
+    assert dialog.source.count() == 1, "nobody has drawn on the other"
+    dialog.drawing.setCurrentText(READERS[2])
+    dialog.method.setCurrentIndex(dialog.method.findData("registration"))
+    assert dialog.cases.chosen() == (second.case_id,)
+    QTest.mouseClick(dialog.run, LEFT)
+    qtbot.waitUntil(dialog.words.isVisible, timeout=PATIENCE_MS)
+    assert dialog.words.text().startswith("Read one case.")
+    (drawn,) = session.store.annotations(second.case_id)
+    rater = session.store.rater(drawn.rater_id)
+    assert rater.is_model
+    assert rater.name.startswith(f"Propagated from {first.title}")
 
 
 def test_jobs_are_filtered_cancelled_and_cleared(
