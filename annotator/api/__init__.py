@@ -17,7 +17,9 @@ from annotator.api.fusion import (
 )
 from annotator.api.identity import are_voxels_of, combined_series_id, series_id, slice_digest
 from annotator.api.learning import (
+    BelievedLabels,
     DeskTrainer,
+    LabelChecker,
     Learned,
     Prediction,
     Trainer,
@@ -44,6 +46,7 @@ from annotator.checked_file import checked_file
 
 __all__ = [
     "AnyFusionMethod",
+    "BelievedLabels",
     "Carrier",
     "CaseVotes",
     "CaseWindow",
@@ -54,6 +57,7 @@ __all__ = [
     "FusedVoxels",
     "FusionMethod",
     "Intensity",
+    "LabelChecker",
     "Learned",
     "LearnedFusionMethod",
     "MaskForExport",

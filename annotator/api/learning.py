@@ -180,3 +180,35 @@ class DeskTrainer(Protocol):
     ) -> Learned:
         """Train as `Trainer.train` does; the same from start to end, or with breaks between."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BelievedLabels:
+    """What several networks that check labels believe of an image.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Labels that they know, background first.
+    most : ndarray
+        The most that any of them gives each label, ``(label, z, y, x)`` float32: a label that has
+        little of it is rejected by all.
+    """
+
+    labels: tuple[int, ...]
+    most: NDArray[np.float32]
+
+
+@runtime_checkable
+class LabelChecker(Protocol):
+    """A trainer whose models can tell which drawn labels are likely wrong."""
+
+    def believed(
+        self,
+        learned: bytes,
+        image: NDArray[np.float32],
+        spacing_mm: tuple[float, float, float],
+        progress: Progress,
+    ) -> BelievedLabels:
+        """Read an image as `Trainer.predict` does. Must not write to it."""
+        ...

@@ -54,6 +54,25 @@ QUALITY_COMMANDS: tuple[Command, ...] = (
         example="annotator overlap lungs --first 2 --most 4 --dice 0.85 --apply",
     ),
     Command(
+        name="find-errors",
+        summary="let a trained model check the labels of readings, and show what it rejects",
+        run="annotator.cli.checking:find_errors",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("cases",),
+                help="ids or unique titles of cases; every case where none is given",
+                options={"metavar": "CASE", "nargs": "*"},
+            ),
+            Argument(
+                names=("--fit",),
+                help="id of the trained model; the newest that can check labels if none is given",
+                options={"metavar": "FIT"},
+            ),
+        ),
+        example="annotator find-errors lungs",
+    ),
+    Command(
         name="repeats",
         summary="let raters read cases a second time without knowing, and compare the readings",
         run="annotator.cli.repeats:repeats",

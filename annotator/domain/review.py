@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from annotator.domain.reading import Box, Diagnosis
 
-FindingKind = Literal["presence", "boundary"]
+FindingKind = Literal["presence", "boundary", "rejected"]
 Choice = Literal["rater", "fusion", "none", "redraw"]
 Ends = tuple[float, float]
 """The lower and the upper end of an interval."""
@@ -74,8 +74,9 @@ class Finding:
     ----------
     region : int
         Number of the region within the case, 1 the worst; its voxels carry it in the region map.
-    kind : {"presence", "boundary"}
-        ``presence`` where some raters drew the object and others did not at all.
+    kind : {"presence", "boundary", "rejected"}
+        ``presence`` where some raters drew the object and others did not at all; ``rejected`` where
+        all agree, but networks that check labels see something else.
     raters_for, raters_against : tuple of str
         Rater ids who drew, or left out, most of the region.
     max_distance_mm : float or None
@@ -97,6 +98,48 @@ class Finding:
     mean_entropy: float
     max_distance_mm: float | None
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelError:
+    """A place whose label networks that check labels reject; likely drawn wrong.
+
+    Attributes
+    ----------
+    rater_ids : tuple of str
+        Who drew it so.
+    is_agreed : bool
+        Whether these are all who read the case.
+    drawn, proposed : int
+        The label that was drawn, and the one that the networks see.
+    doubt : float
+        How far the drawn label is rejected, 0 to 1, mean over the place.
+    n_voxels : int
+        Its size.
+    runs : tuple of tuple of int
+        Its voxels in the flattened grid, as stretches of first voxel and number of voxels.
+    why : str
+        One sentence for the reviewer.
+    """
+
+    rater_ids: tuple[str, ...]
+    is_agreed: bool
+    drawn: int
+    proposed: int
+    doubt: float
+    n_voxels: int
+    runs: tuple[tuple[int, int], ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedLabels:
+    """What a fit that checks labels rejects in the readings of a case, the most first."""
+
+    case_id: str
+    fit_id: str
+    findings_key: str
+    errors: tuple[LabelError, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

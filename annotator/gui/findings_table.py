@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("#", "Number of the region, 1 the most disputed"),
     ("Label", "What is disputed"),
-    ("Kind", "Whole: some raters drew it and others did not. Edge: they differ on its border."),
+    (
+        "Kind",
+        "Whole: some raters drew it and others did not. Edge: they differ on its border. Doubt: "
+        "all agree, but a check of labels rejects it.",
+    ),
     ("mm³", "Size of the region"),
     ("For | not", "Raters who drew it | who left it out, by letter"),
     ("mm", "Largest distance between two raters' contours here"),
     ("Verdict", "What you decided"),
 )
+
+KINDS = {"presence": "whole", "boundary": "edge", "rejected": "doubt"}
 
 
 def verdict_words(verdict: Verdict | None, letters: Mapping[str, str]) -> str:
@@ -93,7 +99,7 @@ class FindingsTable(QTableWidget):
             cells = (
                 str(finding.region),
                 name,
-                "whole" if finding.kind == "presence" else "edge",
+                KINDS[finding.kind],
                 size_words(finding.size_mm3),
                 f"{_letters(finding.raters_for, letters)} | "
                 f"{_letters(finding.raters_against, letters)}",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from annotator.analysis.disagreement import find_regions
 from annotator.analysis.ranking import case_score
+from annotator.jobs.label_errors import with_rejected
 
 if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns
@@ -32,6 +33,8 @@ def find_readings(
 ) -> tuple[CaseScore, tuple[Finding, ...], MaskRuns]:
     """Find the disputed regions in the readings of a case, worst first; keep them where new.
 
+    After them come those where all agree but a check of labels rejects what was drawn.
+
     The last part of the result holds per voxel the number of its region, or 0.
     """
     readings.require_two()
@@ -51,10 +54,13 @@ def find_readings(
         schema=readings.schema,
         diagnoses=[entry.diagnosis for entry in readings.annotations],
     )
-    known = store.findings(case_id)
-    is_known = known is not None and known[0] == readings.findings_key
+    findings, regions = with_rejected(store, readings, findings, regions)
     # Cases that were compared before structures were scored are scored anew.
-    if not (is_known and score == store.case_score(case_id)) and not store.is_read_only:
+    is_known = (
+        store.findings(case_id) == (readings.findings_key, findings)
+        and store.case_score(case_id) == score
+    )
+    if not is_known and not store.is_read_only:
         store.put_findings(case_id, readings.findings_key, score, findings, actor=actor)
         keep_votes(store, readings, actor=actor)
     return score, findings, regions

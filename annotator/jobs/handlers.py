@@ -11,6 +11,7 @@ from annotator.jobs.exporting import export_project
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.importing import import_paths
+from annotator.jobs.label_errors import check_labels, newest_checker
 from annotator.jobs.learning import learn_for_fusion, told
 from annotator.jobs.predicting import predict_case
 from annotator.jobs.propagating import Propagation, finished_case
@@ -178,6 +179,27 @@ def predict_by(
     return {"readings": made, "skipped": skipped}
 
 
+def find_errors(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Check the labels of ``cases``, or of every case, by ``fit``, the newest that can."""
+    fit_id = parameters.get("fit") or newest_checker(store, registry)
+    checked: list[dict[str, object]] = []
+
+    def one(case_id: str, report: Progress) -> None:
+        readings = Readings.load(store, case_id)
+        found = check_labels(store, registry, fit_id, readings, report, actor=ACTOR)
+        if len(readings.annotations) > 1:
+            find_readings(store, readings, actor=ACTOR)
+        errors = [asdict(error) for error in found.errors]
+        for error in errors:
+            del error["runs"]
+        checked.append({"case": case_id, "errors": errors})
+
+    skipped = _each_case(store, parameters, progress, "checking", one)
+    return {"fit": fit_id, "checked": checked, "skipped": skipped}
+
+
 def propagate(
     store: Store, registry: Registry, parameters: Parameters, progress: Progress
 ) -> Result:
@@ -294,6 +316,7 @@ HANDLERS: dict[str, Handler] = {
     "propagate": propagate,
     "fuse": fuse,
     "findings": findings,
+    "find errors": find_errors,
     "export": export,
     "report": report,
 }

@@ -10,6 +10,7 @@ from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
 from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.gold_report import report_gold
+from annotator.jobs.label_errors import rejected_words
 from annotator.jobs.readings import findings_key
 from annotator.jobs.repeat_report import report_repeats
 from annotator.jobs.signed_off import report_signed_off
@@ -47,8 +48,8 @@ class QueueEntry:
 
     ``score`` and ``standing`` are None until the present readings have been compared;
     ``foretold`` is how likely a trained model held a dispute to be, 0 to 1, None where none did;
-    ``note`` says what a reviewer should know first, for example that readings came in after the
-    sign-off.
+    ``n_rejected`` is how many places a check of labels rejects that all raters agree on; ``note``
+    says what a reviewer should know first, for example that readings came in after the sign-off.
     """
 
     case_id: str
@@ -58,6 +59,7 @@ class QueueEntry:
     n_regions: int
     n_decided: int
     n_readings: int
+    n_rejected: int = 0
     note: str = ""
     standing: Standing | None = None
     foretold: float | None = None
@@ -212,10 +214,11 @@ class ReviewRoom:
         key = findings_key([entry.annotation_id for entry in annotations])
         stored = self._store.findings(case.case_id)
         is_current = stored is not None and stored[0] == key
-        n_regions = len(stored[1]) if stored is not None and is_current else 0
+        findings = stored[1] if stored is not None and is_current else ()
+        n_rejected = sum(finding.kind == "rejected" for finding in findings)
         n_decided = len(self._store.verdicts(case.case_id, key)) if is_current else 0
         state: QueueState = "open" if n_decided else "waiting"
-        note = "" if is_current else "not compared yet"
+        note = rejected_words(n_rejected) if is_current else "not compared yet"
         adjudication = self._store.adjudication(case.case_id)
         if adjudication is not None:
             inputs = set(self._store.fusion(adjudication.fusion_id).recipe.inputs)
@@ -229,17 +232,23 @@ class ReviewRoom:
             title=case.title,
             score=score if is_current else None,
             state=state,
-            n_regions=n_regions,
+            n_regions=len(findings),
+            n_rejected=n_rejected,
             n_decided=n_decided,
             n_readings=len(annotations),
             note=note,
         )
 
 
-def _rank(entry: QueueEntry) -> tuple[bool, bool, float, str]:
+def _rank(entry: QueueEntry) -> tuple[bool, bool, bool, float, str]:
+    """Sort by: not signed off, rejected where all agree, compared, hardest.
+
+    What all agree on and a check of labels rejects is in no measure of disputes.
+    """
     standing = entry.standing
     hard = float(standing.place) if standing else -(entry.foretold or 0.0)
-    return entry.state == "signed off", standing is None, hard, entry.title
+    is_done = entry.state == "signed off"
+    return is_done, not entry.n_rejected, standing is None, hard, entry.title
 
 
 def _blinded(reviewer: Rater, case: Case) -> str:

@@ -363,6 +363,26 @@ class Session:
             given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
         return self.finish(self.jobs.submit("predict by fit", given), progress=progress)
 
+    def find_errors(
+        self,
+        fit_id: str | None = None,
+        case_ids: Sequence[str] | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Check the labels of cases, or of every case, in another process; waits for it.
+
+        By a fit that can, the newest where none is named. What is rejected where all raters agree
+        comes to the review as regions of its own. Returns ``{"fit", "checked": [{"case",
+        "errors": […]}], "skipped": […]}``, the errors as `LabelError` without its voxels.
+        """
+        given: dict[str, object] = {}
+        if fit_id is not None:
+            given["fit"] = self.store.fit(fit_id).fit_id
+        if case_ids is not None:
+            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
+        return self.finish(self.jobs.submit("find errors", given), progress=progress)
+
     def propagate(
         self,
         case_id: str,

@@ -26,6 +26,7 @@ from annotator.store.tables import (
     fusions,
     gold_cases,
     jobs,
+    label_errors,
     metadata,
     networks,
     prediction_maps,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 8
+VERSION = 9
 """What this program writes."""
 
 
@@ -153,6 +154,10 @@ def _keep_models_and_training(connection: Connection) -> None:
         table.create(connection)
 
 
+def _keep_label_errors(connection: Connection) -> None:
+    label_errors.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
@@ -161,5 +166,6 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     6: _keep_votes,
     7: _find_by_case,
     8: _keep_models_and_training,
+    9: _keep_label_errors,
 }
 """Version → what leads to it from the one before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import adjudications, case_votes, fusions, unblinding
+from annotator.store import adjudications, case_votes, fusions, label_errors, unblinding
 from annotator.store import findings as finding_rows
 from annotator.store.access import Access
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import (
         Adjudication,
         CaseScore,
+        CheckedLabels,
         Finding,
         Fusion,
         FusionRecipe,
@@ -125,6 +126,14 @@ class ReviewAccess(Access):
         Without repeats.
         """
         return self._read(case_votes.after, case_id, most)
+
+    def put_label_errors(self, found: CheckedLabels, *, actor: str) -> None:
+        """Keep what was found in the readings of a case, in place of what was found before."""
+        self._write(actor, label_errors.put, found)
+
+    def label_errors(self, case_id: str) -> CheckedLabels | None:
+        """Return what was found when the readings of a case were checked last, or None."""
+        return self._read(label_errors.read, case_id)
 
     def case_scores(self) -> tuple[CaseScore, ...]:
         """Return the scores of cases, hardest first."""

@@ -268,6 +268,14 @@ case_votes = Table(
 )
 """How often raters voted in each way: patterns, their voxels and the labels, compressed."""
 
+label_errors = Table(
+    "label_errors",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What was found in the readings of a case that were checked last, as JSON."""
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -18,6 +18,7 @@ from annotator.store.tables import (
     case_votes,
     drafts,
     jobs,
+    label_errors,
     project,
     steps,
     verdicts,
@@ -46,6 +47,7 @@ class _Last:
         self.assigned: dict[tuple[str, str], int] = {}
         self.findings: dict[str, _Values] = {}
         self.votes: dict[str, _Values] = {}
+        self.label_errors: dict[str, _Values] = {}
         self.undone: set[int] = set()
         self.jobs: dict[int, _Values] = {}
 
@@ -63,6 +65,8 @@ class _Last:
             self.findings[entry["case_id"]] = entry
         elif action == "put votes":
             self.votes[entry["case_id"]] = entry
+        elif action == "put label errors":
+            self.label_errors[entry["case_id"]] = entry
         elif action == "undo verdict":
             self.undone.add(entry["verdict_id"])
         elif "job_id" in entry:
@@ -115,6 +119,7 @@ def last_values(connection: Connection, words: Words) -> Iterator[str]:
     yield from _drafts(connection, words, last)
     yield from _findings(connection, words, last.findings)
     yield from _votes(connection, words, last.votes)
+    yield from _label_errors(connection, words, last.label_errors)
     for row in connection.execute(select(verdicts)):
         if row.is_undone != (row.verdict_id in last.undone):
             shown = f"verdict {row.verdict_id} of {words.case(row.case_id)}"
@@ -224,6 +229,20 @@ def _votes(connection: Connection, words: Words, logged: dict[str, _Values]) -> 
             logged[case_id]["content_sha256"],
         ):
             yield f"{shown} is not the one that the audit log recorded last"
+
+
+def _label_errors(
+    connection: Connection, words: Words, logged: dict[str, _Values]
+) -> Iterator[str]:
+    kept = {row.case_id: row.content for row in connection.execute(select(label_errors))}
+    for case_id in sorted(kept.keys() | logged.keys()):
+        shown = f"what is rejected in the labels of {words.case(case_id)}"
+        if case_id not in kept:
+            yield f"{shown} is gone; check its labels again"
+        elif case_id not in logged:
+            yield f"{shown} is not in the audit log: it was put in from outside"
+        elif digest(kept[case_id]) != logged[case_id]["content"]:
+            yield f"{shown} is not what the audit log recorded last"
 
 
 def _jobs(connection: Connection, logged: dict[int, _Values]) -> Iterator[str]:

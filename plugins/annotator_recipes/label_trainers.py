@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+import numpy as np
 from pydantic import BaseModel, Field
 
+from annotator.api import BelievedLabels
+from annotator.domain.errors import AnnotatorError
 from annotator_recipes.segmenting_plan import SegmenterParameters
 from annotator_recipes.segmenting_trainer import SegmentingTrainer
+from annotator_recipes.torch_door import require_torch
+from annotator_recipes.weights import from_bytes
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.api import Progress
     from annotator_recipes.segmenting import Recipe
 
 WeakKind = Literal["boxes", "scribbles"]
@@ -77,6 +85,31 @@ class CrossDenoisingTrainer(SegmentingTrainer):
         from annotator_recipes.cross_denoising_recipe import CrossDenoising
 
         return CrossDenoising(cast("CrossDenoisingParameters", settings))
+
+    def believed(
+        self,
+        learned: bytes,
+        image: NDArray[np.float32],
+        spacing_mm: tuple[float, float, float],
+        progress: Progress,
+    ) -> BelievedLabels:
+        """Return the most that either peer gives each label: what both reject has little."""
+        require_torch(self.title)
+        from annotator_recipes.cross_denoising_recipe import PEERS, CrossDenoising
+        from annotator_recipes.segmenting_reading import predict_segmenter
+
+        facts, _ = from_bytes(learned)
+        settings = CrossDenoisingParameters.model_validate(facts.get("settings", {}))
+        read = [
+            predict_segmenter(
+                learned, image, spacing_mm, CrossDenoising(settings, (peer,)), self.name, progress
+            )
+            for peer in PEERS
+        ]
+        first, second = (one.probability for one in read)
+        if first is None or second is None:
+            raise AnnotatorError(f"{self.title} drew nothing")
+        return BelievedLabels(labels=read[0].labels, most=np.maximum(first, second))
 
 
 class CorrelatedParameters(SegmenterParameters):
