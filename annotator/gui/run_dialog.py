@@ -137,6 +137,8 @@ class RunDialog(QDialog):
         settings, cases = self.form.values(), list(self.cases.chosen())
         if self._entry.kind == "trained":
             return "predict by fit", {"fit": self._entry.key, "cases": cases}
+        if self._entry.kind == "supplied":
+            return "predict", {"network": [self._entry.key], "cases": cases, "parameters": settings}
         return "predict", {"model": self._entry.key, "cases": cases, "parameters": settings}
 
     def follow(self, job: Job) -> None:

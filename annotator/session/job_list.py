@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.domain.job import ClearedJobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from annotator.domain.job import Job, JobState
     from annotator.store import Store
@@ -119,6 +119,9 @@ MUCH_DOUBT = 0.1
 """Share of a drawing in doubt that a person should be told of."""
 
 
+MOST_NOTES = 5
+
+
 def told_by_reading(result: Mapping[str, Any]) -> list[str]:
     """Say what came of a reading by a model, a sentence each, and whatever it had to do without."""
     made = result.get("annotations", result.get("readings", []))
@@ -126,11 +129,21 @@ def told_by_reading(result: Mapping[str, Any]) -> list[str]:
     lines = [f"Read {_many(len(made), 'case')}."]
     if n_skipped:
         lines[0] = f"Read {_many(len(made), 'case')}; {_many(n_skipped, 'case')} left out."
-    lines += [str(note) for note in result.get("notes", [])]
+    lines += _notes(made, result)
     doubtful = [entry for entry in made if (entry.get("doubtful") or 0) > MUCH_DOUBT]
     if doubtful:
         lines.append(f"In {_many(len(doubtful), 'case')} much of the drawing is in doubt.")
     return [*lines, *skipped_in_words(result)]
+
+
+def _notes(made: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> list[str]:
+    """Return what a network ran on and had to do without, each once."""
+    devices = dict.fromkeys(str(entry["device"]) for entry in made if entry.get("device"))
+    notes = [str(note) for note in result.get("notes", [])]
+    notes += [str(note) for entry in made for note in entry.get("notes", [])]
+    said = [_sentence(note) for note in dict.fromkeys(notes)]
+    more = [f"{len(said) - MOST_NOTES} more notes of this kind."] if len(said) > MOST_NOTES else []
+    return [*(f"It ran on: {device}." for device in devices), *said[:MOST_NOTES], *more]
 
 
 def _reading(result: Mapping[str, Any]) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from annotator.analysis.network_output import unquantised
 from annotator.analysis.runs import decode
 from annotator.domain.errors import AnnotatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from annotator.store import Store
-
-_LEVELS = 254
 
 
 def readings_with_doubt(
@@ -40,5 +38,4 @@ def doubt_of(store: Store, annotation_id: str) -> NDArray[np.float32]:
         raise AnnotatorError(
             "how sure the model was is not kept of this reading; run it with uncertainty"
         )
-    levels = np.maximum(decode(runs, np.dtype(np.uint8)).astype(np.int16) - 1, 0)
-    return np.asarray(levels / np.float32(_LEVELS), np.float32)
+    return unquantised(decode(runs))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from annotator.analysis.dispute_words import label_name
 from annotator.domain.errors import UnknownNameError
 from annotator.jobs.learning import told
+from annotator.jobs.network_reading import network_reader
+from annotator.jobs.network_settings import NetworkSettings
 from annotator.jobs.training import reader_name
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def _of_network(store: Store, network: SuppliedNetwork, usage: _Usage) -> ModelE
         f"{outputs.get(channel, f'output {channel}')} as {label_name(schema, value)}"
         for channel, value in network.label_values
     )
-    read, last_used = usage.of(f"{card.title} {network.network_id[:8]}")
+    read, last_used = usage.of(network_reader(network))
     sizes = [f"{card.n_dims}D", f"{card.n_channels} channel" + "s" * (card.n_channels != 1)]
     if card.spacing_mm is not None:
         spacing = " × ".join("any" if mm is None else f"{mm:g}" for mm in card.spacing_mm)
@@ -147,6 +149,7 @@ def _of_network(store: Store, network: SuppliedNetwork, usage: _Usage) -> ModelE
             ("Licence", f"{card.licence or NOT_SAID}\n{accepted}"),
             ("Files", f"{network.path}\n{len(network.files)} checked, {network.network_id[:12]}"),
         ),
+        parameters=NetworkSettings,
         read=read,
         last_used=last_used,
     )

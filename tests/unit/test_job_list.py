@@ -72,8 +72,15 @@ def test_clearing_keeps_what_runs_and_loses_nothing(session: Session) -> None:
 
 
 def test_whatever_a_reading_had_to_do_without_is_told() -> None:
-    result = {"readings": [{"case": "a"}], "skipped": [], "notes": ["Smaller windows were taken."]}
-    assert told_by_reading(result) == ["Read one case.", "Smaller windows were taken."]
+    made = [{"case": "a", "device": "CPU", "notes": ["smaller windows were taken"]}] * 2
+    result = {"annotations": made, "skipped": [], "notes": ["smaller windows were taken"]}
+    assert told_by_reading(result) == [
+        "Read 2 cases.",
+        "It ran on: CPU.",
+        "Smaller windows were taken.",
+    ]
+    many = {"readings": [{"case": "a", "notes": [f"note {n}" for n in range(9)]}]}
+    assert told_by_reading(many)[-1] == "4 more notes of this kind."
 
 
 def read_by_model(
