@@ -137,6 +137,12 @@ COMMANDS: tuple[Command, ...] = (
                 help="how many people read each case; all of them where it is not given",
                 options={"metavar": "N", "type": int},
             ),
+            Argument(
+                names=("--order",),
+                help="of new cases: each rater's own by chance, or for everybody those first that "
+                "a model would gain most from (%(default)s)",
+                options={"choices": ["random", "gain"], "default": "random"},
+            ),
         ),
         example="annotator assign lungs --raters 2",
     ),

@@ -74,7 +74,10 @@ def add_rater(arguments: argparse.Namespace, progress: Progress) -> Result:
 def assign(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Give cases to raters, balanced."""
     with Session.open(arguments.project) as session:
-        n_added = session.assign(arguments.raters)
+        by_gain = arguments.order == "gain"
+        ordered = session.quality.next_cases(progress=progress).cases if by_gain else ()
+        first = [entry.case_id for entry in ordered]
+        n_added = session.assign(arguments.raters, first=first)
         names = {rater.rater_id: rater.name for rater in session.people()}
         assignments = _of_study(session)
     each = Counter(entry.rater_id for entry in assignments)

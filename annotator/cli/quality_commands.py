@@ -164,6 +164,26 @@ QUALITY_COMMANDS: tuple[Command, ...] = (
         example="annotator performance lungs",
     ),
     Command(
+        name="next",
+        summary="name the unread cases that a model would gain most from, and why",
+        run="annotator.cli.next_cases:next_cases",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("--n",),
+                help="how many (%(default)s)",
+                options={"metavar": "N", "type": int, "default": 10},
+            ),
+            Argument(
+                names=("--model",),
+                help="model whose drawings and doubts to go by; the one that has read most cases "
+                "where none is given",
+                options={"metavar": "NAME"},
+            ),
+        ),
+        example="annotator next lungs --n 5",
+    ),
+    Command(
         name="acceptance",
         summary="tell what people made of models' drawings, and whether they are drawn to them",
         run="annotator.cli.acceptance:acceptance",

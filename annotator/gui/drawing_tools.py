@@ -24,6 +24,8 @@ class DrawingTools(QObject):
     nothing_to = Signal(str)
     """``undo`` or ``redo`` found nothing."""
     failed = Signal(object)
+    moved = Signal()
+    """An edit was taken back, or done again."""
 
     def __init__(self, strip: ToolStrip, settings: Settings) -> None:
         super().__init__(strip)
@@ -166,6 +168,7 @@ class DrawingTools(QObject):
             self.nothing_to.emit(word)
             return
         canvas.refresh_mask(box)
+        self.moved.emit()
         if not _is_shown(canvas.position, box):
             (z0, y0, x0), (z1, y1, x1) = box
             canvas.set_position(((z0 + z1 - 1) // 2, (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2))

@@ -108,13 +108,17 @@ class ProjectRoom(QWidget):
                 lambda _: self.refresh(),
             )
 
-    def _assign(self, n_readers: int) -> None:
+    def _assign(self, n_readers: int, by_gain: bool) -> None:
         session = self._session
         if session is None:
             return
 
         def show(n_new: int) -> None:
             self.refresh()
-            self.setup.say_assigned(n_new)
+            self.setup.say_assigned(n_new, by_gain=by_gain)
 
-        self._background.run("assign", lambda: session.assign(n_readers or None), show)
+        def work() -> int:
+            ordered = session.quality.next_cases().cases if by_gain else ()
+            return session.assign(n_readers or None, first=[one.case_id for one in ordered])
+
+        self._background.run("assign", work, show)

@@ -44,7 +44,7 @@ class ProjectSetup(QWidget):
     folder_wanted = Signal()
     files_wanted = Signal()
     person_wanted = Signal(str, bool)
-    assign_wanted = Signal(int)
+    assign_wanted = Signal(int, bool)
     """readers a case, 0 for everyone"""
     models_wanted = Signal()
     quality_wanted = Signal()
@@ -89,6 +89,7 @@ class ProjectSetup(QWidget):
         ready = bool(facts.cases) and bool(facts.people) and can_write
         self.assign.setEnabled(ready)
         self.readers.setEnabled(ready)
+        self.by_gain.setEnabled(ready)
         self.assigned.setText(
             f"{facts.n_assignments} readings are assigned."
             if facts.n_assignments
@@ -104,10 +105,11 @@ class ProjectSetup(QWidget):
         ):
             _mark_next(button, is_next)
 
-    def say_assigned(self, n_new: int) -> None:
+    def say_assigned(self, n_new: int, *, by_gain: bool) -> None:
         """Say what the last press of Assign did."""
+        order = "by gain, for everybody the same" if by_gain else "in an own random order"
         self.assign_result.setText(
-            f"{n_new} new assignments, each rater's cases in an own random order."
+            f"{n_new} new assignments, each rater's cases {order}."
             if n_new
             else "Nothing new to assign: every case has its readers."
         )
@@ -181,7 +183,15 @@ class ProjectSetup(QWidget):
         self.assign = Button(
             "Assign",
             "Give every case to its readers; who has cases already keeps them.",
-            lambda: self.assign_wanted.emit(int(self.readers.currentData() or 0)),
+            lambda: self.assign_wanted.emit(
+                int(self.readers.currentData() or 0), self.by_gain.isChecked()
+            ),
+        )
+        self.by_gain = QCheckBox("First the cases that a model would gain most from")
+        self.by_gain.setAccessibleName("Assign by gain")
+        self.by_gain.setToolTip(
+            "New cases come in this order for everybody, in place of each rater's random one: "
+            "those that a model is unsure of, that raters may dispute, and that stand for many."
         )
         self.assign_result = label("", "small", wrap=True)
         self.assign_result.hide()
@@ -191,6 +201,7 @@ class ProjectSetup(QWidget):
         row.addWidget(self.assign)
         layout.addWidget(self.assigned)
         layout.addLayout(row)
+        layout.addWidget(self.by_gain)
         layout.addWidget(self.assign_result)
         return card
 

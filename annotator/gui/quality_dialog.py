@@ -1,4 +1,4 @@
-"""How good readings are kept good: further raters, repeats, gold cases, feedback."""
+"""How readings are kept good: further raters, repeats, gold cases, feedback, models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialog, QHBoxLayout, QTabWidget, QVBoxLayout, QWidge
 from annotator.gui.buttons import Button, label, set_look
 from annotator.gui.control_page import FeedbackPage, GoldPage, RepeatsPage
 from annotator.gui.overlap_page import OverlapPage
+from annotator.gui.without_model_page import WithoutModelPage
 
 if TYPE_CHECKING:
     from annotator.gui.background import Background
@@ -26,6 +27,7 @@ class QualityFacts:
     signed_off: tuple[str, ...]
     gold: dict[str, str]
     gives_feedback: bool
+    share_without_model: float
 
     @classmethod
     def of(cls, session: Session) -> QualityFacts:
@@ -40,6 +42,7 @@ class QualityFacts:
             ),
             gold={entry.case_id: entry.source for entry in store.gold_cases()},
             gives_feedback=session.quality.gives_feedback,
+            share_without_model=session.quality.share_without_model,
         )
 
 
@@ -57,17 +60,19 @@ class QualityDialog(QDialog):
         self.repeats = RepeatsPage(quality, background)
         self.gold = GoldPage(quality, facts.titles, facts.signed_off, facts.gold, background)
         self.feedback = FeedbackPage(quality, background, gives_feedback=facts.gives_feedback)
+        self.without_model = WithoutModelPage(quality, background, share=facts.share_without_model)
         self.words = label("", wrap=True)
         self.words.setAccessibleName("What was done")
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Ways of keeping readings good")
-        self.tabs.setToolTip("Further raters, repeats, gold cases, feedback.")
+        self.tabs.setToolTip("Further raters, repeats, gold cases, feedback, models.")
         self.tabs.setDocumentMode(True)
         for page, title in (
             (self.overlap, "Further raters"),
             (self.repeats, "Cases read twice"),
             (self.gold, "Gold cases"),
             (self.feedback, "Feedback"),
+            (self.without_model, "Without a model"),
         ):
             page.told.connect(lambda words: self._say(words, "good"))
             page.failed.connect(lambda error: self._say(_sentence(error), "bad"))
@@ -84,7 +89,7 @@ class QualityDialog(QDialog):
 
     def done(self, result: int) -> None:
         """Wait for no answer any more."""
-        for key in ("overlap", "repeats", "gold", "feedback"):
+        for key in ("overlap", "repeats", "gold", "feedback", "without model"):
             self._background.drop(key)
         super().done(result)
 

@@ -1,4 +1,4 @@
-"""How good readings are: against what was signed off, on gold cases over time, and read twice."""
+"""How good readings are: held against what is true, against themselves, and against models."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.gui.background import Background
     from annotator.gui.drift_plot import DriftPlot
     from annotator.session.quality_reports import (
+        AcceptanceReport,
         GoldReport,
         Interval,
         IntraReport,
@@ -49,6 +50,25 @@ _TWICE = (
     ("Agreement with oneself", "Dice, or kappa of the answers, with its 95 % interval over cases"),
 )
 
+_TAKEN = (
+    ("Rater", "Who read"),
+    ("Model", "Whose drawing they could start from"),
+    ("Taken", "How often they started from it, of how often it was offered"),
+    ("Read without", "Cases that they read without it, by the rule of the project"),
+    ("Kept", "Of the voxels that the model had drawn where it was the start"),
+    ("Added", "Voxels that the model had not drawn, in percent of what it drew"),
+    ("Surface moved, mm", "Mean distance of the surfaces from the model's, over labels"),
+    ("Time, s", "At work on a case: where it was taken; where it was not, or read without it"),
+)
+_SHOWN = (
+    ("Model", "What was shown, or not"),
+    ("Of", "Label, or the whole case"),
+    ("Measure", "What is compared"),
+    ("With", "Mean where the model was shown"),
+    ("Without", "Mean where it was not"),
+    ("Difference", "Within raters, with its 95 % interval over cases"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReports:
@@ -57,11 +77,12 @@ class QualityReports:
     signed_off: SignedOffReport
     gold: GoldReport
     twice: IntraReport
+    acceptance: AcceptanceReport
     labels: dict[int, str]
 
 
 class QualityPage(QWidget):
-    """Three parts, each with a table; worked out when the page is first shown."""
+    """Four parts, each with a table; worked out when the page is first shown."""
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +98,9 @@ class QualityPage(QWidget):
         self.about_signed_off = label("", "small", wrap=True)
         self.about_gold = label("", "small", wrap=True)
         self.about_twice = label("", "small", wrap=True)
+        self.taken = PlanTable("What became of models' drawings", _TAKEN)
+        self.shown = PlanTable("Readings with and without a model", _SHOWN)
+        self.about_models = label("", "small", wrap=True)
         inner = QWidget()
         self._parts = QVBoxLayout(inner)
         self._parts.setContentsMargins(0, 0, 12, 0)
@@ -85,6 +109,7 @@ class QualityPage(QWidget):
             ("Against what was signed off", self.about_signed_off, self.signed_off),
             ("On gold cases", self.about_gold, self.gold),
             ("Cases read twice", self.about_twice, self.twice),
+            ("Models as a start", self.about_models, self.taken),
         ):
             self._parts.addWidget(label(title, "heading"))
             self._parts.addWidget(about)
@@ -93,6 +118,7 @@ class QualityPage(QWidget):
                 self._plot_place = QVBoxLayout()
                 self._parts.addLayout(self._plot_place)
             self._parts.addSpacing(8)
+        self._parts.addWidget(self.shown)
         self._parts.addStretch(1)
         area = QScrollArea()
         area.setWidget(inner)
@@ -140,6 +166,7 @@ class QualityPage(QWidget):
                 signed_off=room.signed_off_report(progress),
                 gold=room.gold_report(progress),
                 twice=room.intra_rater(progress),
+                acceptance=room.acceptance_report(progress),
                 labels={one.value: one.name for one in room.schema.labels},
             )
 
@@ -175,6 +202,19 @@ class QualityPage(QWidget):
         )
         self.about_twice.setVisible(bool(self.about_twice.text()))
         _fill(self.twice, rows)
+        self._show_models(found.acceptance)
+
+    def _show_models(self, found: AcceptanceReport) -> None:
+        from annotator.gui.model_rows import said_of_acceptance, shown_rows, taken_rows
+
+        self.about_models.setText(
+            "\n".join(said_of_acceptance(found))
+            if found.taken
+            else "No model's drawing was offered yet. Let a model read cases, and raters can start "
+            "from what it draws."
+        )
+        _fill(self.taken, taken_rows(found))
+        _fill(self.shown, shown_rows(found))
 
     def _draw(self, gold: GoldReport) -> None:
         from annotator.gui.drift_plot import DriftPlot

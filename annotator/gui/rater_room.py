@@ -15,6 +15,7 @@ from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
 from annotator.gui.reading_panel import ReadingPanel
 from annotator.gui.save_indicator import SaveIndicator
+from annotator.gui.start_note import StartNote
 from annotator.gui.window_presets import windows_for
 from annotator.gui.worklist import Worklist
 
@@ -78,6 +79,8 @@ class RaterRoomPanel(QWidget):
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
         )
         self.tools.failed.connect(self.failed)
+        self.start_note = StartNote(background, self)
+        self.tools.moved.connect(self.start_note.touch)
         self.doubt = DoubtLayer(background, self._start, self._doubt_of, self._show_doubt, self)
         self.doubt.told.connect(self.hint_changed)
         self.panel: ReadingPanel | None = None
@@ -241,7 +244,7 @@ class RaterRoomPanel(QWidget):
         panel = self._panel_for(opened)
         # Laid out before the canvas shows: each change of its size draws every view again.
         self.strip.set_windows(windows_for(opened.series, opened.schema))
-        panel.show_suggestions(opened.suggestions, drawing.draft.started_from_id)
+        self.start_note.follow(opened, panel)
         self._right.show()
         self.strip.show()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
@@ -294,6 +297,7 @@ class RaterRoomPanel(QWidget):
 
     def _let_go(self) -> None:
         self._answers.stop()
+        self.start_note.follow(None, None)
         self.doubt.off()
         self.saving.follow(None)
         self.tools.end()
@@ -308,6 +312,7 @@ class RaterRoomPanel(QWidget):
     def _drew(self, tool: str, edit: Any) -> None:  # noqa: ANN401 - an Edit, through a Qt signal
         if self.panel is not None:
             self.panel.calm()
+        self.start_note.touch()
         self._mark_started()
         self.say_hint()
         self.state_changed.emit()
@@ -328,7 +333,7 @@ class RaterRoomPanel(QWidget):
             self.failed.emit(error)
             return
         canvas.refresh_mask()
-        panel.show_suggestions(opened.suggestions, opened.drawing.draft.started_from_id)
+        self.start_note.show_start()
         self.saving.refresh()
         self._mark_started()
         self.hint_changed.emit(

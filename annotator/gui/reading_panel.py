@@ -46,6 +46,10 @@ class ReadingPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.labels = LabelPalette(schema, opacity=opacity)
         self.form = DiagnosisForm(schema)
+        self.started_from: str | None = None
+        self.started = label("", tone="info", wrap=True)
+        self.started.setAccessibleName("What the reading started from")
+        self._start_words = ""
         self._suggestions = QWidget()
         self._suggestion_layout = QVBoxLayout(self._suggestions)
         self._suggestion_layout.setContentsMargins(0, 0, 0, 6)
@@ -54,6 +58,7 @@ class ReadingPanel(QWidget):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(12, 10, 12, 10)
         inner.setSpacing(6)
+        inner.addWidget(self.started)
         inner.addWidget(self._suggestions)
         inner.addWidget(label("Labels", "section"))
         inner.addWidget(self.labels)
@@ -111,16 +116,21 @@ class ReadingPanel(QWidget):
         self, suggestions: Sequence[tuple[str, str]], started_from: str | None
     ) -> None:
         """Offer models' predictions to start from; ``started_from`` is the one that was taken."""
+        self.started_from = started_from
+        self.started.setVisible(started_from is not None)
         while (item := self._suggestion_layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
         titles = dict(suggestions)
-        self._suggestions.setVisible(bool(titles))
-        if started_from in titles:
-            words = f"This reading started from a model's drawing: {titles[started_from]}."
-            self._suggestion_layout.addWidget(label(words, tone="info", wrap=True))
+        self._suggestions.setVisible(bool(titles) and started_from is None)
+        if started_from is not None:
+            title = titles.get(started_from)
+            self._start_words = (
+                f"Started from {title}, a model" if title else "Started from a model"
+            )
+            self.started.setText(f"{self._start_words}.")
             return
         for annotation_id, title in suggestions:
             metrics = self.fontMetrics()
@@ -134,6 +144,12 @@ class ReadingPanel(QWidget):
             )
             button.setStyleSheet("text-align: left;")
             self._suggestion_layout.addWidget(button)
+
+    def show_changed(self, share: float | None) -> None:
+        """Say beside what the reading started from how much of it is different, 0 to 1."""
+        if self.started_from is not None and share is not None:
+            percent = "less than 1" if 0 < share < 0.005 else f"{100 * share:.0f}"
+            self.started.setText(f"{self._start_words}; {percent} % changed so far.")
 
     def complain(self, problems: Sequence[str]) -> None:
         """Say beside the fields and above the button what is missing."""

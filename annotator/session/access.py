@@ -94,6 +94,20 @@ class DraftAccess:
         )
         self.__head = step.step_id
 
+    def changed_share(self) -> float | None:
+        """Return the share of all voxels of the draft, and of the model's, that differ, 0 to 1.
+
+        None where the draft started from nothing. May be called beside the other methods.
+        """
+        from annotator.analysis.acceptance import changed_share
+        from annotator.analysis.runs import labels_in
+
+        started_from_id = self.draft().started_from_id
+        if started_from_id is None:
+            return None
+        model, own = self.__store.annotation_mask(started_from_id), self.mask()
+        return changed_share(model, own, labels_in((model, own)))
+
     def submit(self) -> Annotation:
         """Make the draft an annotation; it cannot change afterwards."""
         offer = self.__offer

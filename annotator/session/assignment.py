@@ -21,14 +21,17 @@ def plan_assignments(
     *,
     n_raters: int | None,
     seed: int,
+    first: Sequence[str] = (),
 ) -> tuple[tuple[str, str, int], ...]:
     """Return the (case id, rater id, position) to add so that every case has its readers.
 
     Every case gets ``n_raters`` people, or all where that is None; whoever has least to do comes
     first. What exists stays as it is, and new cases follow behind a rater's earlier ones, so that
     raters or cases that come later change nobody's order. Orders differ between raters and
-    depend on the seed only.
+    depend on the seed only, but for cases named in ``first``: these come before a rater's other
+    new ones, in this order for everybody.
     """
+    rank = {case_id: place for place, case_id in enumerate(first)}
     _check(n_raters, len(rater_ids))
     wanted = len(rater_ids) if n_raters is None else n_raters
     readers: dict[str, set[str]] = {case_id: set() for case_id in case_ids}
@@ -50,7 +53,11 @@ def plan_assignments(
         (case_id, rater_id, last[rater_id] + place)
         for rater_id, own in added.items()
         for place, case_id in enumerate(
-            sorted(own, key=lambda case_id: draw(seed, rater_id, case_id)), start=1
+            sorted(
+                own,
+                key=lambda case_id: (rank.get(case_id, len(rank)), draw(seed, rater_id, case_id)),
+            ),
+            start=1,
         )
     )
 

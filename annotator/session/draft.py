@@ -40,7 +40,7 @@ class _Answers:
 class DraftSession:
     """A draft that is being drawn: the live mask ``(z, y, x)``, and a thread that keeps it.
 
-    All methods belong to one thread, the window's. `record` and `set_diagnosis` return at once:
+    The methods belong to one thread, the window's. `record` and `set_diagnosis` return at once:
     a writer thread commits them in order, one transaction each, and never reads the live mask.
     A write that fails stays in the queue, is told in `last_error` and is tried again.
     """
@@ -129,6 +129,14 @@ class DraftSession:
         self.mask[...] = decode(stored, self.mask.dtype)
         self._slabs = dict(stored.slabs)
         self._draft = self._access.draft()
+
+    def changed_share(self) -> float | None:
+        """Return how much of what is on disk is not the model's that it started from, 0 to 1.
+
+        None where it started from nothing. Unlike the other methods it may be called from any
+        thread.
+        """
+        return self._access.changed_share()
 
     def contents(self) -> MaskRuns:
         """Return what is on disk once the queue is empty, as runs; waits for that."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.domain.quality import GoldCase
     from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.gold_report import GoldReport
+    from annotator.jobs.next_cases import NextCases
     from annotator.jobs.repeat_report import IntraReport
     from annotator.jobs.signed_off import SignedOffReport
     from annotator.session.overlap import FurtherReading
@@ -144,6 +145,21 @@ class QualityDesk:
         from annotator.jobs.acceptance_report import report_acceptance
 
         return report_acceptance(self._store, self._store.cases(), progress)
+
+    def next_cases(
+        self,
+        n: int | None = None,
+        *,
+        model: str | None = None,
+        progress: Progress = no_progress,
+    ) -> NextCases:
+        """Return the ``n`` unread cases, all where it is None, that a model would gain most from.
+
+        ``model`` names the one to go by; the one that has read most cases where it is None.
+        """
+        from annotator.jobs.next_cases import find_next_cases
+
+        return find_next_cases(self._store, progress, n=n, model=model)
 
     def signed_off_report(self, *, progress: Progress = no_progress) -> SignedOffReport:
         """Tell what each rater is worth by the cases that were signed off."""

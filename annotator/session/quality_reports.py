@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from annotator.analysis.bootstrap import Interval
-from annotator.jobs.acceptance_facts import AcceptanceReport
+from annotator.jobs.acceptance_facts import AcceptanceReport, AcceptedRow, TakenRow
 from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.gold_report import GoldReport
 from annotator.jobs.repeat_report import IntraReport
@@ -19,10 +19,12 @@ from annotator.jobs.signed_off import SignedOffReport
 __all__ = [
     "MEASURE_WORDS",
     "AcceptanceReport",
+    "AcceptedRow",
     "GoldReport",
     "Interval",
     "IntraReport",
     "SignedOffReport",
+    "TakenRow",
     "difference_in_words",
     "parts_of",
     "report_acceptance",

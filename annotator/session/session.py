@@ -108,10 +108,17 @@ class Session:
         """Return every case of the project, without those that are read for a second time."""
         return self.store.cases()
 
-    def assign(self, n_raters: int | None = None, *, rater_ids: Sequence[str] | None = None) -> int:
+    def assign(
+        self,
+        n_raters: int | None = None,
+        *,
+        rater_ids: Sequence[str] | None = None,
+        first: Sequence[str] = (),
+    ) -> int:
         """Give every case to ``n_raters`` people, or to all; return how many assignments are new.
 
-        ``rater_ids`` names who reads, everyone where it is None.
+        ``rater_ids`` names who reads, everyone where it is None. Cases named in ``first`` come
+        before others that are new, in this order; the rest in each rater's own random order.
         """
         chosen = [rater.rater_id for rater in self.people()] if rater_ids is None else rater_ids
         plan = plan_assignments(
@@ -120,6 +127,7 @@ class Session:
             self.store.assignments(),
             n_raters=n_raters,
             seed=self.project().seed,
+            first=first,
         )
         for case_id, rater_id, position in plan:
             self.store.assign(case_id, rater_id, position, actor=ACTOR)

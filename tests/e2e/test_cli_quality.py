@@ -190,6 +190,30 @@ def test_performance_and_feedback_come_from_signed_off_cases(project: Path) -> N
     assert must("gold", project)["cases"][0]["source"].startswith("adjudication ")
 
 
+def test_next_names_unread_cases_and_assigns_by_them(project: Path) -> None:
+    write = project.parent
+    for number in range(3):
+        values = np.full(SHAPE, 10 + number, np.int16)
+        values[..., : 2 + 3 * number] += 500
+        must("import", project, write_volume(write / f"More {number}.nii.gz", values))
+    found = must("next", project, "--n", 3)
+    assert_documented("next", found)
+    assert (found["n_read"], found["n_unread"], found["model"]) == (3, 4, None)
+    assert len(found["cases"]) == 3
+    whole = must("next", project)["cases"]
+    assert whole[:3] == found["cases"]
+    must("assign", project, "--raters", 4, "--order", "gain")
+    wanted = [entry["case"] for entry in whole]
+    with Session.open(project) as session:
+        for name in ("Ann", "Dee"):
+            order = [entry.case_id for entry in session.rater_room(name).worklist()]
+            assert order[: len(wanted)] == wanted
+    told = annotator("next", project)
+    assert told.out.startswith("1. ")
+    assert refused("next", project, "--n", 0)
+    assert "no model 'nobody'" in refused("next", project, "--model", "nobody")
+
+
 def test_acceptance_tells_what_became_of_a_model(project: Path) -> None:
     empty = annotator("acceptance", project)
     assert "No model's drawing was offered yet." in empty.out

@@ -122,3 +122,17 @@ def test_who_has_least_to_do_is_asked_first() -> None:
     )
     assert chosen == (("r3", 1), ("r2", 5))
     assert choose_readers("a", ["r0", "r1"], existing, n_more=1, barred=frozenset(), seed=3) == ()
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.data())
+def test_named_cases_come_first_in_their_order_for_everybody(
+    n_cases: int, n_people: int, data: st.DataObject
+) -> None:
+    cases, people = _names("c", n_cases), _names("r", n_people)
+    first = data.draw(st.permutations(cases))[: data.draw(st.integers(0, n_cases))]
+    plan = plan_assignments(cases, people, (), n_raters=None, seed=3, first=first)
+    by_chance = _orders(plan_assignments(cases, people, (), n_raters=None, seed=3))
+    for rater_id, order in _orders(plan).items():
+        assert order[: len(first)] == first
+        rest = [case_id for case_id in by_chance[rater_id] if case_id not in first]
+        assert order[len(first) :] == rest
