@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from annotator.domain.errors import IntegrityError
 from annotator.store import cases
-from annotator.store.slabs import compressor, decompressor
+from annotator.store.slabs import compressor, decompressed
 from annotator.store.tables import annotation_table, case_votes, raters, repeat_cases
 from annotator.store.tables import cases as case_table
 
@@ -83,7 +83,8 @@ class StoredVotes:
     labels: tuple[int, ...]
 
 
-_NOTHING: tuple[NDArray[np.uint8 | np.uint16], NDArray[np.int64], tuple[int, ...]] = (
+_Histogram = tuple["NDArray[np.uint8 | np.uint16]", "NDArray[np.int64]", tuple[int, ...]]
+_NOTHING: _Histogram = (
     np.zeros((0, 0), np.uint8),
     np.zeros(0, np.int64),
     (),
@@ -103,15 +104,16 @@ def pack(patterns: NDArray[np.uint16], counts: NDArray[np.int64], labels: Sequen
     )
 
 
-def unpack(
-    content: bytes,
-) -> tuple[NDArray[np.uint8 | np.uint16], NDArray[np.int64], tuple[int, ...]]:
-    """Return places, counts and labels; IntegrityError where the bytes are something else."""
+def unpack(contents: Sequence[bytes]) -> list[_Histogram]:
+    """Return places, counts and labels of each; IntegrityError where bytes are something else."""
     try:
-        found = decompressor().decompress(content)
-        form, n_raters, n_patterns, n_labels = _HEADER.unpack_from(found)
+        return [_unpacked(found) for found in decompressed(contents)]
     except (zstandard.ZstdError, struct.error) as error:
         raise IntegrityError(f"a vote histogram cannot be decompressed ({error})") from error
+
+
+def _unpacked(found: bytes) -> _Histogram:
+    form, n_raters, n_patterns, n_labels = _HEADER.unpack_from(found)
     place_type = _place_type(n_labels)
     start = _HEADER.size + _LABEL.itemsize * n_labels
     middle = start + _COUNT.itemsize * n_patterns
@@ -163,12 +165,13 @@ def after(connection: Connection, case_id: str, most: int) -> tuple[StoredVotes,
     latest: dict[str, dict[str, tuple[str, bool]]] = {}
     for owner, rater_id, annotation_id, is_model in connection.execute(
         _READINGS, {"after": case_id, "last": rows[-1].case_id}
-    ):
+    ).all():
         latest.setdefault(owner, {})[rater_id] = (annotation_id, is_model)
+    kept = iter(unpack([row.content for row in rows if row.content is not None]))
     found = []
     for owner, title, findings_key, content in rows:
         readings = latest.get(owner, {}).values()
-        places, counts, labels = _NOTHING if content is None else unpack(content)
+        places, counts, labels = _NOTHING if content is None else next(kept)
         found.append(
             StoredVotes(
                 case_id=owner,

@@ -101,7 +101,7 @@ def unpack_joined(
     try:
         # A header that is cut off makes the sum wrong.
         header = np.frombuffer(b"".join([blob[: _HEADER.size] for blob in blobs]), _HEADERS)
-        contents = _decompressed([blob[_HEADER.size :] for blob in blobs])
+        contents = decompressed([blob[_HEADER.size :] for blob in blobs])
     except (zstandard.ZstdError, ValueError, TypeError) as error:
         raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
     sizes = np.array([len(content) for content in contents], np.int64)
@@ -115,7 +115,7 @@ def unpack_joined(
     return found or _unpack_planes_by_sums(contents, header)
 
 
-def _decompressed(frames: Sequence[bytes]) -> list[bytes]:
+def decompressed(frames: Sequence[bytes]) -> list[bytes]:
     """Return what zstd frames hold, on two threads where that pays."""
     own = decompressor()
     # Only zstandard's own compiled form has it.

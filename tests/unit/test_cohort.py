@@ -125,7 +125,7 @@ def test_a_histogram_says_what_the_votes_say(seed: int, n_raters: int, n_labels:
     if random.random() < 0.2:
         masks = [np.zeros((2, 5, 6), np.uint16)] * n_raters
     votes = merge_votes([encode(mask) for mask in masks], labels=labels)
-    places, counts, known = unpack(pack(votes.patterns, votes.counts, votes.labels))
+    places, counts, known = unpack([pack(votes.patterns, votes.counts, votes.labels)])[0]
     assert known == votes.labels
     assert counts.flags.aligned
     assert places.flags.aligned
@@ -148,7 +148,7 @@ def test_a_histogram_says_what_the_votes_say(seed: int, n_raters: int, n_labels:
 def test_more_labels_than_a_byte_counts() -> None:
     labels = tuple(range(400))
     patterns = np.arange(400, dtype=np.uint16)[:, None].repeat(2, axis=1)
-    places, counts, known = unpack(pack(patterns, np.ones(400, np.int64), labels))
+    places, counts, known = unpack([pack(patterns, np.ones(400, np.int64), labels)])[0]
     assert places.dtype == np.uint16
     assert np.array_equal(places, patterns)
     assert (len(counts), known) == (400, labels)
@@ -160,4 +160,4 @@ def test_more_labels_than_a_byte_counts() -> None:
 )
 def test_damage_is_an_integrity_error(content: bytes) -> None:
     with pytest.raises(IntegrityError, match="vote histogram"):
-        unpack(content)
+        unpack([content])
