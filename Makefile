@@ -28,7 +28,9 @@ system:
 $(STAMP): pyproject.toml constraints.txt hatch_build.py annotator/analysis/kernels.c
 	@installers/linux/make-venv.sh $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[app,postgres,torch]' --group dev
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[app,postgres,torch,networks]' --group dev
+	$(PY) -m pip install --quiet --constraint constraints.txt --no-deps nnunetv2 \
+		dynamic-network-architectures batchgenerators batchgeneratorsv2 acvl-utils
 	@touch $(STAMP)
 
 run: setup

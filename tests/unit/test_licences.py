@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 PAGE = Path(__file__).parents[2] / "docs" / "licences.md"
 ROW = re.compile(r"^\| (?P<name>[a-z0-9-]+) \| (?P<licence>[^|]+) \|", re.MULTILINE)
 OPTIONAL_LGPL = {"psycopg", "psycopg-binary", "pyside6-essentials", "shiboken6"}
-EXTRAS = frozenset({"app", "postgres", "torch"})
+EXTRAS = frozenset({"app", "monai", "networks", "postgres", "torch"})
 OF_THE_CARD = ("cuda-", "nvidia-")
 """What torch brings along for a graphics card; the page tells of it in words."""
 
