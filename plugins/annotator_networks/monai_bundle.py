@@ -78,7 +78,7 @@ class MonaiBundleFormat:
             module = load_program(_weights(path), place)
         else:
             module = _filled(path).to(place)
-        return TorchNetwork(module, card, place, mixed=mixed)
+        return TorchNetwork(module, card, place, mixed=mixed, modules=[module])
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -72,7 +72,7 @@ class NnUNetFormat:
         place = require_device(device)
         plans = _plans(path)
         folds = [_fold(plans, checkpoint)[0].to(place) for checkpoint in _checkpoints(path)]
-        return TorchNetwork(_averaged(folds, plans), card, place, mixed=mixed)
+        return TorchNetwork(_averaged(folds, plans), card, place, mixed=mixed, modules=folds)
 
 
 def _checkpoints(path: Path) -> tuple[Path, ...]:

@@ -105,14 +105,15 @@ def _read(path: Path, plans: Mapping[str, Any], dataset: Mapping[str, Any]) -> P
     )
 
 
-def _configuration_name(path: Path, known: Mapping[str, Any]) -> str:
-    if not known or not isinstance(known, dict):
-        raise ValueError("it describes no configuration")
+def _configuration_name(path: Path, configurations: Mapping[str, Any]) -> str:
+    known = [str(name) for name in dict(configurations)]
     told = path.name.rpartition("__")[2]
     if told in known:
         return told
     if len(known) == 1:
-        return next(iter(known))
+        return known[0]
+    if not known:
+        raise ValueError("it describes no configuration")
     raise AnnotatorError(
         f"the folder {path.name!r} does not say which configuration it holds; give it the name "
         f"that nnU-Net gave it, ending in one of: {', '.join(f'__{one}' for one in sorted(known))}"

@@ -45,7 +45,8 @@ class PlainTorchFormat:
         from annotator_networks.torch_running import TorchNetwork, require_device
 
         place = require_device(device)
-        return TorchNetwork(_filled(path).to(place), card, place, mixed=mixed)
+        module = _filled(path).to(place)
+        return TorchNetwork(module, card, place, mixed=mixed, modules=[module])
 
 
 def _card(path: Path) -> tuple[NetworkCard, dict[str, Any]]:

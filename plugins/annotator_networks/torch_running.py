@@ -17,12 +17,15 @@ from annotator_networks.batches import check_batch, check_output, in_file_order,
 from annotator_networks.failures import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
     from annotator.api import Device, NetworkCard
+
+
+_DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"}
 
 
 def best_device() -> Device:
@@ -72,6 +75,8 @@ class TorchNetwork:
         it is slower on most of them.
     n_fixed : int or None
         How many images it takes at once; None where any number will do.
+    modules : sequence of modules
+        What ``forward`` is made of, where layers that drop units can be found in it.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class TorchNetwork:
         *,
         mixed: bool,
         n_fixed: int | None = None,
+        modules: Sequence[torch.nn.Module] = (),
     ) -> None:
         self.device = device_words(device)
         self._forward = forward
@@ -89,21 +95,40 @@ class TorchNetwork:
         self._on = device
         self._is_mixed = mixed and device.type == "cuda"
         self._n_fixed = n_fixed
+        self._dropouts = [layer for one in modules for layer in one.modules() if _drops(layer)]
+        self.n_dropouts = len(self._dropouts)
         self._turn = threading.Lock()
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits ``(n, label, z, y, x)`` for ``(n, channel, z, y, x)``."""
-        check_batch(batch, self._card)
         with self._turn:
+            return self._infer(batch)
+
+    def infer_dropping(self, batch: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        """Do as ``infer`` does with dropout on; the same seed drops the same units."""
+        cards = [self._on] if self._on.type == "cuda" else []
+        with self._turn, torch.random.fork_rng(devices=cards):
+            torch.manual_seed(seed)
+            for layer in self._dropouts:
+                layer.train()
             try:
+                return self._infer(batch)
+            finally:
+                for layer in self._dropouts:
+                    layer.eval()
+
+    def _infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_batch(batch, self._card)
+        try:
+            found = in_pieces(self._read, batch, self._n_fixed)
+            if self._is_mixed and not np.isfinite(found).all():
+                self._is_mixed = False
                 found = in_pieces(self._read, batch, self._n_fixed)
-                if self._is_mixed and not np.isfinite(found).all():
-                    self._is_mixed = False
-                    found = in_pieces(self._read, batch, self._n_fixed)
-            except Exception as error:
-                if self._on.type == "cuda" and isinstance(error, torch.OutOfMemoryError):
-                    torch.cuda.empty_cache()
-                raise told(error, f"reading a window of {batch.shape}") from error
+        except Exception as error:
+            failure = told(error, f"reading a window of {batch.shape}")
+            if self._on.type == "cuda" and isinstance(failure, MemoryError):
+                torch.cuda.empty_cache()
+            raise failure from error
         check_output(found, batch, self._card)
         return found
 
@@ -118,6 +143,12 @@ class TorchNetwork:
         if self._is_mixed:
             return torch.autocast("cuda", dtype=torch.float16)
         return nullcontext()
+
+
+def _drops(layer: torch.nn.Module) -> bool:
+    """Say whether a layer drops units at random; of programs only the names of layers are known."""
+    name = str(getattr(layer, "original_name", type(layer).__name__))
+    return name in _DROPOUTS and getattr(layer, "p", 0.0) > 0.0
 
 
 def first_output(found: Any) -> torch.Tensor:  # noqa: ANN401 - whatever a module gives out

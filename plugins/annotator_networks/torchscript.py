@@ -58,7 +58,8 @@ class TorchScriptFormat:
         from annotator_networks.torch_running import TorchNetwork, require_device
 
         place = require_device(device)
-        return TorchNetwork(load_program(path, place), card, place, mixed=mixed)
+        program = load_program(path, place)
+        return TorchNetwork(program, card, place, mixed=mixed, modules=[program])
 
 
 def is_torchscript(path: Path) -> bool:

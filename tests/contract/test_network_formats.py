@@ -84,7 +84,7 @@ class TestExported(NetworkFormatContract):
         return ExportedFormat()
 
     def make(self, folder: Path) -> Path:
-        return write_card(write_export(folder / "tiny.pt2", tiny()))
+        return write_card(write_export(folder / "tiny.pt2"))
 
     def expected(self, path: Path, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return read(torch.export.load(str(path)).module(), batch)
@@ -94,7 +94,7 @@ class TestExportedOfOneSize(TestExported):
     """A graph that takes two images of one size at once."""
 
     def make(self, folder: Path) -> Path:
-        place = write_export(folder / "fixed.pt2", tiny(), fixed=(2, 1, *self.spatial))
+        place = write_export(folder / "fixed.pt2", fixed=(2, 1, *self.spatial))
         return write_card(place, patch=list(self.spatial))
 
     def expected(self, path: Path, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,18 +54,26 @@ def write_torchscript(path: Path, module: torch.nn.Module) -> Path:
     return path
 
 
-def write_export(path: Path, module: torch.nn.Module, fixed: tuple[int, ...] | None = None) -> Path:
+def write_export(path: Path, fixed: tuple[int, ...] | None = None) -> Path:
+    """Write `tiny` as an exported graph, for images of any size or of one."""
+    path.write_bytes(_exported(fixed))
+    return path
+
+
+@cache
+def _exported(fixed: tuple[int, ...] | None) -> bytes:
     sides = {axis: torch.export.Dim(name, min=4) for axis, name in ((2, "z"), (3, "y"), (4, "x"))}
     dynamic = {0: torch.export.Dim("n", min=1), **sides}
+    content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(
-            module,
+            tiny(),
             (torch.zeros(fixed or (2, 1, 8, 8, 8)),),
             dynamic_shapes=None if fixed else {"image": dynamic},
         )
-        torch.export.save(program, str(path))
-    return path
+        torch.export.save(program, content)
+    return content.getvalue()
 
 
 def write_onnx(path: Path, module: torch.nn.Module) -> Path:
