@@ -11,6 +11,7 @@ from tests.contract.store_conflicts import ConflictsContract
 from tests.contract.store_drafts import DraftsContract
 from tests.contract.store_integrity import IntegrityContract
 from tests.contract.store_jobs import JobsContract
+from tests.contract.store_networks import NetworksContract
 from tests.contract.store_quality import QualityContract
 from tests.contract.store_review import ReviewContract
 from tests.contract.store_studies import StudiesContract
@@ -28,6 +29,7 @@ class StoreContract(
     ReviewContract,
     JobsContract,
     QualityContract,
+    NetworksContract,
     IntegrityContract,
     TamperingContract,
 ):
