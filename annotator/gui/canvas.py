@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QPointF
     from qtpy.QtGui import QCloseEvent, QFocusEvent, QKeyEvent, QResizeEvent
 
+    from annotator.api import Prompt, PromptKind
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series
-    from annotator.drawing.edit import Mask
+    from annotator.drawing.edit import Edit, Mask
     from annotator.gui.label_colors import Color
     from annotator.gui.slice_view import SliceView
 
@@ -198,6 +199,11 @@ class Canvas(QWidget):
     window_changed = Signal(float, float)
     """Level and width in modality units."""
     label_picked = Signal(int)
+    prompted = Signal(object)
+    """A Prompt: what was pointed at."""
+    object_ended = Signal()
+    """What was pointed at is kept, and another object begins."""
+    object_dropped = Signal()
     layout_changed = Signal(str)
     told = Signal(str)
     """Words for the person, which are shown on the view as well."""
@@ -236,6 +242,7 @@ class Canvas(QWidget):
         self._gestures.use(mask, series.geometry.spacing_mm)
         self._marks.contours = ContourBook()
         self._marks.highlight = self._marks.flash = self._marks.polygon = None
+        self._marks.hints = ()
         self._marks.is_calibrated = series.geometry.is_calibrated
         planes = planes_of(series)
         self._marks.has_crosshair = len(planes) == 3
@@ -300,6 +307,27 @@ class Canvas(QWidget):
     def set_label(self, value: int) -> None:
         """Draw with this label."""
         self._gestures.set_label(value)
+
+    @property
+    def label(self) -> int:
+        """The label that is drawn with."""
+        return self._gestures.label
+
+    def set_drag_kind(self, kind: PromptKind) -> None:
+        """Set what dragging draws with the tool that points."""
+        self._gestures.set_drag_kind(kind)
+
+    def set_hints(self, prompts: tuple[Prompt, ...]) -> None:
+        """Show what was pointed at for the object in progress."""
+        self._gestures.set_hints(prompts)
+
+    def show_edit(self, tool: str, edit: Edit) -> None:
+        """Show an edit that was made on the live mask elsewhere; told as ``edited``."""
+        self._gestures.show_edit(tool, edit)
+
+    def say(self, text: str, *, lasting: bool = False) -> None:
+        """Show words on the first view, for a moment or until others come."""
+        self._gestures.say(text, lasting=lasting)
 
     def set_brush_mm(self, diameter: float) -> None:
         """Set the diameter of brush and eraser, mm."""
@@ -387,6 +415,9 @@ class Canvas(QWidget):
         gestures, views = self._gestures, self._views
         gestures.edited.connect(self.edited)
         gestures.label_picked.connect(self.label_picked)
+        gestures.prompted.connect(self.prompted)
+        gestures.object_ended.connect(self.object_ended)
+        gestures.object_dropped.connect(self.object_dropped)
         gestures.cursor_moved.connect(self.cursor_moved)
         gestures.told.connect(self.told)
         gestures.enlarged.connect(self._enlarge)

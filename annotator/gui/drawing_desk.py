@@ -12,16 +12,19 @@ from annotator.drawing.brush import Brush
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.fill import Fill
 from annotator.drawing.polygon import Polygon
+from annotator.drawing.proposal import Proposal
+from annotator.gui.hint import Hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from annotator.api import PromptKind
     from annotator.drawing.edit import Edit, Mask, Point
     from annotator.drawing.fill import Region
 
 CROSSHAIR = "crosshair"
 PICKER = "pick"
-TOOLS = (CROSSHAIR, Brush.name, Eraser.name, Polygon.name, Fill.name, PICKER)
+TOOLS = (CROSSHAIR, Brush.name, Eraser.name, Polygon.name, Fill.name, PICKER, Proposal.name)
 AT_ONCE_VOXELS = 1 << 20
 """Slices up to this size are filled while the mouse waits; larger ones beside it."""
 
@@ -37,6 +40,8 @@ class DrawingDesk(QObject):
         A finished edit, with the name of its tool.
     label_picked : int
         The label under the picker; 0 for background.
+    hinted : Prompt
+        What was pointed at.
     told : str
         Something that the person should read.
     """
@@ -44,6 +49,7 @@ class DrawingDesk(QObject):
     touched = Signal(object)
     edited = Signal(str, object)
     label_picked = Signal(int)
+    hinted = Signal(object)
     told = Signal(str)
     _found = Signal(int, object)
 
@@ -54,6 +60,8 @@ class DrawingDesk(QObject):
         self.brush_mm = 10.0
         self.brush_is_3d = False
         self.polygon: Polygon | None = None
+        self.drag_kind: PromptKind = "box"
+        self.hint: Hint | None = None
         self._mask: Mask | None = None
         self._spacing_mm: tuple[float, ...] = (1.0, 1.0, 1.0)
         self._stroke: Brush | None = None
@@ -65,6 +73,11 @@ class DrawingDesk(QObject):
     def is_filling(self) -> bool:
         """Whether a fill is being worked out."""
         return self._filling is not None
+
+    @property
+    def points(self) -> bool:
+        """Whether the tool in hand points for a prompt model."""
+        return self.tool == Proposal.name
 
     @property
     def draws_with_brush(self) -> bool:
@@ -103,15 +116,27 @@ class DrawingDesk(QObject):
             self._stroke = self._new_stroke(self._mask, plane)
             self.drag(point)
 
+    def point(self, plane: int, point: Point, *, is_positive: bool, is_scribble: bool) -> None:
+        """Begin to point at what is meant, or at what is not."""
+        if self._mask is not None:
+            kind: PromptKind = "scribble" if is_scribble else self.drag_kind
+            self.hint = Hint(plane, kind, self._mask.shape, is_positive=is_positive)
+            self.hint.move(point)
+
     def drag(self, point: Point) -> None:
-        """Go on with the stroke."""
+        """Go on with the stroke, or the hint."""
+        if self.hint is not None:
+            self.hint.move(point)
         if self._stroke is not None:
             box = self._stroke.move(point)
             if box is not None:
                 self.touched.emit(box)
 
-    def release(self) -> None:
-        """End the stroke; the edit is emitted where it changed anything."""
+    def release(self, *, is_click: bool = False) -> None:
+        """End the stroke; the edit is emitted where it changed anything. Or the hint."""
+        hint, self.hint = self.hint, None
+        if hint is not None:
+            self.hinted.emit(hint.prompt(is_click=is_click))
         stroke, self._stroke = self._stroke, None
         if stroke is not None:
             self._emit(stroke.name, stroke.finish())
@@ -136,13 +161,14 @@ class DrawingDesk(QObject):
 
     def cancel(self) -> bool:
         """Drop the stroke, polygon or fill in progress; False where there is none."""
-        had = self._stroke is not None or self.polygon is not None or self.is_filling
+        begun = (self._stroke, self.polygon, self.hint)
+        had = self.is_filling or any(one is not None for one in begun)
         stroke, self._stroke = self._stroke, None
         if stroke is not None:
             box = stroke.cancel()
             if box is not None:
                 self.touched.emit(box)
-        self.polygon = None
+        self.polygon = self.hint = None
         if self._filling is not None:
             self._filling[1].set()
             self._filling = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from annotator.domain.study import Series
     from annotator.gui.canvas import Canvas
     from annotator.gui.label_palette import LabelPalette
+    from annotator.gui.pointing import Pointing
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
     from annotator.session.draft import DraftSession
@@ -34,6 +35,7 @@ class DrawingTools(QObject):
         self._canvas: Canvas | None = None
         self._drawing: DraftSession | None = None
         self._labels: LabelPalette | None = None
+        self.pointing: Pointing | None = None
         self.tool = "brush"
         self.is_3d = False
         self.are_marks_hidden = False
@@ -94,6 +96,8 @@ class DrawingTools(QObject):
         self.tool = name
         if self._canvas is not None:
             self._canvas.set_tool(name)
+        if self.pointing is not None:
+            self.pointing.take_up(name)
 
     def set_3d(self, on: bool) -> None:
         """Make brush, eraser and fill work in the volume, or in one slice."""
@@ -143,8 +147,10 @@ class DrawingTools(QObject):
 
     def cancel(self) -> None:
         """Give up what was begun: a polygon, a fill."""
-        if self._canvas is not None:
-            self._canvas.cancel()
+        if self._canvas is None or self._canvas.cancel():
+            return
+        if self.pointing is not None:
+            self.pointing.drop()
 
     def undo(self) -> None:
         """Take the last edit back and go where it was."""
@@ -159,6 +165,8 @@ class DrawingTools(QObject):
         if drawing is None or canvas is None:
             return
         canvas.cancel()
+        if self.pointing is not None and word == "undo" and self.pointing.take_back():
+            return
         try:
             box = drawing.undo() if word == "undo" else drawing.redo()
         except AnnotatorError as error:
@@ -167,6 +175,8 @@ class DrawingTools(QObject):
         if box is None:
             self.nothing_to.emit(word)
             return
+        if self.pointing is not None:
+            self.pointing.moved(word)
         canvas.refresh_mask(box)
         self.moved.emit()
         if not _is_shown(canvas.position, box):

@@ -12,6 +12,7 @@ from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from annotator.api import Prompt, PromptKind
     from annotator.drawing.edit import Edit, Mask, Point
     from annotator.gui.label_colors import LabelColors
     from annotator.gui.linked_views import LinkedViews
@@ -26,6 +27,10 @@ class Gestures(QObject):
     edited = Signal(str, object)
     label_picked = Signal(int)
     cursor_moved = Signal(object)
+    prompted = Signal(object)
+    object_ended = Signal()
+    """Enter, with the tool that points."""
+    object_dropped = Signal()
     told = Signal(str)
     pressed = Signal()
     enlarged = Signal(int)
@@ -73,6 +78,29 @@ class Gestures(QObject):
         """Make brush, eraser and fill work in the volume and not in one slice."""
         self._desk.brush_is_3d = on
 
+    def set_drag_kind(self, kind: PromptKind) -> None:
+        """Set what dragging draws with the tool that points."""
+        self._desk.drag_kind = kind
+
+    def set_hints(self, prompts: tuple[Prompt, ...]) -> None:
+        """Show what was pointed at."""
+        self._marks.hints = prompts
+        self._views.repaint_marks()
+
+    def show_edit(self, tool: str, edit: Edit) -> None:
+        """Show an edit that was made on the live mask elsewhere, and tell of it."""
+        self._views.show_touched(edit.box)
+        self._end_edit(tool, edit)
+
+    @property
+    def label(self) -> int:
+        """The label that is drawn with."""
+        return self._desk.label
+
+    def say(self, text: str, *, lasting: bool = False) -> None:
+        """Show words on the view, for a moment or until others come; empty takes them away."""
+        self._say(text, lasting=lasting)
+
     def set_read_only(self, on: bool) -> None:
         """Let the left button only move the crosshair."""
         self._desk.cancel()
@@ -98,6 +126,10 @@ class Gestures(QObject):
                 self._views.hold_to_pan(True)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.polygon is not None:
             self.confirm()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._marks.hints:
+            self.object_ended.emit()
+        elif key == Qt.Key.Key_Escape and self._marks.hints and not self.cancel():
+            self.object_dropped.emit()
         elif key == Qt.Key.Key_Backspace and self._desk.step_back():
             self._show_pen()
         else:
@@ -108,14 +140,15 @@ class Gestures(QObject):
         views, desk = self._views, self._desk
         views.pressed.connect(self._press)
         views.dragged.connect(self._drag)
-        views.released.connect(desk.release)
+        views.released.connect(self._release)
         views.linked.connect(self._link)
         views.hovered.connect(self._hover)
-        views.right_clicked.connect(self.confirm)
+        views.right_clicked.connect(self._right_click)
         views.double_clicked.connect(self._double_click)
         desk.touched.connect(views.show_touched)
         desk.edited.connect(self._end_edit)
         desk.label_picked.connect(self.label_picked)
+        desk.hinted.connect(self.prompted)
         desk.told.connect(self._tell)
 
     @property
@@ -127,7 +160,16 @@ class Gestures(QObject):
         if self._is_looking:
             self._link(point)
             return
-        self._desk.press(axis, point)
+        if self._desk.points:
+            held = self._views.modifiers
+            self._desk.point(
+                axis,
+                point,
+                is_positive=not held & Qt.KeyboardModifier.ControlModifier,
+                is_scribble=bool(held & Qt.KeyboardModifier.ShiftModifier),
+            )
+        else:
+            self._desk.press(axis, point)
         if self._desk.is_filling:
             self._say("Filling… Esc cancels.", lasting=True)
         self._show_pen()
@@ -137,6 +179,18 @@ class Gestures(QObject):
             self._link(point)
         else:
             self._desk.drag(point)
+
+    def _release(self) -> None:
+        self._desk.release(is_click=not self._views.has_moved)
+        self._show_pen()
+
+    def _right_click(self, axis: int, point: Point) -> None:
+        if self._desk.points and not self._is_looking:
+            self.pressed.emit()
+            self._desk.point(axis, point, is_positive=False, is_scribble=False)
+            self._desk.release(is_click=True)
+        else:
+            self.confirm()
 
     def _double_click(self, axis: int, point: Point) -> None:
         if self._is_looking:
@@ -168,6 +222,8 @@ class Gestures(QObject):
         has_size = desk.draws_with_brush and not self._is_read_only
         marks.brush_mm = desk.brush_mm if has_size else None
         marks.polygon = desk.polygon
+        marks.hint = desk.hint
+        marks.is_pointing = desk.points and not self._is_read_only
         marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
         self._views.repaint_marks()
 

@@ -47,7 +47,7 @@ class LinkedViews(QWidget):
     linked = Signal(object)
     hovered = Signal(object)
     windowed = Signal(QPointF)
-    right_clicked = Signal()
+    right_clicked = Signal(int, object)
     double_clicked = Signal(int, object)
     position_changed = Signal(object)
 
@@ -76,6 +76,16 @@ class LinkedViews(QWidget):
     def views(self) -> tuple[SliceView, ...]:
         """The views on the screen, the first one first."""
         return tuple(self._slots[slot] for slot in self._shown())
+
+    @property
+    def modifiers(self) -> Qt.KeyboardModifier:
+        """Keys that were held at the last press."""
+        return self._slots[self._active].overlay.modifiers
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the last press was dragged, and not only a click."""
+        return self._slots[self._active].overlay.has_moved
 
     def show_volume(self, voxels: NDArray[Any], mask: Mask, planes: Sequence[Plane]) -> None:
         """Show another volume ``(z, y, x[, channel])`` with the live mask, at its middle."""
@@ -335,6 +345,10 @@ class LinkedViews(QWidget):
             work_here()
             self.double_clicked.emit(view.plane.axis, point)
 
+        def right_click(point: object) -> None:
+            work_here()
+            self.right_clicked.emit(view.plane.axis, point)
+
         def link(point: object) -> None:
             work_here()
             self.linked.emit(point)
@@ -351,7 +365,7 @@ class LinkedViews(QWidget):
         view.overlay.released.connect(self.released)
         view.overlay.stepped.connect(step)
         view.overlay.windowed.connect(self.windowed)
-        view.overlay.right_clicked.connect(self.right_clicked)
+        view.right_clicked.connect(right_click)
 
 
 def _areas(width: int, height: int, n_views: int) -> list[QRect]:

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annotator.api import Prompt
     from annotator.domain.reading import Box
     from annotator.drawing.polygon import Polygon
+    from annotator.gui.hint import Hint
 
 PLANE_COLORS = {
     "axial": "#ff6b6b",
@@ -49,6 +51,12 @@ class Marks:
         Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
     flash : Box or None
         What undo or redo has just changed.
+    is_pointing : bool
+        Whether the tool in hand points for a prompt model.
+    hints : tuple of Prompt
+        What was pointed at for the object in progress.
+    hint : Hint or None
+        What is being pointed at.
     heat_title : str
         What the heat map shows; empty where there is none.
     """
@@ -60,6 +68,9 @@ class Marks:
     brush_mm: float | None = None
     color: str = "#ffffff"
     polygon: Polygon | None = None
+    is_pointing: bool = False
+    hints: tuple[Prompt, ...] = ()
+    hint: Hint | None = None
     contours: ContourBook = field(default_factory=ContourBook)
     highlight: Box | NDArray[np.bool_] | None = None
     flash: Box | None = None

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from annotator.gui import overlay_paint as paint
 from annotator.gui.marks import PLANE_COLORS
+from annotator.gui.overlay_hints import paint_hints
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
@@ -29,8 +30,9 @@ _CLICK_PX = 4
 class Overlay(QWidget):
     """Turns mouse events into what they mean; positions are in pixels of the view.
 
-    Left: the tool in hand, or the crosshair with Shift. Wheel: slices, with Ctrl: zoom. Middle
-    button, or left with space held: pan. Right: window and level.
+    Left: the tool in hand, or the crosshair with Shift, which the tool that points needs itself.
+    Wheel: slices, with Ctrl: zoom. Middle button, or left with space held: pan. Right: window and
+    level.
     """
 
     pressed = Signal(QPointF)
@@ -42,7 +44,7 @@ class Overlay(QWidget):
     zoomed = Signal(float, QPointF)
     panned = Signal(QPointF)
     windowed = Signal(QPointF)
-    right_clicked = Signal()
+    right_clicked = Signal(QPointF)
     double_clicked = Signal(QPointF)
 
     def __init__(self, plane: Plane, marks: Marks, camera: ViewCamera, parent: QWidget) -> None:
@@ -57,12 +59,18 @@ class Overlay(QWidget):
         self._brush_area = QRect()
         self._last: QPointF | None = None
         self._gesture = ""
-        self._right_travel = 0.0
+        self._travel = 0.0
+        self.modifiers = Qt.KeyboardModifier.NoModifier
         self._wheel = 0
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAccessibleName(f"{plane.name.capitalize()} view")
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the button that was pressed last was dragged since, and not only clicked."""
+        return self._travel >= _CLICK_PX
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a gesture; a second button during one is ignored."""
@@ -70,7 +78,8 @@ class Overlay(QWidget):
             return
         place, button = event.position(), event.button()
         self._last = place
-        self._right_travel = 0.0
+        self._travel = 0.0
+        self.modifiers = event.modifiers()
         if button == Qt.MouseButton.RightButton:
             self._gesture = "window"
         elif button == Qt.MouseButton.MiddleButton or (
@@ -79,7 +88,7 @@ class Overlay(QWidget):
             self._gesture = "pan"
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif button == Qt.MouseButton.LeftButton:
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            if self._links(event):
                 self._gesture = "link"
                 self.linked.emit(place)
             else:
@@ -91,21 +100,19 @@ class Overlay(QWidget):
         place = event.position()
         moved = place - (self._last or place)
         self._cursor = place
+        self._travel += abs(moved.x()) + abs(moved.y())
         if self._gesture == "tool":
             self.dragged.emit(place)
         elif self._gesture == "pan":
             self.panned.emit(moved)
         elif self._gesture == "window":
-            self._right_travel += abs(moved.x()) + abs(moved.y())
-            if self._right_travel >= _CLICK_PX:
+            if self.has_moved:
                 self.windowed.emit(moved)
-        elif self._gesture == "link" or (
-            not event.buttons() and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        ):
+        elif self._gesture == "link" or (not event.buttons() and self._links(event)):
             self.linked.emit(place)
         self._last = place
         self.hovered.emit(place)
-        if self._marks.polygon is not None:
+        if self._marks.polygon is not None or self._marks.hint is not None:
             self.update()
         else:
             self._move_brush()
@@ -122,8 +129,8 @@ class Overlay(QWidget):
         gesture, self._gesture = self._gesture, ""
         if gesture == "tool":
             self.released.emit()
-        elif gesture == "window" and self._right_travel < _CLICK_PX:
-            self.right_clicked.emit()
+        elif gesture == "window" and not self.has_moved:
+            self.right_clicked.emit(event.position())
         elif gesture == "pan":
             self.setCursor(Qt.CursorShape.CrossCursor)
 
@@ -131,6 +138,8 @@ class Overlay(QWidget):
         """Tell a double click of the left button; other buttons count as pressed again."""
         if event.button() == Qt.MouseButton.LeftButton and not self.is_panning_with_left:
             self._gesture = "tool"
+            self._travel = 0.0
+            self.modifiers = event.modifiers()
             self.double_clicked.emit(event.position())
         else:
             self.mousePressEvent(event)
@@ -163,10 +172,16 @@ class Overlay(QWidget):
         """Paint the marks of another slice; as little as changes, because every pixel costs."""
         self.index = index
         marks = self._marks
-        if marks.contours.contours or marks.highlight is not None or marks.flash or marks.polygon:
+        is_marked = marks.contours.contours or marks.flash or marks.polygon or marks.hints
+        if is_marked or marks.highlight is not None:
             self.update()
         else:
             self.update(paint.SLICE_TEXT)
+
+    def _links(self, event: QMouseEvent) -> bool:
+        """Whether Shift moves the crosshair; the tool that points needs it for scribbles."""
+        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        return bool(shift) and not self._marks.is_pointing
 
     def _move_brush(self) -> None:
         """Paint the brush where it was and where it is."""
@@ -190,6 +205,7 @@ class Overlay(QWidget):
         if marks.has_crosshair:
             paint.paint_crosshair(painter, marks, plane, camera)
         paint.paint_polygon(painter, marks, plane, camera, self._cursor)
+        paint_hints(painter, marks, plane, index, camera)
         if self._cursor is not None and self._gesture in ("", "tool"):
             paint.paint_brush(painter, marks, camera, self._cursor)
         paint.paint_texts(painter, marks, plane, index, camera)

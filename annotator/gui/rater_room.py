@@ -13,9 +13,12 @@ from annotator.gui.canvas_holder import CanvasHolder, import_canvas
 from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
+from annotator.gui.pointing import Pointing
+from annotator.gui.prompt_bar import PromptBar
 from annotator.gui.reading_panel import ReadingPanel
 from annotator.gui.save_indicator import SaveIndicator
 from annotator.gui.start_note import StartNote
+from annotator.gui.tool_strip import HEIGHT
 from annotator.gui.window_presets import windows_for
 from annotator.gui.worklist import Worklist
 
@@ -79,6 +82,7 @@ class RaterRoomPanel(QWidget):
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
         )
         self.tools.failed.connect(self.failed)
+        self.pointing = self._make_pointing()
         self.start_note = StartNote(background, self)
         self.tools.moved.connect(self.start_note.touch)
         self.doubt = DoubtLayer(background, self._start, self._doubt_of, self._show_doubt, self)
@@ -109,6 +113,14 @@ class RaterRoomPanel(QWidget):
         self._answers.timeout.connect(self._keep_answers)
         self._right.hide()
         strip.hide()
+
+    def _make_pointing(self) -> Pointing:
+        bar = PromptBar(HEIGHT, self)
+        self.strip.add(bar)
+        made = Pointing(bar, self._background, self)
+        made.told.connect(self.hint_changed)
+        self.tools.pointing = made
+        return made
 
     # entering and leaving
 
@@ -251,6 +263,7 @@ class RaterRoomPanel(QWidget):
         canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
         canvas.set_read_only(False)
         self.tools.begin(canvas, drawing, opened.series, panel.labels)
+        self._point_at(canvas, opened)
         self.saving.follow(drawing)
         panel.form.show_diagnosis(drawing.draft.diagnosis)
         self._frame_regions(canvas, opened)
@@ -258,6 +271,17 @@ class RaterRoomPanel(QWidget):
         self.refresh_worklist()
         self.say_hint()
         self.state_changed.emit()
+
+    def _point_at(self, canvas: Canvas, opened: OpenCase) -> None:
+        """Offer the models that can be pointed with on this case."""
+        room = self.room
+        if room is None:
+            return
+        self.pointing.begin(canvas, opened, room.prompt_desk)
+        self.pointing.take_up(self.tools.tool)
+        self._background.run(
+            "prompt models", lambda: room.prompt_models(opened), self.pointing.offer
+        )
 
     def _frame_regions(self, canvas: Canvas, opened: OpenCase) -> None:
         """Frame the places that the rater was asked for, and go to the first."""
@@ -293,6 +317,7 @@ class RaterRoomPanel(QWidget):
 
     def _connect(self, canvas: Canvas) -> None:
         self.tools.connect_canvas(canvas)
+        self.pointing.connect_canvas(canvas)
         canvas.edited.connect(self._drew)
 
     def _let_go(self) -> None:
@@ -301,6 +326,8 @@ class RaterRoomPanel(QWidget):
         self.doubt.off()
         self.saving.follow(None)
         self.tools.end()
+        self._background.drop("prompt models")
+        self.pointing.end()
         self.open_case = None
         self._right.hide()
         self.strip.hide()

@@ -34,6 +34,7 @@ class SliceView(QWidget):
     linked = Signal(object)
     hovered = Signal(object)
     double_clicked = Signal(object)
+    right_clicked = Signal(object)
 
     def __init__(self, scene: Scene, plane: Plane, marks: Marks, parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,6 +52,7 @@ class SliceView(QWidget):
         self.overlay.dragged.connect(lambda at: self.dragged.emit(self._point(at)))
         self.overlay.linked.connect(lambda at: self.linked.emit(self._point(at)))
         self.overlay.double_clicked.connect(lambda at: self.double_clicked.emit(self._point(at)))
+        self.overlay.right_clicked.connect(lambda at: self.right_clicked.emit(self._point(at)))
         self.overlay.hovered.connect(
             lambda at: self.hovered.emit(None if at is None else self._point(at))
         )

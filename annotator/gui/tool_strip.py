@@ -138,6 +138,12 @@ class ToolStrip(QWidget):
                 layout.addWidget(self.brush)
         layout.addWidget(self.windows)
 
+    def add(self, widget: QWidget) -> None:
+        """Put something of the room's own at the end."""
+        layout = self.layout()
+        if layout is not None:
+            layout.addWidget(widget)
+
     def set_windows(self, windows: Sequence[Window]) -> None:
         """Offer these grey-level windows; none hides the choice."""
         self._windows = tuple(windows)

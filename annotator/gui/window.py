@@ -56,6 +56,7 @@ TOOL_GROUPS = (
         "tool.eraser",
         "tool.polygon",
         "tool.fill",
+        "tool.prompt",
         "tool.picker",
         "tool.crosshair",
         "tool.sphere",

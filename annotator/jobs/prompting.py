@@ -65,10 +65,20 @@ class PromptDesk:
             self._send({"model": self._model})
 
     def take_in(self, voxels: NDArray[Any], series: Series) -> None:
-        """Give it an image, stored values ``(z, y, x[, channel])``; waits until it has it."""
+        """Give it an image, stored values ``(z, y, x[, channel])``; waits until it has it.
+
+        Returns at once where it holds this very array already.
+        """
         with self._lock:
+            is_new = self._image is None or self._image[0] is not voxels
             self._image = (voxels, series)
-            self._hand_over()
+            if is_new or not self._holds_image:
+                self._hand_over()
+
+    @property
+    def _holds_image(self) -> bool:
+        process = self._process
+        return self._memory is not None and process is not None and process.poll() is None
 
     def answer(self, prompts: tuple[Prompt, ...]) -> PromptAnswer | None:
         """Return what all the prompts so far mean; None where nobody waits for it any more.
@@ -81,7 +91,7 @@ class PromptDesk:
                 return None
             if self._image is None:
                 raise AnnotatorError("the prompt model has no image yet")
-            if self._memory is None or self._process is None or self._process.poll() is not None:
+            if not self._holds_image:
                 self._hand_over()
             self._send({"number": number, "prompts": [asdict(prompt) for prompt in prompts]})
             reply = self._receive()

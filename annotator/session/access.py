@@ -247,6 +247,11 @@ class OwnWork:
             raise AccessDeniedError(f"{annotation_id[:12]}… is no prediction to start from here")
         return doubt_of(self.__store, annotation_id)
 
+    def withholds_models(self, case_id: str) -> bool:
+        """Whether the rule of the project has the rater read an own case without a model."""
+        self.case(case_id)
+        return self.__is_withheld(case_id)
+
     def __is_withheld(self, case_id: str) -> bool:
         original = first_id(self.__store, case_id)
         return reads_without_model(self.__store, original, self.rater.rater_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from annotator.api import no_progress
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from annotator.domain.reading import AssignmentState, Box, Rater
     from annotator.domain.schema import LabelSchema
     from annotator.jobs.feedback import LabelFeedback
+    from annotator.registry import Registry
     from annotator.session.access import OwnWork
+    from annotator.session.prompts import PromptDesk, PromptOption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +40,9 @@ class RaterRoom:
     The methods may be called from any thread; the open case belongs to the window's.
     """
 
-    def __init__(self, work: OwnWork) -> None:
+    def __init__(self, work: OwnWork, registry: Registry) -> None:
         self._work = work
+        self._registry = registry
         self.rater: Rater = work.rater
 
     @property
@@ -85,6 +88,25 @@ class RaterRoom:
         Raises AccessDeniedError where the project gives no feedback.
         """
         return self._work.feedback(progress)
+
+    def prompt_models(self, opened: OpenCase) -> tuple[PromptOption, ...]:
+        """Return the models that can be pointed with on a case, with why not where they cannot.
+
+        On a case that is to be read without a model, those that somebody trained are refused.
+        """
+        from annotator.session.prompts import prompt_options
+
+        found = prompt_options(self._registry, opened.series, opened.schema)
+        if not self._work.withholds_models(opened.case.case_id):
+            return found
+        reason = "this case is read without trained models"
+        return tuple(replace(one, refusal=reason) if one.is_learned else one for one in found)
+
+    def prompt_desk(self, name: str, progress: Progress = no_progress) -> PromptDesk:
+        """Return a prompt model that gets a process of its own; must be closed."""
+        from annotator.session.prompts import PromptDesk
+
+        return PromptDesk(name, progress=progress)
 
     def open_case(self, case_id: str) -> OpenCase:
         """Open an own case and its draft; raises AccessDeniedError for any other case."""

@@ -135,7 +135,7 @@ class Session:
 
     def rater_room(self, rater_id: str) -> RaterRoom:
         """Enter the room of one rater; it shows nothing of the others."""
-        return RaterRoom(OwnWork(self.store, self.store.rater(rater_id)))
+        return RaterRoom(OwnWork(self.store, self.store.rater(rater_id)), self.registry)
 
     @property
     def quality(self) -> QualityDesk:
