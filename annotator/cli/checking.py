@@ -10,6 +10,7 @@ from annotator.session.session import Session
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from annotator.api import Progress
 
@@ -20,19 +21,35 @@ def find_errors(arguments: argparse.Namespace, progress: Progress) -> Result:
         made = session.find_errors(arguments.fit, arguments.cases or None, progress=progress)
         titles = {case.case_id: case.title for case in session.cases()}
         names = {rater.rater_id: rater.name for rater in session.store.raters()}
-    made["checked"].sort(key=_rejected, reverse=True)
+    return tell_checked(made, titles, names)
+
+
+def tell_checked(
+    made: dict[str, Any], titles: Mapping[str, str], names: Mapping[str, str]
+) -> Result:
+    """Return what a check found, with names of raters for their ids, as JSON and in words."""
+    checked = [
+        {
+            "case": entry["case"],
+            "errors": [
+                {"raters": [names[rater_id] for rater_id in error["rater_ids"]]}
+                | {key: value for key, value in error.items() if key != "rater_ids"}
+                for error in entry["errors"]
+            ],
+        }
+        for entry in sorted(made["checked"], key=_rejected, reverse=True)
+    ]
     lines: list[str] = []
-    for entry in made["checked"]:
-        for error in entry["errors"]:
-            error["raters"] = [names[rater_id] for rater_id in error.pop("rater_ids")]
+    for entry in checked:
         n_errors = len(entry["errors"])
-        places = "1 place" if n_errors == 1 else f"{n_errors} places"
-        lines.append(f"{titles[entry['case']]}: {places if n_errors else 'nothing'} rejected")
+        places = "1 place" if n_errors == 1 else f"{n_errors or 'no'} places"
+        lines.append(f"{titles[entry['case']]}: {places} rejected")
         lines += [f"   {error['why']}" for error in entry["errors"]]
     lines += [f"{titles[entry['case']]}: skipped: {entry['reason']}" for entry in made["skipped"]]
-    done = {key: made[key] for key in ("checked", "skipped")}
-    return Result(document=made, lines=tuple(lines), error=nothing_done("checked", done))
+    done = {"checked": checked, "skipped": made["skipped"]}
+    document = {"fit": made["fit"], **done}
+    return Result(document=document, lines=tuple(lines), error=nothing_done("checked", done))
 
 
-def _rejected(entry: dict[str, Any]) -> float:
+def _rejected(entry: Mapping[str, Any]) -> float:
     return float(sum(error["doubt"] * error["n_voxels"] for error in entry["errors"]))

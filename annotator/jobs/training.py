@@ -16,7 +16,7 @@ from annotator.domain.fit import Forecast
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.learning import fit_lessons, learn_for_fusion
 from annotator.jobs.lessons import adjudicated_lessons, lessons_of
-from annotator.jobs.parameters import check_parameters
+from annotator.jobs.parameters import by_rater_id, check_parameters
 from annotator.jobs.predicting import rater_of_model
 from annotator.store.prediction_maps import PredictionMap
 
@@ -82,7 +82,8 @@ def train_model(
       the model aims at the fusions.
     """
     trainer = registry.trainer(trainer_name)
-    checked = check_parameters(trainer.name, trainer.parameters, parameters)
+    given = by_rater_id(parameters, store.raters())
+    checked = check_parameters(trainer.name, trainer.parameters, given)
     start = 0.0
     if target == ADJUDICATED:
         lessons = adjudicated_lessons(store)

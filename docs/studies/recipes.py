@@ -51,8 +51,8 @@ def main(words: list[str] | None = None) -> int:
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         jobs = {
             pool.submit(run_trial, trials[name], name, seed, quick=arguments.quick): (name, seed)
-            for seed in (SEEDS[:2] if arguments.quick else SEEDS)
             for name in chosen
+            for seed in (SEEDS[:2] if arguments.quick else SEEDS)
         }
         for job in as_completed(jobs):
             name, seed = jobs[job]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,17 +39,21 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-EPOCHS, STEPS = 8, 15
+EPOCHS, STEPS = 6, 20
 N_TEST = 24
 COMMON: dict[str, Any] = {
     "dimensions": "2d",
     "width": 8,
     "levels": 3,
     "batch": 4,
-    "learning_rate": 5e-3,
+    "learning_rate": 1e-2,
     "patience": 1000,
     "flips": "yx",
 }
+
+
+RAMP = {"ramp": 3}
+"""Half of the rounds."""
 
 
 class PlainTrainer(SegmentingTrainer):
@@ -168,43 +173,43 @@ def compared(
         )
 
 
-def softened(seed: int, *, quick: bool) -> Iterable[Pair]:
-    """Soften outlines where edges are blurred and hands waver, and where neither is so."""
-    for claim, blur, waver, n_learn in (
-        ("blurred edges, wavering hand, 16 cases", 3.0, 1.5, 16),
-        ("sharp edges, steady hand, 16 cases", 0.5, 0.0, 16),
-    ):
-        learn = edges(n_learn, 2 * seed, blur=blur, waver=waver)
-        test = edges(N_TEST, 2 * seed + 1, blur=blur, waver=0.0)
-        plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
-        ours = taught(SoftenedTrainer(), learn, test, seed, quick=quick)
-        yield from compared("softened", claim, ours, plain, test, list(_MEASURES))
+def softened(seed: int, *, quick: bool, claim: str, blur: float, waver: float) -> Iterable[Pair]:
+    """Soften outlines of edges blurred so far, drawn by a hand that wavers so far."""
+    learn = edges(16, 2 * seed, blur=blur, waver=waver)
+    test = edges(N_TEST, 2 * seed + 1, blur=blur, waver=0.0)
+    plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
+    ours = taught(SoftenedTrainer(), learn, test, seed, quick=quick)
+    yield from compared("softened", claim, ours, plain, test, list(_MEASURES))
 
 
-def cross_denoised(seed: int, *, quick: bool) -> Iterable[Pair]:
-    """Let two peers choose each other's pixels, with many labels spoilt and with none."""
-    test = spoilt(N_TEST, 2 * seed + 1, share=0.0)
-    name, n_test = "cross-denoising", len(test)
-    for share in (0.4, 0.0):
-        learn = spoilt(30, 2 * seed, share=share)
-        everybody = [*test, *learn]
-        claim = f"{share:.0%} of labels spoilt"
-        plain = taught(PlainTrainer(), learn, everybody, seed, quick=quick)
-        trainer = CrossDenoisingTrainer()
-        ours = taught(trainer, learn, everybody, seed, quick=quick)
-        yield from compared(name, claim, ours[:n_test], plain[:n_test], test, ["Dice"])
-        if not share:
-            continue
-        keeping = taught(trainer, learn, test, seed, quick=quick, noise=0.0)
-        against = f"{claim}; without: the same peers, which keep everything"
-        yield from compared(name, against, ours[:n_test], keeping, test, ["Dice"])
+def cross_denoised(seed: int, *, quick: bool, share: float) -> Iterable[Pair]:
+    """Let two peers choose each other's pixels, with so many labels spoilt."""
+    learn, test = spoilt(30, 2 * seed, share=share), spoilt(N_TEST, 2 * seed + 1, share=0.0)
+    n_test, claim = len(test), f"{share:.0%} of 30 labels spoilt"
+    plain, ours = (
+        taught(trainer, learn, [*test, *learn], seed, quick=quick, **own)
+        for trainer, own in ((PlainTrainer(), {}), (CrossDenoisingTrainer(), RAMP))
+    )
+    yield from compared("cross-denoising", claim, ours[:n_test], plain[:n_test], test, ["Dice"])
+    if share:
         yield Pair(
-            recipe=name,
-            claim=f"{claim}; finding the spoilt ones",
+            recipe="cross-denoising",
+            claim=f"{claim}: finding them",
             measure="AUROC",
             with_recipe=_found(ours[n_test:], learn),
             without=_found(plain[n_test:], learn),
         )
+
+
+def exchanged(seed: int, *, quick: bool) -> Iterable[Pair]:
+    """Compare peers that choose each other's pixels with peers that keep all of them."""
+    learn, test = spoilt(30, 2 * seed, share=0.4), spoilt(N_TEST, 2 * seed + 1, share=0.0)
+    ours, keeping = (
+        taught(CrossDenoisingTrainer(), learn, test, seed, quick=quick, **RAMP, noise=noise)
+        for noise in (0.2, 0.0)
+    )
+    claim = "40% of 30 labels spoilt; without: two peers that keep everything"
+    yield from compared("cross-denoising", claim, ours, keeping, test, ["Dice"])
 
 
 def _found(shown: Floats, cases: Sequence[Known]) -> float:
@@ -219,49 +224,55 @@ def _found(shown: Floats, cases: Sequence[Known]) -> float:
     return found
 
 
-def correlated(seed: int, *, quick: bool) -> Iterable[Pair]:
-    """Soften labels towards those that look alike, where two do and where none do."""
-    for claim, gap in (("two of three labels look alike", 0.5), ("all labels differ", 2.0)):
-        learn, test = alike(24, 2 * seed, gap=gap), alike(N_TEST, 2 * seed + 1, gap=gap)
-        plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
-        ours = taught(CorrelatedTrainer(), learn, test, seed, quick=quick)
-        yield from compared("correlated", claim, ours, plain, test, list(_MEASURES))
+def correlated(seed: int, *, quick: bool, claim: str, gap: float) -> Iterable[Pair]:
+    """Soften labels towards those that look alike, where two are told apart by such a gap."""
+    learn, test = alike(24, 2 * seed, gap=gap), alike(N_TEST, 2 * seed + 1, gap=gap)
+    plain, ours = (
+        taught(trainer, learn, test, seed, quick=quick, **({} if quick else {"epochs": 12}))
+        for trainer in (PlainTrainer(), CorrelatedTrainer())
+    )
+    yield from compared("correlated", claim, ours, plain, test, list(_MEASURES))
 
 
-def mixed(seed: int, *, quick: bool) -> Iterable[Pair]:
+def mixed(seed: int, *, quick: bool, kind: str) -> Iterable[Pair]:
     """Learn from few masks with many boxes or scribbles, against the masks alone."""
     n_full, n_weak = 8, 60
-    test = coarse(N_TEST, 0, 2 * seed + 1, kind="boxes")
-    masks = coarse(n_full, 0, 2 * seed, kind="boxes")
-    plain = taught(PlainTrainer(), masks, test, seed, quick=quick)
-    for kind in ("boxes", "scribbles"):
-        learn = coarse(n_full, n_weak, 2 * seed, kind=kind)
-        ours = taught(
-            MixedSupervisionTrainer(), learn, test, seed, quick=quick, weak={"weak": kind}
-        )
-        situation = f"{n_full} masks and {n_weak} {kind}"
-        claim = f"{situation}; without: the {n_full} masks alone"
-        yield from compared("mixed-supervision", claim, ours, plain, test, ["Dice"])
-        if kind == "boxes":
-            naive = taught(PlainTrainer(), learn, test, seed, quick=quick)
-            claim = f"{situation}; without: boxes taken for masks"
-            yield from compared("mixed-supervision", claim, ours, naive, test, ["Dice"])
+    test = coarse(N_TEST, 0, 2 * seed + 1, kind=kind)
+    learn = coarse(n_full, n_weak, 2 * seed, kind=kind)
+    ours = taught(MixedSupervisionTrainer(), learn, test, seed, quick=quick, weak={"weak": kind})
+    situation = f"{n_full} masks and {n_weak} {kind}"
+    for against, cases in (
+        (f"the {n_full} masks alone", learn[:n_full]),
+        (f"{kind} taken for masks", learn),
+    ):
+        other = taught(PlainTrainer(), cases, test, seed, quick=quick)
+        claim = f"{situation}; without: {against}"
+        yield from compared("mixed-supervision", claim, ours, other, test, ["Dice"])
 
 
-def distractors(seed: int, *, quick: bool) -> Iterable[Pair]:
+def distractors(seed: int, *, quick: bool, n_learn: int) -> Iterable[Pair]:
     """Push responses apart where lumps as bright lie beside the striped one."""
-    for n_learn in (8, 30):
-        learn, test = distracted(n_learn, 2 * seed), distracted(N_TEST, 2 * seed + 1)
-        plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
-        ours = taught(DistractorTrainer(), learn, test, seed, quick=quick)
-        claim = f"distractors beside the structure, {n_learn} cases"
-        yield from compared("distractor-aware", claim, ours, plain, test, ["Dice"])
+    learn, test = distracted(n_learn, 2 * seed), distracted(N_TEST, 2 * seed + 1)
+    plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
+    ours = taught(DistractorTrainer(), learn, test, seed, quick=quick)
+    claim = f"distractors beside the structure, {n_learn} cases"
+    yield from compared("distractor-aware", claim, ours, plain, test, ["Dice"])
 
 
 TRIALS: dict[str, Trial] = {
-    "softened": softened,
-    "cross-denoising": cross_denoised,
-    "correlated": correlated,
-    "mixed-supervision": mixed,
-    "distractor-aware": distractors,
+    "softened, blurred": partial(
+        softened, claim="blurred edges, wavering hand, 16 cases", blur=3.0, waver=1.5
+    ),
+    "softened, sharp": partial(
+        softened, claim="sharp edges, steady hand, 16 cases", blur=0.5, waver=0.0
+    ),
+    "cross-denoising, spoilt": partial(cross_denoised, share=0.4),
+    "cross-denoising, clean": partial(cross_denoised, share=0.0),
+    "cross-denoising, exchange": exchanged,
+    "correlated, alike": partial(correlated, claim="two of three labels look alike", gap=0.5),
+    "correlated, distinct": partial(correlated, claim="all three labels differ", gap=2.0),
+    "mixed-supervision, boxes": partial(mixed, kind="boxes"),
+    "mixed-supervision, scribbles": partial(mixed, kind="scribbles"),
+    "distractor-aware, few": partial(distractors, n_learn=8),
+    "distractor-aware, more": partial(distractors, n_learn=30),
 }

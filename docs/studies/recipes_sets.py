@@ -145,7 +145,7 @@ def alike(n_cases: int, seed: int, *, gap: float) -> list[Known]:
     Raters take 2 for 3, or the reverse, in one of eight pictures.
     """
     random = np.random.default_rng((seed, 13))
-    levels = np.array([0.0, -1.5, 1.5, 1.5 + gap])
+    levels = np.array([0.0, -2.5, 2.5, 2.5 + gap])
     found = []
     for number in range(n_cases):
         truth = np.zeros((SIDE, SIDE), np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator_recipes.mixed_losses import doubt_by_dropout, guided_divergence, lean_towards
 from annotator_recipes.segmenting import Recipe
 from annotator_recipes.segmenting_losses import entropy, plain_loss
@@ -62,8 +63,23 @@ class MixedSupervision(Recipe):
         return nn.ModuleDict({_FINE: fine, _COARSE: copy.deepcopy(fine), "memory": _Memory()})
 
     def chances(self, cases: Sequence[CaseVotes]) -> NDArray[np.float64]:
-        """Draw as many windows of full masks as of boxes and scribbles."""
+        """Draw as many windows of full masks as of boxes and scribbles.
+
+        Raises AnnotatorError where there are no full masks, or a rater is named who read nothing.
+        """
+        raters = {rater_id for case in cases for rater_id in case.votes.rater_ids}
+        for rater_id in self._own.weak:
+            if rater_id not in raters:
+                raise UnknownNameError("rater of these cases", rater_id, raters)
+        if any(case.target is not None for case in cases):
+            raise AnnotatorError(
+                "mixed supervision goes by what each rater drew; train it with --target readings"
+            )
         is_fine = np.array([self._has_full(case.votes.rater_ids) for case in cases])
+        if not is_fine.any():
+            raise AnnotatorError(
+                "mixed supervision needs full masks of some cases; all raters are named as weak"
+            )
         found = np.ones(len(cases))
         for some in (is_fine, ~is_fine):
             found[some] /= max(1, int(some.sum()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 
 from annotator.analysis.label_errors import doubt_of, find_rejected
 from annotator.api import BelievedLabels, Learned, Plugin, Prediction, no_progress
+from annotator.cli.checking import tell_checked
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe
 from annotator.domain.reading import Diagnosis
@@ -22,7 +25,6 @@ from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -102,7 +104,7 @@ def learn(session: Session) -> str:
     return session.store.add_fit(recipe, content=b"all", summary=(), actor="system").fit_id
 
 
-def check(session: Session, *cases: str) -> dict[str, object]:
+def check(session: Session, *cases: str) -> dict[str, Any]:
     given = {"cases": list(cases)} if cases else {}
     return HANDLERS["find errors"](session.store, session.registry, given, no_progress)
 
@@ -221,6 +223,25 @@ def test_other_readings_bring_other_places(session: Session) -> None:
     session.add_reading(case_id, "Ann", TRUE, geometry, Diagnosis(answers=(("dx", "yes"),)))
     (_, findings) = session.find(case_id)
     assert all(finding.kind != "rejected" for finding in findings)
+
+
+def test_what_is_told_is_documented(session: Session) -> None:
+    case_id = read(session, 1, Ann=TRUE, Bob=WRONG)
+    learn(session)
+    names = {rater.rater_id: rater.name for rater in session.store.raters()}
+    told = tell_checked(check(session), {case_id: "Case 1"}, names)
+    assert told.error == ""
+    assert told.lines[0] == "Case 1: 1 place rejected"
+    assert told.lines[1].startswith("   Bob made this Lesion")
+    keys = set(told.document)
+    keys |= {f"checked[].{key}" for key in told.document["checked"][0]}
+    (error,) = told.document["checked"][0]["errors"]
+    assert error["raters"] == ["Bob"]
+    keys |= {f"checked[].errors[].{key}" for key in error}
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    section = page.split("## `annotator find-errors`")[1].split("\n## ")[0]
+    documented = set(re.findall(r"(?m)^\| `([^`]+)` \|", section))
+    assert keys == {key for key in documented if not key.startswith("skipped[]")}
 
 
 def test_without_a_checker_it_is_said_how_to_train_one(session: Session) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from annotator.api import no_progress
+from annotator.api import LabelChecker, no_progress
+from annotator.domain.errors import AnnotatorError
 from tests.made_cases import made_case
 from tests.unit.recipe_phantoms import SIDE, SQUARE, oval, picture, whole
 
@@ -238,3 +239,29 @@ def test_full_masks_count_where_somebody_drew_a_box_beside_them() -> None:
     prepared = recipe.prepare(read_case(case, 0, plan), plan)
     assert (prepared.target[1] == truth).all()
     assert prepared.known.all()
+
+
+def test_nobody_can_be_weak_who_read_nothing_and_not_everybody() -> None:
+    cases = [*cases_of(1, 0), *cases_of(1, 1, "b")]
+    for weak, words in (
+        ({"c": "boxes"}, "no rater of these cases 'c'"),
+        ({"a": "boxes", "b": "scribbles"}, "needs full masks"),
+    ):
+        settings = MixedSupervisionParameters.model_validate({**SHORT, "weak": weak})
+        with pytest.raises(AnnotatorError, match=words):
+            MixedSupervision(settings).chances(cases)
+
+
+def test_both_peers_are_asked_what_they_believe() -> None:
+    trainer, cases = CrossDenoisingTrainer(), cases_of(2, 0)
+    assert isinstance(trainer, LabelChecker)
+    settings = trainer.parameters.model_validate(SHORT)
+    content = trainer.train(cases, settings, no_progress).content
+    believed = trainer.believed(content, whole(cases[0]), SQUARE, no_progress)
+    mean = trainer.predict(
+        content, whole(cases[0]), SQUARE, trust=None, progress=no_progress
+    ).probability
+    assert mean is not None
+    assert believed.labels == (0, 1)
+    assert (believed.most >= mean - 1e-5).all()
+    assert believed.most.sum(axis=0).min() >= 1.0 - 1e-4
