@@ -155,7 +155,7 @@ class Training:
         return True
 
     def _order(self, random: np.random.Generator) -> list[int]:
-        """Return which case each window of a round is of: all alike often, or as the recipe says."""
+        """Return the case of each window of a round: all alike often, or as the recipe says."""
         n_windows = self._settings.steps * self._plan.batch
         if self._chances is not None:
             return [int(one) for one in random.choice(self._taught, n_windows, p=self._chances)]
@@ -195,9 +195,17 @@ class Training:
         best = f"; round {state.best_epoch + 1} did best on the cases held out" * bool(state.losses)
         rounds = f"Training ended after {state.n_done} rounds{best}."
         held = f"The Dice there is {state.best_dice:.3f}." if state.losses else ""
-        more = self._recipe.told(self.networks, self._plan)
+        more = (_what_it_reads(self._plan), *self._recipe.told(self.networks, self._plan))
         return Learned(
             content=to_bytes(facts, state_arrays(self.networks, "networks")),
             summary=tuple(filter(None, (rounds, held, *more))),
             stopped_after=stopped_after,
         )
+
+
+def _what_it_reads(plan: Plan) -> str:
+    """Tell a person what a network was made for."""
+    sides = " × ".join(f"{one:.3g}" for one in plan.spacing_mm if one is not None)
+    what = "volumes" if plan.n_dims == 3 else "slices"
+    labels = ", ".join(str(one) for one in plan.labels[1:])
+    return f"It reads {what} at {sides} mm and draws the label values {labels}."
