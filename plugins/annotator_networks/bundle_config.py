@@ -135,7 +135,9 @@ class Config:
             raise NotPlainError(
                 f"{_shown(text)} is a program, which is not run ({error})"
             ) from error
-        except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        except SyntaxError as error:
+            raise NotPlainError(f"{_shown(text)} is a program, which is not run") from error
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise NotPlainError(f"{_shown(text)} cannot be calculated") from error
 
 

@@ -385,7 +385,8 @@ def config_of(path: Path) -> Path:
         ({"_target_": "UNet", **UNET, "strides": "%/etc/passwd::x"}, "asks for another file"),
         (["UNet"], "no network_def with a _target_"),
         ({"_target_": 3}, "no network_def with a _target_"),
-        ({"_target_": "UNet", **UNET, "norm": {"a": {"b": "$import os"}}}, "cannot be calculated"),
+        ({"_target_": "UNet", **UNET, "strides": "$[2 / 0]"}, "cannot be calculated"),
+        ({"_target_": "UNet", **UNET, "norm": {"a": {"b": "$import os"}}}, "is a program"),
     ],
 )
 def test_bundles_are_data(tmp_path: Path, change: Any, words: str) -> None:  # noqa: ANN401
