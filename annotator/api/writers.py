@@ -24,7 +24,9 @@ class MaskForExport:
     ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
     name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept;
     ``belief`` says by rater name how far a fusion believed them, ``(z, y, x)`` float32, 0 to 1;
-    ``origin`` says of an adjudicated mask which disputed region decided each voxel, 0 for none.
+    ``origin`` says of an adjudicated mask which disputed region decided each voxel, 0 for none; of
+    a reading that started from a model whose each voxel is: 1 the model's and kept, 2 added, 3
+    changed to another label, 4 removed.
     """
 
     case: Case

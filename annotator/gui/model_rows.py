@@ -34,7 +34,7 @@ def taken_rows(report: AcceptanceReport) -> list[tuple[str, ...]]:
                     if (one.rater_id, one.model_id) == (row.rater_id, row.model_id)
                 ]
             ),
-            _times(row),
+            *_times(row),
         )
         for row in report.taken
     ]
@@ -46,7 +46,7 @@ def shown_rows(report: AcceptanceReport) -> list[tuple[str, ...]]:
         (
             entry.model_name,
             entry.label_name or "Whole case",
-            MEASURE_WORDS[entry.row.measure],
+            MEASURE_WORDS[entry.row.measure].capitalize(),
             *difference_in_words(entry),
         )
         for entry in report.anchoring
@@ -67,12 +67,16 @@ def _made_of(rows: Sequence[AcceptedRow]) -> tuple[str, str, str]:
     )
 
 
-def _times(row: TakenRow) -> str:
-    with_it = row.taken_s.value
-    parts = [(row.untaken_s.value, row.untaken_s.n_cases)]
-    parts.append((row.withheld_s.value, row.withheld_s.n_cases))
-    known = [(value, n) for value, n in parts if value is not None]
-    total = sum(n for _, n in known)
-    others = sum(value * n for value, n in known) / total if total else None
-    shown = ["–" if value is None else f"{value:.0f}" for value in (with_it, others)]
-    return f"{shown[0]}; {shown[1]}"
+def _times(row: TakenRow) -> tuple[str, str]:
+    """Return the time with the model as a start, and without: not taken, or not offered."""
+    known = [
+        (mean.value, mean.n_cases)
+        for mean in (row.untaken_s, row.withheld_s)
+        if mean.value is not None
+    ]
+    n_others = sum(n for _, n in known)
+    others = sum(value * n for value, n in known) / n_others if n_others else None
+    with_it, without = (
+        "–" if value is None else f"{value:.0f}" for value in (row.taken_s.value, others)
+    )
+    return with_it, without

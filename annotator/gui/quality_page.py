@@ -58,7 +58,8 @@ _TAKEN = (
     ("Kept", "Of the voxels that the model had drawn where it was the start"),
     ("Added", "Voxels that the model had not drawn, in percent of what it drew"),
     ("Surface moved, mm", "Mean distance of the surfaces from the model's, over labels"),
-    ("Time, s", "At work on a case: where it was taken; where it was not, or read without it"),
+    ("With it, s", "Time at work on a case that started from it, mean"),
+    ("Without it, s", "Time at work on a case that did not start from it, mean"),
 )
 _SHOWN = (
     ("Model", "What was shown, or not"),

@@ -12,6 +12,7 @@ from annotator.api import MaskForExport
 from annotator.domain.errors import IntegrityError, UnknownNameError
 from annotator.file_names import slug
 from annotator.jobs.fusion_facts import believed, readings_of
+from annotator.jobs.provenance import provenance_of
 from annotator.jobs.readings import current_fusions
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
     raters = {rater.rater_id: rater for rater in store.raters()}
     for annotation in store.annotations(case.case_id):
         rater = raters[annotation.rater_id]
+        whose = provenance_of(store, annotation)
         yield (
             f"reading-{slug(rater.name)}",
             MaskForExport(
@@ -64,6 +66,7 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 content_id=annotation.annotation_id,
                 mask=decode(store.annotation_mask(annotation.annotation_id)),
                 annotation=annotation,
+                origin=None if whose is None else decode(whose),
             ),
         )
     fusions = current_fusions(store, case.case_id)

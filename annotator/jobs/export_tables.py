@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from annotator.analysis.runs import MaskRuns
     from annotator.api import Progress
+    from annotator.domain.acceptance import Acceptance
     from annotator.domain.reading import Diagnosis, Rater
     from annotator.domain.review import Finding, Verdict
     from annotator.domain.schema import LabelSchema
@@ -59,6 +60,7 @@ def _readings(
     store: Store, cases: Sequence[Case], names: Mapping[str, Rater], schema: LabelSchema
 ) -> Table:
     rows: list[Row] = []
+    known = store.acceptances()
     for case in cases:
         geometry = store.series(case.series_ids[0]).geometry
         partly = {entry.rater_id for entry in store.partial_readers(case.case_id)}
@@ -80,6 +82,7 @@ def _readings(
                 "is_calibrated": geometry.is_calibrated,
                 "is_partial": rater.rater_id in partly,
             }
+            row |= _came_about(known.get(annotation.annotation_id))
             row |= _diagnosis(annotation.diagnosis, schema)
             row |= {f"volume_mm3.{value}": volume for value, volume in volumes.items()}
             rows.append(row)
@@ -96,10 +99,30 @@ def _readings(
         "created_at",
         "is_calibrated",
         "is_partial",
+        *_CAME_ABOUT,
         *_diagnosis_columns(schema),
         *(f"volume_mm3.{value}" for value in schema.values),
     )
     return Table(columns=columns, rows=tuple(rows))
+
+
+_CAME_ABOUT = ("active_s", "n_steps", "n_models", "is_without_model")
+
+
+def _came_about(known: Acceptance | None) -> Row:
+    """Return how a reading came about: time, edits, models' drawings, whether they were withheld.
+
+    Nothing of one that was drawn elsewhere.
+    """
+    if known is None:
+        return dict.fromkeys(_CAME_ABOUT)
+    offer = known.offer
+    return {
+        "active_s": known.active_s,
+        "n_steps": known.n_steps,
+        "n_models": None if offer is None else len(offer.readings),
+        "is_without_model": None if offer is None else offer.is_withheld,
+    }
 
 
 def _diagnosis_columns(schema: LabelSchema) -> tuple[str, ...]:

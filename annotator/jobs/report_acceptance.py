@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MEASURE_WORDS = {
     "model": "Dice with the model",
-    "truth": "Dice with what was signed off",
+    "truth": "Dice with the truth",
     "time": "time at work, s",
 }
 
@@ -83,7 +83,7 @@ def _effect(entry: AnchoringFacts) -> str:
     more = row.difference > 0
     if row.measure == "time":
         return f"Shown {entry.model_name}, people took {gap} s {'more' if more else 'less'} a case."
-    what = "to it" if row.measure == "model" else "to what was signed off"
+    what = "to it" if row.measure == "model" else "to the truth"
     where = "nearer" if more else "farther from"
     if not more:
         what = what.removeprefix("to ")
@@ -175,8 +175,9 @@ def _anchoring_sheet(found: AcceptanceReport) -> Sheet:
         n_names=3,
         note="Whom a model was shown on which case was drawn by lot"
         f" ({counted_noun(round(100 * found.share_without_model), 'percent', 'percent')} without); "
-        "differences are within raters. What was signed off was made of these readings: it leans "
-        "towards a model that many were shown.",
+        "differences are within raters. The truth is what was signed off or is known of gold "
+        "cases. What was signed off was made of these readings: it leans towards a model that "
+        "many were shown.",
     )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ class NiftiWriter:
     Labels are uint8, or uint16 where a value needs it; probabilities float32, 0 to 1. Where the
     schema has several labels the probability is that of any of them, and
     ``<stem>_probability_<value>.nii.gz`` holds that of each. The origin is the number of the
-    disputed region that decided a voxel, as in the findings and verdicts, 0 for none.
+    disputed region that decided a voxel, as in the findings and verdicts, 0 for none; of a reading
+    that started from a model 1 where it was kept, 2 added, 3 another label, 4 removed.
     ``<stem>_belief_<rater>.nii.gz`` holds how far a fusion believed a rater, where that was asked.
     """
 

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import SimpleITK
 
+from annotator.analysis.acceptance import ADDED, KEPT
 from annotator.analysis.runs import encode
 from annotator.api import no_progress
 from annotator.domain.reading import Diagnosis
 from annotator.drawing.edit import Edit
 from annotator.jobs.acceptance_report import report_acceptance
+from annotator.jobs.export_tables import tables_of
+from annotator.jobs.exporting import export_project
 from annotator.jobs.report_acceptance import said_of_acceptance
 from annotator.jobs.report_acceptance_picture import draw_acceptance_of, has_content, height_in
 from annotator.jobs.report_panels import DARK, LIGHT
@@ -21,6 +25,7 @@ from tests.unit.project_builder import add_case, block, make_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.report_panels import PictureStyle
@@ -140,7 +145,7 @@ def test_agreement_with_the_truth_where_it_is_known(session: Session) -> None:
     assert (row.mean_without, row.n_with, row.n_without) == (1.0, 10, 10)
     assert row.difference < -0.05
     assert row.is_shown
-    assert "farther from what was signed off" in " ".join(said_of_acceptance(found))
+    assert "farther from the truth" in " ".join(said_of_acceptance(found))
 
 
 def test_a_project_without_models_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -164,3 +169,23 @@ def test_picture(report: AcceptanceReport, style: PictureStyle) -> None:
     assert len(figure.axes) == 2
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     assert 0.005 < (pixels[..., 3] > 0).mean() < 0.6
+
+
+def test_export_says_whose_each_voxel_is_and_how_long_it_took(
+    session: Session, tmp_path: Path
+) -> None:
+    export_project(session.store, session.registry, tmp_path, "nifti", None, no_progress)
+    origins = {path.name for path in tmp_path.glob("*_origin.nii.gz")}
+    assert len(origins) == 5
+    assert all("reading-Ann" in name for name in origins)
+    for name in origins:
+        voxels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / name)))
+        assert (voxels == ADDED).sum() == 2 * 4
+        assert set(np.unique(voxels)) == {0, KEPT, ADDED}
+    rows = tables_of(session.store, None, no_progress)["readings"].rows
+    told = {row["rater"]: row for row in rows}
+    assert told["Ann"]["active_s"] > 0
+    assert told["Ann"]["n_models"] == 1
+    assert told["Cy"]["active_s"] is None
+    n_without = sum(row["is_without_model"] is True for row in rows)
+    assert n_without == 2 * 5
