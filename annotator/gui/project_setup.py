@@ -223,7 +223,8 @@ class ProjectSetup(QWidget):
     def _quality(self) -> QWidget:
         card, layout = self._card(
             "Optional: keep readings good",
-            "One more rater where readings disagree, cases read twice, gold cases, feedback.",
+            "One more rater where readings disagree, cases read twice, gold cases, feedback, cases "
+            "without a model.",
         )
         self.quality = Button(
             "Quality of the readings…",
