@@ -38,8 +38,12 @@ def bent_pair(
     spacing_mm: Spacing = (1.0, 1.0, 1.0),
     reach_mm: float = 2.5,
     noise: float = 0.03,
+    bend: int | None = None,
 ) -> BentPair:
-    """Return an organ with a core in a textured body, and the same bent by up to ``reach_mm``."""
+    """Return an organ with a core in a textured body, and the same bent by up to ``reach_mm``.
+
+    Other numbers for ``bend`` bend the same organ in other ways.
+    """
     random = np.random.default_rng(seed)
     steps = np.array(spacing_mm).reshape(3, 1, 1, 1)
     index = np.indices(shape).astype(np.float64)
@@ -47,12 +51,14 @@ def bent_pair(
     radius = np.where(size > steps, 0.27 * size, np.inf)
     away = np.sqrt((((index * steps - (size - steps) / 2) / radius) ** 2).sum(axis=0))
 
-    def rough(part: float) -> NDArray[np.float32]:
-        return smooth_noise(shape, [part * size.max() / step for step in spacing_mm], random)
+    bending = random if bend is None else np.random.default_rng((seed, bend))
+
+    def rough(part: float, chance: np.random.Generator = random) -> NDArray[np.float32]:
+        return smooth_noise(shape, [part * size.max() / step for step in spacing_mm], chance)
 
     outer = away + 0.15 * rough(0.12)
     mask = (outer < 1).astype(np.uint8) + (outer < 0.5).astype(np.uint8)
-    there = np.stack([rough(0.16) for _ in range(3)]).astype(np.float64)
+    there = np.stack([rough(0.16, bending) for _ in range(3)]).astype(np.float64)
     there[np.array(shape) == 1] = 0.0
     there *= reach_mm / np.abs(there).max()
     where = index + there / steps

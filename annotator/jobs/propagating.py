@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.network_output import quantised
 from annotator.analysis.propagation import outline_doubt
 from annotator.analysis.runs import decode, encode
 from annotator.api import PlacedImage
 from annotator.domain.errors import AnnotatorError
-from annotator.domain.reading import Diagnosis
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
 from annotator.jobs.training import image_of
+from annotator.store.prediction_maps import PredictionMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ class Propagation:
         return self._propagator.refuses(*series)
 
     def carry_to(self, case_id: str, progress: Progress, *, actor: str) -> PropagatedReading:
-        """Carry the finished case to a case and keep the reading.
+        """Carry the finished case to a case; keep the reading, and where it is in doubt.
 
         The same again gives the reading that exists. Raises AnnotatorError where it cannot.
         """
@@ -152,12 +153,11 @@ class Propagation:
         _check(found, self._propagator, target, self._store.project().schema.values)
         doubt = outline_doubt(found.mask, found.error_mm, target.geometry.spacing_mm)
         rater = rater_of_model(self._store, self.reader, actor=actor)
-        annotation = self._store.add_annotation(
+        annotation = self._store.add_prediction(
             case.case_id,
             rater.rater_id,
             encode(found.mask),
-            Diagnosis(),
-            only_new=True,
+            [PredictionMap("uncertainty", 0, encode(quantised(doubt)))],
             actor=actor,
         )
         drawn = found.mask != 0

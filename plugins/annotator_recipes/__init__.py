@@ -92,6 +92,24 @@ def _distractor_aware() -> Trainer:
     return DistractorTrainer()
 
 
+def _crisp_edges() -> Trainer:
+    from annotator_recipes.outline_trainers import CrispEdgesTrainer
+
+    return CrispEdgesTrainer()
+
+
+def _paired_slices() -> Trainer:
+    from annotator_recipes.outline_trainers import PairedSlicesTrainer
+
+    return PairedSlicesTrainer()
+
+
+def _crossover() -> Trainer:
+    from annotator_recipes.outline_trainers import CrossoverTrainer
+
+    return CrossoverTrainer()
+
+
 def _label_transfer() -> Propagator:
     from annotator_recipes.atlas_flow import AtlasFlowPropagator
 
@@ -112,6 +130,9 @@ plugin = Plugin(
         _correlated,
         _mixed_supervision,
         _distractor_aware,
+        _crisp_edges,
+        _paired_slices,
+        _crossover,
     ),
     propagators=(_label_transfer,),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -51,15 +51,17 @@ class Frame:
         z, y, x = (geometry.shape[axis] * geometry.spacing_mm[axis] for axis in self.order)
         self.extent_mm = (z, y, x)
 
-    def laid(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Return ``(z, y, x)`` along the axes of the patient."""
-        turned = values.transpose(self.order)
-        return np.flip(turned, [axis for axis in range(3) if self.flips[axis]])
+    @property
+    def _flipped(self) -> tuple[int, ...]:
+        return tuple(axis for axis in range(3) if self.flips[axis])
 
-    def back(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def laid(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return ``(z, y, x)`` along the axes of the patient."""
+        return np.asarray(np.flip(values.transpose(self.order), self._flipped))
+
+    def back(self, values: NDArray[Any]) -> NDArray[Any]:
         """Undo `laid`."""
-        turned = np.flip(values, [axis for axis in range(3) if self.flips[axis]])
-        return turned.transpose(np.argsort(self.order))
+        return np.asarray(np.flip(values, self._flipped).transpose(np.argsort(self.order)))
 
 
 class FlowCarrier:
@@ -97,11 +99,11 @@ class FlowCarrier:
 
     def _stretched(self, values: Tensor) -> Tensor:
         """Return a batch at working size: averaged where it shrinks."""
-        pool = (
-            functional.adaptive_avg_pool2d if self._n_dims == 2 else functional.adaptive_avg_pool3d
-        )
         if all(old >= new for old, new in zip(values.shape[2:], self._sides, strict=True)):
-            return pool(values, self._sides)
+            shrink: Any = functional.adaptive_avg_pool2d
+            if self._n_dims == 3:
+                shrink = functional.adaptive_avg_pool3d
+            return torch.as_tensor(shrink(values, self._sides))
         mode = "bilinear" if self._n_dims == 2 else "trilinear"
         return functional.interpolate(values, size=self._sides, mode=mode, align_corners=False)
 

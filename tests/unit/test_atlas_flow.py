@@ -16,16 +16,18 @@ from tests.contract.propagator_contract import ends
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
 pytestmark = pytest.mark.unit
 
 
-def random_way(sides: tuple[int, ...], *, reach: float, seed: int = 0) -> torch.Tensor:
+def random_way(sides: tuple[int, ...], *, reach: float, seed: int = 0) -> Tensor:
     random = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(
         random.standard_normal((len(sides), *sides)), (0, *[4] * len(sides))
     )
-    return torch.from_numpy(reach * noise / np.abs(noise).max())[None].float()
+    made: Tensor = torch.from_numpy(reach * noise / np.abs(noise).max())[None].float()
+    return made
 
 
 def test_staying_where_one_is_changes_and_costs_nothing() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annotator.analysis.bent_phantoms import bent_pair
+from annotator.analysis.network_output import unquantised
 from annotator.analysis.runs import decode
 from annotator.api import Plugin, Propagated, no_progress, series_id
 from annotator.domain.errors import AnnotatorError, UnknownNameError
@@ -83,7 +84,11 @@ def test_a_finished_case_is_drawn_on_the_others_by_a_model(tmp_path: Path) -> No
         assert rater.name == made["reader"] == "Propagated from One (Registration 1)"
         mask = decode(session.store.annotation_mask(found["annotation"]))
         assert dice(mask, pair.target_mask) > 0.85
-        assert 0 <= found["doubtful"] <= 1
+        kept = session.store.prediction_map(found["annotation"], "uncertainty", 0)
+        assert kept is not None
+        doubt = unquantised(decode(kept))
+        assert found["doubtful"] == pytest.approx((doubt[mask > 0] > 0.5).mean(), abs=0.05)
+        assert doubt[mask > 0].mean() > 2 * doubt[mask == 0].mean()
         assert found["error_mm"] >= 0
         assert (
             made["source"]
