@@ -116,13 +116,18 @@ class ModelComparisonDialog(QDialog):
         numbers = QHBoxLayout(self._numbers)
         numbers.setContentsMargins(0, 0, 0, 0)
         numbers.setSpacing(18)
-        for title, widget in (("Dice of each pair", self.table), ("Volumes", self.volumes)):
-            column = QVBoxLayout()
+        self._dice = QWidget()
+        for title, widget, holder in (
+            ("Dice of each pair", self.table, self._dice),
+            ("Volumes", self.volumes, QWidget()),
+        ):
+            column = QVBoxLayout(holder)
+            column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(4)
             column.addWidget(label(title, "section"), 0, Qt.AlignmentFlag.AlignTop)
             column.addWidget(widget)
             column.addStretch(1)
-            numbers.addLayout(column, 1)
+            numbers.addWidget(holder, 1)
         inner.addLayout(self._grid)
         inner.addWidget(self._numbers)
         inner.addStretch(1)
@@ -238,6 +243,7 @@ class ModelComparisonDialog(QDialog):
             color = known.color if known else "#ffffff"
             groups.append((label_name(found.schema, value), color, bars))
         self.volumes.set_groups(groups)
+        self._dice.setVisible(bool(rows))
         self._numbers.setVisible(bool(rows or groups))
 
     def _empty(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -170,12 +171,17 @@ class ModelsDialog(QDialog):
             self.remove_wanted.emit(self.entry)
 
 
+def _day(moment: str) -> str:
+    """Return the day of a moment, ISO 8601 in UTC, where the person is."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%d %b")
+
+
 def _row(entry: ModelEntry) -> tuple[str, ...]:
     if not entry.read:
         read = "no case yet"
     else:
         cases = "one case" if len(entry.read) == 1 else f"{len(entry.read)} cases"
-        read = f"{cases}, {entry.last_used[:10]}" if entry.last_used else cases
+        read = f"{cases}, {_day(entry.last_used)}" if entry.last_used else cases
     return (
         entry.title,
         KINDS[entry.kind][0],

@@ -103,7 +103,7 @@ def _of_model(model: Model, usage: _Usage) -> ModelEntry:
         key=model.name,
         title=card.title,
         draws=card.what_it_draws,
-        trained_on="no images: rules",
+        trained_on="no images",
         licence=card.licence,
         card=(
             ("What it draws", card.what_it_draws),

@@ -12,16 +12,20 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from qtpy.QtCore import QEventLoop, Qt
 from qtpy.QtWidgets import QApplication, QDialog, QWidget
 
 from annotator.demo.project import build_sample_project
 from annotator.gui import theme
+from annotator.gui.add_model_dialog import AddModelDialog
 from annotator.gui.app import application
+from annotator.gui.jobs_dialog import JobsDialog
 from annotator.gui.methods_dialog import MethodsDialog
+from annotator.gui.model_comparison_dialog import ModelComparisonDialog
 from annotator.gui.quality_dialog import QualityDialog
+from annotator.gui.run_dialog import RunDialog
 from annotator.gui.settings import Settings
 from annotator.gui.window import MainWindow
 
@@ -32,14 +36,20 @@ if TYPE_CHECKING:
 
 SIZES = ((1280, 800), (1920, 1080))
 PATIENCE_S = 60.0
+TRAINING = {
+    "trainer": "unet",
+    "target": "readings",
+    "parameters": {"dimensions": "2d", "size": 64, "width": 8, "levels": 3, "steps": 4},
+}
+Shown = TypeVar("Shown", bound=QWidget)
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
+def wait_for(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Let the window work until a condition holds."""
-    deadline_s = time.monotonic() + PATIENCE_S
+    deadline_s = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline_s:
-            raise TimeoutError(f"waited {PATIENCE_S:g} s for {what}")
+            raise TimeoutError(f"waited {patience_s:g} s for {what}")
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20)
         time.sleep(0.005)
 
@@ -84,6 +94,7 @@ class Photographer:
         wait_for(lambda: window.project.facts is not None and window.room_name == "project", "it")
         self.shoot("02-project")
         self._dialogs()
+        self._models()
         self._rater()
         self._reviewer()
         window.back()
@@ -112,6 +123,64 @@ class Photographer:
             self.shoot(f"04-rules-{place + 1}", rules)
         rules.reject()
         settle(self.window)
+
+    def _models(self) -> None:
+        """Every model, running one, a training half-way, what two models draw, the jobs."""
+        window = self.window
+        session, models = window.session, window.errands.models
+        assert session is not None
+        models.show()
+        wait_for(lambda: models.list and models.list.table.rowCount(), "the models")
+        assert models.list is not None
+        self.shoot("18-models", models.list)
+        models.list.table.choose("lungs")
+        assert models.list.entry is not None
+        models.run(models.list.entry)
+        run = self._child(RunDialog)
+        run.cases.all.setChecked(True)
+        self.shoot("19-run", run)
+        run.run.click()
+        wait_for(run.words.isVisible, "the model", 180.0)
+        self.shoot("19-run-done", run)
+        run.reject()
+        models.add()
+        added = self._child(AddModelDialog)
+        self.shoot("19-add", added)
+        added.reject()
+        models.list.reject()
+        models.compare()
+        compared = self._child(ModelComparisonDialog)
+        wait_for(lambda: compared.pictures or "No model" in compared.about.text(), "the models")
+        self.shoot("20-compare", compared)
+        compared.reject()
+        self._training()
+        models.show_jobs()
+        jobs = self._child(JobsDialog)
+        wait_for(lambda: jobs.table.rowCount(), "the jobs")
+        self.shoot("22-jobs", jobs)
+        jobs.reject()
+        settle(window)
+
+    def _training(self) -> None:
+        models = self.window.errands.models
+        models.show_trainings()
+        wait_for(lambda: models.trainings is not None, "the page of trainings")
+        page = models.trainings
+        assert page is not None
+        wait_for(lambda: not self.window.background.is_waiting("trainings"), "the trainings")
+        if not page.table.rowCount():
+            models.train(TRAINING)
+            wait_for(lambda: len(page.sight.loss.curves.get("loss", ())) >= 4, "curves", 300.0)
+            self.shoot("21-train-half-way", page)
+            page.sight.stop.click()
+            wait_for(lambda: page.sight.run.isVisible(), "the end of the training", 120.0)
+        wait_for(lambda: page.sight.entry is not None, "the training")
+        self.shoot("21-train", page)
+        page.reject()
+
+    def _child(self, kind: type[Shown]) -> Shown:
+        wait_for(lambda: self.window.findChildren(kind), kind.__name__)
+        return self.window.findChildren(kind)[-1]
 
     def _rater(self) -> None:
         window = self.window
