@@ -138,16 +138,18 @@ class Plan:
 
 def make_plan(cases: Sequence[CaseVotes], settings: SegmenterParameters, n_channels: int) -> Plan:
     """Size a network to the grids of the cases and to the memory."""
-    spacing = np.median([case.spacing_mm for case in cases], axis=0)
-    extent_mm = np.median([np.multiply(case.shape, case.spacing_mm) for case in cases], axis=0)
+    # Once through the cases: each is read when it is asked for.
+    facts = [(case.spacing_mm, case.shape, labels_of(case), case.votes.rater_ids) for case in cases]
+    spacing = np.median([step for step, *_ in facts], axis=0)
+    extent_mm = np.median([np.multiply(step, shape) for step, shape, *_ in facts], axis=0)
+    n_slices = float(np.median([shape[0] for _, shape, *_ in facts]))
     # Pixels of a slice stay square: an in-plane spacing finer than the other is of no use.
     in_plane = max(float(min(spacing[1:])), float(max(extent_mm[1:])) / settings.size)
-    n_dims = _n_dims(settings, cases, float(spacing[0]) / in_plane)
+    n_dims = _n_dims(settings, n_slices, float(spacing[0]) / in_plane)
     working = (max(float(spacing[0]), in_plane), in_plane, in_plane)
     sides = np.ceil(extent_mm / working)[3 - n_dims :]
     patch, strides, kernels = _windows(sides, working[3 - n_dims :], settings, n_dims)
-    found = ((*labels_aimed_at(case), *case.votes.labels) for case in cases)
-    labels = tuple(sorted({0, *(label for one in found for label in one)}))
+    labels = tuple(sorted({0, *(label for _, _, found, _ in facts for label in found)}))
     fits = int(settings.memory_mb * 2**20 / (np.prod(patch) * settings.width * _BYTES_PER_VOXEL))
     return Plan(
         n_dims=n_dims,
@@ -158,7 +160,7 @@ def make_plan(cases: Sequence[CaseVotes], settings: SegmenterParameters, n_chann
         widths=tuple(min(settings.width * 2**level, 320) for level in range(len(strides) + 1)),
         n_channels=n_channels,
         labels=labels if len(labels) > 1 else (0, 1),
-        rater_ids=tuple(sorted({one for case in cases for one in case.votes.rater_ids})),
+        rater_ids=tuple(sorted({one for *_, rater_ids in facts for one in rater_ids})),
         batch=settings.batch or max(2, min(fits, 16 if n_dims == 2 else 4)),
     )
 
@@ -168,10 +170,14 @@ def labels_aimed_at(case: CaseVotes) -> tuple[int, ...]:
     return case.votes.labels if case.target_labels is None else case.target_labels
 
 
-def _n_dims(settings: SegmenterParameters, cases: Sequence[CaseVotes], ratio: float) -> int:
+def labels_of(case: CaseVotes) -> tuple[int, ...]:
+    """Return the labels that occur in a case, drawn or aimed at."""
+    return (*labels_aimed_at(case), *case.votes.labels)
+
+
+def _n_dims(settings: SegmenterParameters, n_slices: float, ratio: float) -> int:
     if settings.dimensions != "auto":
         return int(settings.dimensions[0])
-    n_slices = float(np.median([case.shape[0] for case in cases]))
     return 2 if n_slices < _THIN_SLICES or ratio > _FAR_APART else 3
 
 

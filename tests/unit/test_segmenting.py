@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -139,6 +140,27 @@ def test_a_stopped_training_can_be_learned_again() -> None:
     assert stopped.stopped_after == 2
     again = train(SHORT.model_copy(update={"stop_after": 2}), cases, Desk())
     assert (again.content, again.stopped_after) == (stopped.content, 2)
+
+
+class Once(Sequence["CaseVotes"]):
+    """Cases that may be asked for once each."""
+
+    def __init__(self, cases: list[CaseVotes]) -> None:
+        self._cases = cases
+        self.asked = [0] * len(cases)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401
+        self.asked[index] += 1
+        return self._cases[index]
+
+
+def test_a_plan_goes_through_the_cases_once() -> None:
+    cases = Once(read_by(4, 1, sizes)[0])
+    assert make_plan(cases, SegmenterParameters(), 1).rater_ids == ("exact", "large", "small")
+    assert max(cases.asked) == 1
 
 
 def test_plans_follow_the_grid() -> None:
