@@ -64,6 +64,7 @@ TOOL_GROUPS = (
     ("edit.undo", "edit.redo"),
     ("view.hide", "view.layout"),
 )
+REDRAW_GROUPS = tuple(tuple(key for key in group if key != "tool.prompt") for group in TOOL_GROUPS)
 REVIEW_GROUPS = (
     ("show.contours", "show.heat", "show.fused", "show.probability", "show.belief"),
     ("region.previous", "region.next"),
@@ -164,7 +165,7 @@ class MainWindow(QMainWindow):
 
         made = ReviewRoomPanel(
             self._strip(REVIEW_GROUPS, draws=False),
-            self._strip(TOOL_GROUPS, draws=True),
+            self._strip(REDRAW_GROUPS, draws=True),
             self.background,
             self.settings,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import NetworkFormat
+    from annotator.api import NetworkFormat, PromptModel
 
 
 def _nnunet() -> NetworkFormat:
@@ -49,6 +49,24 @@ def _torchscript() -> NetworkFormat:
     return TorchScriptFormat()
 
 
+def _lite_medsam() -> PromptModel:
+    from annotator_networks.lite_medsam import LiteMedSam
+
+    return LiteMedSam()
+
+
+def _sam_onnx() -> PromptModel:
+    from annotator_networks.sam_onnx import SamOnnx
+
+    return SamOnnx()
+
+
+def _nn_interactive() -> PromptModel:
+    from annotator_networks.nn_interactive import NnInteractive
+
+    return NnInteractive()
+
+
 plugin = Plugin(
     name="annotator_networks",
     network_formats=(
@@ -59,4 +77,5 @@ plugin = Plugin(
         _onnx,
         _plain_torch,
     ),
+    prompt_models=(_lite_medsam, _sam_onnx, _nn_interactive),
 )
