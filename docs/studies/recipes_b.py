@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 from recipe_rows import Pair, Trial
-from recipes_a import PlainTrainer, mean_dice, read, taught
+from recipes_a import COMMON, PlainTrainer, mean_dice, read
 from recipes_b_sets import edge_f1, few, inner_edge, touching, volumes
 from recipes_sets import SQUARE
 from scipy import ndimage
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 HIPPOCAMPI = Path(__file__).parents[3] / "shared" / "data" / "hippocampus"
 N_TEST = 12
+ROUNDS = {"epochs": 6, "steps": 12}
 
 
 def dice(drawn: Mask, truth: Mask) -> float:
@@ -241,7 +242,7 @@ def crisp(seed: int, *, quick: bool) -> Iterable[Pair]:
     """Draw rounds that nearly touch, with edges and without."""
     learn, test = touching(12, seed), touching(N_TEST, seed + 1000)
     trainer = CrispEdgesTrainer()
-    plain = taught(PlainTrainer(), learn, test, seed, quick=quick)
+    plain = _taught(PlainTrainer(), learn, test, seed, quick=quick)
     settings, content = _content(trainer, [one.given for one in learn], seed, quick=quick)
     shown = read(trainer, content, test)
     edges = _edges(CrispEdges(settings), content, test)
@@ -318,11 +319,23 @@ def _content(
     quick: bool,
     **own: object,
 ) -> tuple[Any, bytes]:
-    from recipes_a import COMMON, EPOCHS, STEPS
-
-    rounds = {"epochs": 2, "steps": 3} if quick else {"epochs": EPOCHS, "steps": STEPS}
+    rounds = {"epochs": 2, "steps": 3} if quick else ROUNDS
     settings = trainer.parameters.model_validate({**COMMON, **rounds, "seed": seed, **own})
     return settings, trainer.train(cases, settings, no_progress).content
+
+
+def _taught(
+    trainer: Any,  # noqa: ANN401 - any trainer
+    learn: Sequence[Known],
+    test: Sequence[Known],
+    seed: int,
+    *,
+    quick: bool,
+    **own: object,
+) -> NDArray[np.float64]:
+    """Train on some pictures and read others: probability, ``(case, label, y, x)``."""
+    cases = [one.given for one in learn]
+    return read(trainer, _content(trainer, cases, seed, quick=quick, **own)[1], test)
 
 
 def _edges(recipe: CrispEdges, content: bytes, cases: Sequence[Known]) -> list[Any]:
@@ -349,37 +362,26 @@ class SparseTrainer(PairedSlicesTrainer):
 
 
 def paired(seed: int, *, quick: bool) -> Iterable[Pair]:
-    """Learn from volumes of which every fourth slice is drawn, and from fully drawn ones."""
+    """Learn from volumes of which every fourth slice is drawn."""
     test = volumes(3, seed + 1000, every=1)
-    for every, n_learn in ((4, 3), (1, 3)):
-        cases = [case for case, _ in volumes(n_learn, seed, every=every)]
-        own = {"held_out": 0.0}
-        shown = {
-            trainer.name: _volume_dice(
-                trainer, _content(trainer, cases, seed, quick=quick, **own)[1], test
-            )
-            for trainer in (
-                PairedSlicesTrainer(),
-                SparseTrainer(),
-                *((PlainTrainer(),) if every > 1 else ()),
-            )
-        }
-        drawn = f"{n_learn} volumes, " + (
-            f"each {every}th slice drawn" if every > 1 else "all drawn"
+    cases = [case for case, _ in volumes(3, seed, every=4)]
+    shown = {
+        trainer.name: _volume_dice(
+            trainer, _content(trainer, cases, seed, quick=quick, held_out=0.0)[1], test
         )
-        for other, words in (
-            ("sparse", "against the same slices one by one"),
-            ("plain", "against taking the others for empty"),
-        ):
-            if other not in shown:
-                continue
-            yield Pair(
-                recipe="paired-slices",
-                claim=f"{drawn}, {words}",
-                measure="Dice of whole volumes",
-                with_recipe=shown["paired-slices"],
-                without=shown[other],
-            )
+        for trainer in (PairedSlicesTrainer(), SparseTrainer(), PlainTrainer())
+    }
+    for other, words in (
+        ("sparse", "against the same slices one by one"),
+        ("plain", "against taking the others for empty"),
+    ):
+        yield Pair(
+            recipe="paired-slices",
+            claim=f"3 volumes, each fourth slice drawn, {words}",
+            measure="Dice of whole volumes",
+            with_recipe=shown["paired-slices"],
+            without=shown[other],
+        )
 
 
 def _volume_dice(
@@ -398,26 +400,20 @@ def _volume_dice(
 def crossed(seed: int, *, quick: bool) -> Iterable[Pair]:
     """Learn from four pictures by crossed strips, against strips without the loss and a U-Net."""
     test = few(N_TEST, seed + 1000)
-    for n_learn in (4, 16):
-        learn = few(n_learn, seed)
-        trainer = CrossoverTrainer()
-        own = {"held_out": 0.0}
-        shown = taught(trainer, learn, test, seed, quick=quick, **own)
-        others = {
-            "the same strips without the loss": taught(
-                trainer, learn, test, seed, quick=quick, crossing_weight=0.0, **own
-            ),
-        }
-        if n_learn == 4:
-            others["a U-Net"] = taught(PlainTrainer(), learn, test, seed, quick=quick, **own)
-        for words, other in others.items():
-            yield Pair(
-                recipe="crossover",
-                claim=f"{n_learn} pictures, against {words}",
-                measure="Dice",
-                with_recipe=mean_dice(shown, test),
-                without=mean_dice(other, test),
-            )
+    learn = few(4, seed)
+    given: dict[str, Any] = {"quick": quick, "held_out": 0.0}
+    trainer = CrossoverTrainer()
+    shown = mean_dice(_taught(trainer, learn, test, seed, **given), test)
+    alone = _taught(trainer, learn, test, seed, crossing_weight=0.0, **given)
+    plain = _taught(PlainTrainer(), learn, test, seed, **given)
+    for words, other in (("the same strips without the loss", alone), ("a U-Net", plain)):
+        yield Pair(
+            recipe="crossover",
+            claim=f"4 pictures, against {words}",
+            measure="Dice",
+            with_recipe=shown,
+            without=mean_dice(other, test),
+        )
 
 
 TRIALS: dict[str, Trial] = {
