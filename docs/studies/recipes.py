@@ -1,8 +1,9 @@
 """Measure each recipe for labels against the same training without it, on pictures of known truth.
 
 ``python docs/studies/recipes.py --jobs 2`` rewrites the table of docs/studies/recipes.md, and
-docs/studies/recipes.json, which holds every number. ``--only NAME`` runs some trials and leaves
-the numbers of the others; ``--quick --out DIR`` tries the whole way.
+docs/studies/recipes.json, which holds every number and grows with each trial. ``--only NAME`` runs
+some trials and leaves the numbers of the others, ``--missing`` those seeds that have none yet;
+``--quick --out DIR`` tries the whole way.
 """
 
 from __future__ import annotations
@@ -39,13 +40,15 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--only", nargs="+", choices=sorted(trials), help="trials to run")
+    parser.add_argument("--missing", action="store_true", help="only what has no numbers yet")
     parser.add_argument("--quick", action="store_true", help="two seeds, hardly trained")
     parser.add_argument("--out", type=Path, default=HERE, help="directory of page and numbers")
     arguments = parser.parse_args(words)
     if arguments.quick and arguments.out == HERE:
         parser.error("--quick needs --out: its numbers are not for the page")
     chosen = arguments.only or list(trials)
-    found = {name: old for name, old in load(arguments.out).items() if name not in chosen}
+    known = load(arguments.out)
+    found = {name: old for name, old in known.items() if arguments.missing or name not in chosen}
     started = time.monotonic()
     # A fork of a process that has used torch may hang.
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
@@ -53,6 +56,7 @@ def main(words: list[str] | None = None) -> int:
             pool.submit(run_trial, trials[name], name, seed, quick=arguments.quick): (name, seed)
             for name in chosen
             for seed in (SEEDS[:2] if arguments.quick else SEEDS)
+            if seed not in found.get(name, {})
         }
         for job in as_completed(jobs):
             name, seed = jobs[job]

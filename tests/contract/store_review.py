@@ -28,6 +28,7 @@ from tests.contract.store_world import (
     dense,
     disc,
     make_findings,
+    make_label_errors,
 )
 
 KEY = "findings of a fusion"
@@ -99,6 +100,17 @@ class ReviewContract:
         assert store.case_score("nothing") is None
         n_rows = len(store.audit())
         store.put_findings(case_id, KEY, score, findings, actor=ME)
+        assert len(store.audit()) == n_rows
+
+    def test_label_errors_replace_those_before(self, world: World) -> None:
+        store, case_id = world.store, world.case.case_id
+        assert store.label_errors(case_id) is None
+        store.put_label_errors(make_label_errors(case_id, "old"), actor=ME)
+        found = make_label_errors(case_id, KEY)
+        store.put_label_errors(found, actor=ME)
+        assert store.label_errors(case_id) == found
+        n_rows = len(store.audit())
+        store.put_label_errors(found, actor=ME)
         assert len(store.audit()) == n_rows
 
     def test_votes_replace_those_before_and_come_with_the_readings_of_now(

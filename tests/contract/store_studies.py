@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SINCE_THE_FIRST = (
     "assignment_regions", "fusion_weights", "forecasts", "gold_cases", "repeat_cases", "rules",
     "case_votes", "acceptances", "training_examples", "training_points", "trainings",
-    "prediction_maps", "networks",
+    "prediction_maps", "networks", "label_errors",
 )  # fmt: skip
 """Tables that a project of the first version lacks."""
 _INDEXES = ("fusions_of_case", "adjudications_of_case")

@@ -10,7 +10,7 @@ import pytest
 from annotator.domain.reading import Diagnosis
 from tests.contract.store_integrity import fill
 from tests.contract.store_review import decide, undo
-from tests.contract.store_world import ME, World, make_findings
+from tests.contract.store_world import ME, World, make_findings, make_label_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,11 @@ TAMPERED = {
         "the vote histogram of case 'CT' is not the one",
     ),
     "votes taken out": ("DELETE FROM case_votes", "the vote histogram of case 'CT' is gone"),
+    "label errors emptied": (
+        "UPDATE label_errors SET content = '{}'",
+        "what is rejected in the labels of case 'CT' is not what",
+    ),
+    "label errors taken out": ("DELETE FROM label_errors", "of case 'CT' is gone; check its"),
     "verdict undone": (
         "UPDATE verdicts SET is_undone = (1 = 1)",
         "is_undone is True, but was False",
@@ -101,6 +106,7 @@ class TamperingContract:
             labels=(0, 1),
             actor=ME,
         )
+        store.put_label_errors(make_label_errors(case_id, "newer"), actor=ME)
         job = store.add_job("import", {}, actor=ME)
         store.claim_job(job.job_id)
         store.request_cancel(job.job_id, actor=ME)

@@ -11,7 +11,14 @@ from annotator.analysis.runs import SlabGrid, decode, encode
 from annotator.api import series_id
 from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Diagnosis
-from annotator.domain.review import CaseScore, Finding, FusionRecipe, RaterPerformance
+from annotator.domain.review import (
+    CaseScore,
+    CheckedLabels,
+    Finding,
+    FusionRecipe,
+    LabelError,
+    RaterPerformance,
+)
 from annotator.domain.schema import Code, DiagnosisField, Label, LabelSchema
 from annotator.domain.study import DicomSource, Series, Window
 
@@ -187,6 +194,21 @@ def make_findings(case_id: str, score: float = 2.5) -> tuple[CaseScore, tuple[Fi
         why="a lesion that 2 of 4 drew",
     )
     return case_score, findings
+
+
+def make_label_errors(case_id: str, findings_key: str) -> CheckedLabels:
+    """Return what a check of labels found in a case: one place."""
+    error = LabelError(
+        rater_ids=("a", "b"),
+        is_agreed=True,
+        drawn=1,
+        proposed=0,
+        doubt=0.9,
+        n_voxels=5,
+        runs=((3, 2), (9, 3)),
+        why="both networks see background",
+    )
+    return CheckedLabels(case_id=case_id, fit_id="fit", findings_key=findings_key, errors=(error,))
 
 
 class Replay:

@@ -51,7 +51,7 @@ class Knowing:
     """A checker that knows what is right."""
 
     name, title, version = "knowing", "Knowing", "1"
-    parameters = Nothing
+    parameters: type[BaseModel] = Nothing
     takes_trust = needs_target = False
     draws = True
 
