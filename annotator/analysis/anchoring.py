@@ -64,10 +64,10 @@ class AnchoringRow:
     n_with, n_without, n_cases : int
         Readings of the raters who have both kinds, and their cases.
     mean_with, mean_without : float
-        Means over those readings.
+        Means over raters of their own means, weighed as in `measure_anchoring`.
     difference : float
-        With less without, compared within each rater; above 0 in Dice with the model, people are
-        drawn towards it.
+        The first less the second: within raters, whatever share each read without. Above 0 in
+        Dice with the model, people are drawn towards it.
     low, high : float or None
         95 % interval over cases; None below two cases.
     """
@@ -136,17 +136,18 @@ def _row(
     for case_id, rater_id, is_shown, value in own:
         sums[case_at[case_id], rater_at[rater_id], int(is_shown)] += (1.0, value)
     flat = sums.reshape(len(cases), -1)
-    total = sums.sum(axis=(0, 1))
-    difference = float(_difference(flat.sum(axis=0)[None], len(both))[0])
+    count = sums.sum(axis=(0, 1))[:, 0]
+    means = _means(flat.sum(axis=0)[None], len(both))[0]
+    difference = float(means[1] - means[0])
     low, high = _interval(flat, len(both), len(own), difference)
     return AnchoringRow(
         measure=measure,
         label=label,
-        n_with=int(total[1, 0]),
-        n_without=int(total[0, 0]),
+        n_with=int(count[1]),
+        n_without=int(count[0]),
         n_cases=len(cases),
-        mean_with=float(total[1, 1] / total[1, 0]),
-        mean_without=float(total[0, 1] / total[0, 0]),
+        mean_with=float(means[1]),
+        mean_without=float(means[0]),
         difference=difference,
         low=low,
         high=high,
@@ -159,7 +160,7 @@ def _interval(
     n_cases, n_left = len(flat), n_readings - n_raters - 1
     if n_cases < 2 or n_left < 1:
         return None, None
-    drawn = _difference(case_draws(n_cases) @ flat, n_raters)
+    drawn = np.diff(_means(case_draws(n_cases) @ flat, n_raters), axis=1)[:, 0]
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return None, None
@@ -171,12 +172,12 @@ def _interval(
     return low, high
 
 
-def _difference(sums: NDArray[np.float64], n_raters: int) -> NDArray[np.float64]:
-    """Return the weighted mean of the raters' differences from ``(draw, sums)``, ``(draw,)``."""
+def _means(sums: NDArray[np.float64], n_raters: int) -> NDArray[np.float64]:
+    """Return the weighted means without and with from ``(draw, sums)``, ``(draw, 2)``."""
     parts = sums.reshape(len(sums), n_raters, 2, 2)
     count, total = parts[..., 0], parts[..., 1]
     weight = count.prod(axis=2) / np.maximum(count.sum(axis=2), 1.0)
+    summed = weight.sum(axis=1)[:, None]
     mean = total / np.maximum(count, 1.0)
-    summed = weight.sum(axis=1)
-    gap = (weight * (mean[..., 1] - mean[..., 0])).sum(axis=1)
-    return np.where(summed > 0, gap / np.where(summed > 0, summed, 1.0), np.nan)
+    weighed = (weight[..., None] * mean).sum(axis=1)
+    return np.where(summed > 0, weighed / np.where(summed > 0, summed, 1.0), np.nan)

@@ -138,7 +138,8 @@ def test_difference_is_within_raters() -> None:
     (row,) = measure_anchoring(readings)
     assert row.difference == pytest.approx(0.0)
     assert (row.n_with, row.n_without, row.n_cases) == (3, 3, 6)
-    assert row.mean_with < row.mean_without
+    # b, who is like the model, reads without it more often; the plain means would differ.
+    assert row.mean_with == pytest.approx(row.mean_without)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.8])
