@@ -23,6 +23,8 @@ _HELD = "_reference_"
 _MOST_BYTES = 1 << 20
 _LONGEST = 64
 _LARGEST = 1e9
+_MOST_FOLLOWED = 10_000
+"""References to lists of references would fill the memory."""
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -79,6 +81,7 @@ class Config:
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
+        self._n_followed = 0
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - plain values
         """Return a value, its references followed; None where there is none.
@@ -108,6 +111,9 @@ class Config:
     def _referred(self, name: str, asked: tuple[str, ...]) -> Any:  # noqa: ANN401
         if name in asked or len(asked) > _LONGEST:
             raise NotPlainError(f"@{name} refers to itself")
+        self._n_followed += 1
+        if self._n_followed > _MOST_FOLLOWED:
+            raise NotPlainError("references refer to references without an end")
         found: Any = self._root
         for part in re.split(r"#|::", name):
             if isinstance(found, list) and part.isdecimal() and int(part) < len(found):

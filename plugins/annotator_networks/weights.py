@@ -47,11 +47,15 @@ def load_checkpoint(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
             from safetensors.torch import load_file
 
             return load_file(str(path))
-        if members_of(path):
+        is_archive = bool(members_of(path))
+        if is_archive:
             with checked_archive(path):
                 pass
         with torch.serialization.safe_globals(list(_SAFE)):
-            return torch.load(str(path), map_location="cpu", weights_only=True)
+            # Mapped, what stands beside the weights (an optimiser's memory, mostly) is not read.
+            return torch.load(
+                str(path), map_location="cpu", weights_only=True, mmap=is_archive or None
+            )
     except pickle.UnpicklingError as error:
         raise AnnotatorError(
             f"{path.name} is refused: it is a pickle that asks for more than weights "
