@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,6 @@ from annotator.api import Intensity, NetworkCard, Plugin
 from annotator.domain.errors import AnnotatorError, DeviceLostError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from annotator.api import Device, Network
@@ -62,6 +61,8 @@ class BrightNetwork:
 
     def _suffer(self, batch: NDArray[np.float32]) -> None:
         trouble = json.loads(os.environ.get(TROUBLE, "{}"))
+        if "mark" in trouble:
+            Path(trouble["mark"]).touch()
         time.sleep(trouble.get("sleep_s", 0.0))
         self._n_read += len(batch)
         if batch[:, 0].size > trouble.get("most_voxels", batch.size):
@@ -99,8 +100,7 @@ class FakeFormat:
         return BrightNetwork(card, device, json.loads(path.read_text())["steepness"])
 
 
-def plugin() -> Plugin:
-    return Plugin(name="fake-networks", network_formats=(FakeFormat,))
+PLUGIN = Plugin(name="fake-networks", network_formats=(FakeFormat,))
 
 
 def write_network(path: Path, card: NetworkCard = CARD, *, steepness: float = 50.0) -> Path:
@@ -115,6 +115,6 @@ def installed(directory: Path) -> Path:
     facts.mkdir(parents=True)
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-networks\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text(
-        "[annotator.plugins]\nfake = tests.fake_networks:plugin\n"
+        "[annotator.plugins]\nfake = tests.fake_networks:PLUGIN\n"
     )
     return directory

@@ -132,7 +132,9 @@ class Stitcher:
         layer, row, column = place
         if column == 0:
             for sums, source in layers.entering(self._held, layer, row):
-                sums[...] = 0 if source is None else source
+                # Label by label: numpy would copy all of it first, for fear that both overlap.
+                for label, own in enumerate(sums):
+                    own[...] = 0 if source is None else source[label]
         if values is not None:
             self._add(values, layer, row, column)
         if column == layers.n_windows[2] - 1:

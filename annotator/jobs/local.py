@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
 POLL_S = 0.1
-CANCEL_GRACE_S = 1.0
+CANCEL_GRACE_S = 0.8
 """How long a worker may take to stop by itself before its process is ended."""
 
 
@@ -143,6 +144,8 @@ def run_in_process(
             stdout=subprocess.DEVNULL,
             stderr=errors,
             start_new_session=True,
+            # Threads that spin while they wait take the processor from those that they wait for.
+            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,
         )
         try:
             with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():

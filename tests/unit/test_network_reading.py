@@ -22,7 +22,7 @@ from annotator.jobs.network_reading import (
 from annotator.jobs.run import run_job
 from annotator.jobs.supplying import supply
 from annotator.registry import Registry
-from tests.fake_networks import CARD, TROUBLE, plugin, write_network
+from tests.fake_networks import CARD, PLUGIN, TROUBLE, write_network
 from tests.unit.project_builder import add_case, make_session
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 @pytest.fixture
 def registry() -> Registry:
     registry = Registry()
-    registry.register(plugin())
+    registry.register(PLUGIN)
     return registry
 
 
