@@ -105,6 +105,9 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
             }
             for propagator in registry.propagators()
         ],
+        "network_formats": [
+            {"name": one.name, "title": one.title} for one in registry.network_formats()
+        ],
         "export_formats": [
             {"name": name}
             for name in (*(writer.name for writer in registry.mask_writers()), "csv", "json")

@@ -17,7 +17,14 @@ from annotator.cli.quality_commands import QUALITY_COMMANDS
 from annotator.jobs.export_tables import tables_of
 from annotator.session.schema_io import bundled_schemas
 from annotator.store import Store
-from tests.e2e.command_line import SHAPE, box_mask, must, project_with_readings, write_volume
+from tests.e2e.command_line import (
+    SHAPE,
+    annotator,
+    box_mask,
+    must,
+    project_with_readings,
+    write_volume,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +38,7 @@ OPAQUE = {"diagnosis", "parameters", "planted", "report"}
 """Objects whose keys are the schema's, a plugin's, a simulated rater's, or told elsewhere."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
-ELSEWHERE = {"predict", "propagate", "train", "evaluate", "list"} | {
+ELSEWHERE = {"models", "predict", "prompt", "propagate", "train", "evaluate", "list"} | {
     one.name for one in QUALITY_COMMANDS
 }
 """Commands whose keys other tests look at."""
@@ -178,6 +185,25 @@ def test_keys_of_training_and_of_trained_models(tmp_path: Path) -> None:
     assert reading["annotation"]
 
 
+def test_keys_of_models_and_of_networks(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="TorchScript is read by torch")
+    from tests.unit.small_networks import tiny, write_card, write_torchscript
+
+    project = tmp_path / "asked"
+    must("new", project)
+    path = write_card(write_torchscript(tmp_path / "tiny.ts", tiny()))
+    must_not = annotator("models", project, "--add", path, "--json")
+    assert must_not.document["added"] is False
+    added = must("models", project, "--add", path, "--label", "1=1", "--accept-licence")
+    assert set(added) == _documented("models", table=2)
+    assert set(must_not.document) - {"error"} < set(added)
+    listed = must("models", project)
+    shown = must("models", project, "--show", "Tiny")
+    assert shown in listed["models"]
+    assert {f"models[].{key}" for key in shown} | {"models"} == _documented("models")
+    assert set(must("models", project, "--remove", "Tiny")) == _documented("models", table=3)
+
+
 def test_keys_of_an_evaluation(tmp_path: Path) -> None:
     made = must("simulate", tmp_path / "made", "--cases", 2, "--raters", 2)
     first, second = (rater["name"] for rater in made["raters"])
@@ -186,9 +212,63 @@ def test_keys_of_an_evaluation(tmp_path: Path) -> None:
     assert {path for path in _paths(judged) if not path.endswith("[]")} == documented
 
 
-def test_keys_of_skipped_masks(tmp_path: Path) -> None:
+def test_keys_of_a_prompt(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    must("new", project)
+    image = np.zeros((6, 40, 40), np.int16)
+    image[1:5, 12:28, 10:30] = 100
+    must("import", project, write_volume(tmp_path / "One.nii.gz", image))
+    must("add-rater", project, "Ann")
+    must("assign", project)
+    words = ("prompt", project, "One", "--rater", "Ann")
+    drawn = must(*words, "--click", "3,20,20", "--negative", "3,3,3")
+    assert set(_paths(drawn)) == _documented("prompt")
+    assert drawn["changed"]
+    assert drawn["n_voxels"] == pytest.approx(4 * 16 * 20, rel=0.15)
+    with Store.open(project) as store:
+        rater, case = store.rater("Ann"), store.case("One")
+        draft = store.open_draft(
+            case.case_id, rater.rater_id, purpose="reading", actor=rater.rater_id
+        )
+        assert draft.can_undo
+        assert store.draft_mask(draft.draft_id).slabs
+    boxed = must(*words, "--box", "3,12,10,3,27,29", "--model", "edges-slice", "--label", "1")
+    assert boxed["n_voxels"] == pytest.approx(16 * 20, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "nothing to go by"),
+        (("--click", "3,20"), "no place"),
+        (("--click", "3,20,99"), "outside the image"),
+        (("--box", "1,2,3,4,5,6"), "lies on no slice"),
+        (("--click", "3,3,3", "--model", "edgse"), "did you mean 'edges'"),
+        (("--click", "3,3,3", "--label", "Lung"), "no label 'Lung'"),
+        (("--click", "3,3,3", "--model", "nninteractive"), "cannot be used here"),
+    ],
+)
+def test_a_prompt_that_cannot_be_is_told(unread: Path, words: tuple[str, ...], told: str) -> None:
     from tests.e2e.command_line import annotator
 
+    outcome = annotator("prompt", unread, "One", "--rater", "Ann", *words)
+    assert outcome.code == 1
+    assert told in outcome.err
+
+
+@pytest.fixture(scope="module")
+def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with one case that Ann has still to read."""
+    place = tmp_path_factory.mktemp("unread")
+    must("new", place / "project")
+    image = write_volume(place / "One.nii.gz", np.zeros((6, 40, 40), np.int16))
+    must("import", place / "project", image)
+    must("add-rater", place / "project", "Ann")
+    must("assign", place / "project")
+    return place / "project"
+
+
+def test_keys_of_skipped_masks(tmp_path: Path) -> None:
     project = project_with_readings(tmp_path)
     outcome = annotator("export", project, tmp_path / "o", "--format", "dicom-seg", "--json")
     answered = {path for path in _paths(outcome.document) if path.startswith("skipped[]")}
