@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from annotator.analysis.evaluation import auroc
+from annotator.analysis.label_errors import doubt_of
 from annotator.api import LabelChecker, no_progress
 from annotator.domain.errors import AnnotatorError
 from tests.made_cases import made_case
@@ -265,3 +267,29 @@ def test_both_peers_are_asked_what_they_believe() -> None:
     assert believed.labels == (0, 1)
     assert (believed.most >= mean - 1e-5).all()
     assert believed.most.sum(axis=0).min() >= 1.0 - 1e-4
+
+
+def test_both_peers_reject_more_of_what_was_drawn_aside() -> None:
+    """Four of twelve ovals were drawn eight pixels beside where they are."""
+    random = np.random.default_rng(5)
+    cases, is_wrong = [], []
+    for number in range(12):
+        truth = oval(random) > 0
+        is_wrong.append(number % 3 == 0)
+        drawn = np.roll(truth, 8, axis=1) if is_wrong[-1] else truth
+        masks = {"a": drawn[None].astype(np.uint8)}
+        cases.append(made_case(str(number), picture(truth, random), masks))
+    trainer = CrossDenoisingTrainer()
+    settings = trainer.parameters.model_validate(
+        {**SHORT, "epochs": 3, "steps": 20, "batch": 4, "learning_rate": 1e-2, "ramp": 2}
+    )
+    content = trainer.train(cases, settings, no_progress).content
+    doubt = []
+    for case in cases:
+        believed = trainer.believed(content, whole(case), SQUARE, no_progress)
+        drawn = case.window(None).masks(case.votes)[0]
+        rejected = doubt_of(drawn, believed.labels, believed.most) > 0.5
+        doubt.append(float(rejected.mean()))
+    found = auroc(doubt, is_wrong)
+    assert found is not None
+    assert found > 0.8
