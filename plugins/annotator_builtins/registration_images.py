@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,8 @@ they were drawn."""
 class Pair:
     """A finished case and a target: grey images to match, and the grids they came from.
 
-    ``source_grid`` and ``target_grid`` are SimpleITK images without content.
+    ``source_grid`` and ``target_grid`` are SimpleITK images without content. All lengths are in
+    ``unit_mm``, about a voxel of the target: a cell is matched as a head is.
     """
 
     source: Any
@@ -34,13 +35,15 @@ class Pair:
     source_grid: Any
     target_grid: Any
     target_geometry: Geometry
+    unit_mm: float
 
     @classmethod
     def of(cls, source: PlacedImage, target: PlacedImage) -> Pair:
         """Return the pair, in two dimensions where these are single slices."""
         is_flat = not target.geometry.is_volume
         frame = _plane_of(source.geometry) if is_flat else None
-        grids = [_grid(one.geometry, frame) for one in (source, target)]
+        unit_mm = float(np.exp(np.mean(np.log(target.geometry.spacing_mm[1:]))))
+        grids = [_grid(_in_units(one.geometry, unit_mm), frame) for one in (source, target)]
         images = [
             _working(_grey(one.image), grid)
             for one, grid in zip((source, target), grids, strict=True)
@@ -51,6 +54,7 @@ class Pair:
             source_grid=grids[0],
             target_grid=grids[1],
             target_geometry=target.geometry,
+            unit_mm=unit_mm,
         )
 
     def carried(
@@ -75,21 +79,24 @@ class Pair:
             error, self.target_grid, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32, True
         )
         found = sitk.GetArrayFromImage(fine).reshape(self.target_geometry.shape)
-        return np.asarray(found, np.float32)
+        return np.asarray(self.unit_mm * found, np.float32)
 
     def folded(self, forward: Any) -> float:  # noqa: ANN401 - a SimpleITK transform
         """Return the share of the target where the way to the finished case folds over itself."""
-        return folded_share(displacement_mm(forward, self.target), self.target.GetSpacing()[::-1])
+        spacing = self.unit_mm * np.array(self.target.GetSpacing()[::-1])
+        return folded_share(self.way_mm(forward), spacing.tolist())
+
+    def way_mm(self, forward: Any) -> NDArray[np.float64]:  # noqa: ANN401 - a SimpleITK transform
+        """Return how far each voxel is moved, ``(axis, z, y, x)`` mm along the target's axes."""
+        moved = sitk.GetArrayFromImage(_displacement(forward, self.target))
+        direction = np.array(self.target.GetDirection()).reshape(self.target.GetDimension(), -1)
+        return self.unit_mm * np.moveaxis((moved @ direction)[..., ::-1], -1, 0)
 
 
-def displacement_mm(
-    transform: Any,  # noqa: ANN401 - a SimpleITK transform
-    grid: Any,  # noqa: ANN401 - a SimpleITK image
-) -> NDArray[np.float64]:
-    """Return how far a transform moves each voxel, ``(axis, z, y, x)`` mm along the grid's axes."""
-    moved = sitk.GetArrayFromImage(_displacement(transform, grid))
-    direction = np.array(grid.GetDirection()).reshape(grid.GetDimension(), -1)
-    return np.moveaxis((moved @ direction)[..., ::-1], -1, 0)
+def _in_units(geometry: Geometry, unit_mm: float) -> Geometry:
+    z, y, x = (step / unit_mm for step in geometry.spacing_mm)
+    left, back, up = (place / unit_mm for place in geometry.origin_mm)
+    return replace(geometry, spacing_mm=(z, y, x), origin_mm=(left, back, up))
 
 
 def _displacement(transform: Any, grid: Any) -> Any:  # noqa: ANN401 - SimpleITK has no types

@@ -68,6 +68,7 @@ def _affine(fixed: Any, moving: Any, progress: Progress) -> Any:  # noqa: ANN401
     shrinks = [_shrink(fixed, factor)[0] for factor in _SHRINK]
     sizes = sorted({1, *(max(1, min(shrink)) for shrink in shrinks)}, reverse=True)
     method.SetShrinkFactorsPerLevel(sizes)
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
     method.SetSmoothingSigmasPerLevel([0.5 * (size - 1) for size in sizes])
     start = _start(method, fixed, moving)
     method.SetInitialTransform(start, inPlace=True)

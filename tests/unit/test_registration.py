@@ -101,13 +101,13 @@ def test_the_same_image_gives_the_same_drawing() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (20, 24, 24)])
 def test_a_known_way_is_found(shape: tuple[int, int, int]) -> None:
-    from annotator_builtins.registration_images import Pair, displacement_mm
+    from annotator_builtins.registration_images import Pair
     from annotator_builtins.registration_steps import match
 
     pair = bent_pair(shape, seed=2, reach_mm=4.0)
     both = Pair.of(*ends(pair))
     way = match(both.target, both.source, no_progress, smoothness=1.0, rounds=30)
-    found = displacement_mm(way, both.target).reshape(-1, *shape)
+    found = both.way_mm(way).reshape(-1, *shape)
     truth = pair.there[-len(found) :]
     near = ndimage.binary_dilation(pair.target_mask > 0, iterations=2)
     error = np.linalg.norm(found - truth, axis=0)[near].mean()
@@ -147,6 +147,21 @@ def test_a_finer_grid_of_other_steps_gets_a_drawing_of_its_own() -> None:
     geometry = Geometry(shape=(20, 30, 30), spacing_mm=(1.5, 1.0, 1.0), origin_mm=(0, 0, -0.75))
     found = carry(source, pair.source_mask, PlacedImage(image=fine, geometry=geometry))
     assert dice(found.mask, truth) > 0.9
+
+
+@pytest.mark.parametrize("scale", [0.01, 40.0])
+def test_units_do_not_matter(scale: float) -> None:
+    """A section of a cell and a photograph without a spacing are matched as a head is."""
+    pair = bent_pair((1, 48, 40), seed=4, reach_mm=3.0)
+    found = []
+    for step in (1.0, scale):
+        geometry = Geometry(shape=(1, 48, 40), spacing_mm=(step, step, step))
+        source, target = (
+            PlacedImage(image=image, geometry=geometry) for image in (pair.source, pair.target)
+        )
+        found.append(carry(source, pair.source_mask, target))
+    assert dice(found[0].mask, found[1].mask) > 0.99
+    np.testing.assert_allclose(found[1].error_mm / scale, found[0].error_mm, atol=0.1)
 
 
 def test_thin_volumes_and_colour_are_taken() -> None:
