@@ -18,6 +18,8 @@ from annotator_networks.plain_torch import PlainTorchFormat  # noqa: E402
 from annotator_networks.torchscript import TorchScriptFormat  # noqa: E402
 from tests.contract.network_format_contract import NetworkFormatContract  # noqa: E402
 from tests.unit.small_networks import (  # noqa: E402
+    nnunet_network,
+    nnunet_plans_of_slices,
     tiny,
     write_bundle,
     write_card,
@@ -231,43 +233,56 @@ class TestMonaiBundleWithAProgram(TestMonaiBundle):
 class TestNnUNet(NetworkFormatContract):
     """Networks built by nnU-Net's package of networks; its own predictor has a test beside this."""
 
-    spatial = (12, 4, 8)
+    spatial: tuple[int, ...] = (12, 4, 8)
 
     def format(self) -> NetworkFormat:
-        pytest.importorskip(
-            "dynamic_network_architectures", reason="a peer of the development environment"
-        )
+        pytest.importorskip("nnunetv2", reason="a peer of the development environment")
         return NnUNetFormat()
 
     def make(self, folder: Path) -> Path:
+        self.format()
         return write_nnunet(folder, n_folds=2)
 
     def weights(self, path: Path) -> Path:
         return path / "fold_1" / "checkpoint_final.pth"
 
     def expected(self, path: Path, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+        return self.turned(mean_of_folds(path, np.ascontiguousarray(self.turned(batch))))
 
-        plans = json.loads((path / "plans.json").read_text())
-        told = plans["configurations"]["3d_fullres"]["architecture"]
-        given = np.ascontiguousarray(batch.transpose(0, 1, 3, 2, 4))
-        found = []
-        for fold in (0, 1):
-            network = get_network_from_plans(
-                told["network_class_name"],
-                told["arch_kwargs"],
-                told["_kw_requires_import"],
-                1,
-                3,
-                deep_supervision=False,
-            )
-            checkpoint = torch.load(
-                path / f"fold_{fold}" / "checkpoint_final.pth", weights_only=True
-            )
-            network.load_state_dict(checkpoint["network_weights"])
-            found.append(read(network.eval(), given))
-        mean: NDArray[np.float32] = np.mean(found, axis=0)
-        return mean.transpose(0, 1, 3, 2, 4)
+    def turned(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return batch.transpose(0, 1, 3, 2, 4)
+
+
+def mean_of_folds(path: Path, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean output of the folds, each built by nnU-Net itself."""
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+    plans = json.loads((path / "plans.json").read_text())
+    (configuration,) = plans["configurations"].values()
+    found = []
+    for fold in (0, 1):
+        network = nnunet_network(get_network_from_plans, configuration, deep=False)
+        checkpoint = torch.load(path / f"fold_{fold}" / "checkpoint_final.pth", weights_only=True)
+        network.load_state_dict(checkpoint["network_weights"])
+        found.append(read(network.eval(), batch))
+    mean: NDArray[np.float32] = np.mean(found, axis=0)
+    return mean
+
+
+class TestNnUNetOfSlices(TestNnUNet):
+    spatial = (12, 8)
+
+    def make(self, folder: Path) -> Path:
+        return write_nnunet(folder, n_folds=2, plans=nnunet_plans_of_slices())
+
+    def turned(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return batch.transpose(0, 1, 3, 2)
+
+    def test_card_has_axes_in_the_order_of_the_image(self, path: Path) -> None:
+        card = self.format().inspect(path)
+        assert card.spacing_mm == (None, 0.75, 0.5)
+        assert card.patch == (12, 8)
+        assert card.flips == ("x",)
 
 
 class TestNnUNetOfOldPlans(TestNnUNet):

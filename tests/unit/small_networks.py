@@ -228,6 +228,23 @@ def nnunet_plans(*, old_plans: bool = False) -> dict[str, Any]:
     }
 
 
+def nnunet_plans_of_slices() -> dict[str, Any]:
+    """Return plans of a network that takes slices ``(x, y)``, windows of 8 × 12 in this order."""
+    plans = nnunet_plans()
+    plans["transpose_forward"] = plans["transpose_backward"] = [0, 2, 1]
+    told = plans["configurations"].pop("3d_fullres")
+    arguments = {
+        **_NNUNET,
+        "conv_op": "torch.nn.modules.conv.Conv2d",
+        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
+        "kernel_sizes": [[3, 3], [3, 3]],
+        "strides": [[1, 1], [2, 2]],
+    }
+    told["architecture"] = {**told["architecture"], "arch_kwargs": arguments}
+    plans["configurations"]["2d"] = {**told, "patch_size": [8, 12], "spacing": [0.5, 0.75]}
+    return plans
+
+
 NNUNET_DATASET = {
     "channel_names": {"0": "CT"},
     "labels": {"background": 0, "Lesion": 1, "Organ": 2},
@@ -237,31 +254,46 @@ NNUNET_DATASET = {
 }
 
 
-def write_nnunet(folder: Path, *, n_folds: int, old_plans: bool = False) -> Path:
+def write_nnunet(
+    folder: Path,
+    *,
+    n_folds: int,
+    old_plans: bool = False,
+    plans: dict[str, Any] | None = None,
+) -> Path:
     """Write the folder that nnU-Net would, with networks that its own package builds."""
-    from dynamic_network_architectures.architectures.unet import PlainConvUNet
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    path = folder / "nnUNetTrainer__nnUNetPlans__3d_fullres"
+    plans = nnunet_plans(old_plans=old_plans) if plans is None else plans
+    (name,) = plans["configurations"]
+    path = folder / f"nnUNetTrainer__nnUNetPlans__{name}"
     path.mkdir(parents=True)
-    (path / "plans.json").write_text(json.dumps(nnunet_plans(old_plans=old_plans)))
+    (path / "plans.json").write_text(json.dumps(plans))
     (path / "dataset.json").write_text(json.dumps(NNUNET_DATASET))
-    parts = {
-        "conv_op": torch.nn.Conv3d,
-        "norm_op": torch.nn.InstanceNorm3d,
-        "nonlin": torch.nn.LeakyReLU,
-    }
     for fold in range(n_folds):
         torch.manual_seed(fold)
-        kinds: dict[str, Any] = {**_NNUNET, **parts}
-        network = PlainConvUNet(input_channels=1, num_classes=3, deep_supervision=True, **kinds)
+        network = nnunet_network(get_network_from_plans, plans["configurations"][name])
         (path / f"fold_{fold}").mkdir()
         torch.save(
             {
                 "network_weights": network.state_dict(),
                 "current_epoch": 3,
                 "trainer_name": "nnUNetTrainer",
-                "inference_allowed_mirroring_axes": (0, 2),
+                "inference_allowed_mirroring_axes": (0, 2) if name == "3d_fullres" else (0,),
             },
             path / f"fold_{fold}" / "checkpoint_final.pth",
         )
     return path
+
+
+def nnunet_network(build: Any, configuration: dict[str, Any], *, deep: bool = True) -> Any:  # noqa: ANN401
+    """Return the network of a configuration, as nnU-Net's own function builds it."""
+    told = configuration["architecture"]
+    return build(
+        told["network_class_name"],
+        told["arch_kwargs"],
+        told["_kw_requires_import"],
+        1,
+        3,
+        deep_supervision=deep,
+    )

@@ -498,7 +498,7 @@ def test_operators_of_other_libraries_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_nnunet_cannot_run_anything(tmp_path: Path, witness: Path) -> None:
-    pytest.importorskip("dynamic_network_architectures", reason="a development peer")
+    pytest.importorskip("nnunetv2", reason="a peer of the development environment")
     path = write_nnunet(tmp_path, n_folds=1)
     torch.save({"network_weights": Bomb(witness)}, path / "fold_0" / "checkpoint_final.pth")
     refused(NnUNetFormat(), path, "asks for more than weights")
@@ -522,7 +522,7 @@ def test_plans_build_known_networks_only(
     value: Any,  # noqa: ANN401
     words: str,
 ) -> None:
-    pytest.importorskip("dynamic_network_architectures", reason="a development peer")
+    pytest.importorskip("nnunetv2", reason="a peer of the development environment")
     path = write_nnunet(tmp_path, n_folds=1)
     plans = json.loads(json.dumps(nnunet_plans()))
     told = plans["configurations"]["3d_fullres"]["architecture"]
@@ -533,7 +533,7 @@ def test_plans_build_known_networks_only(
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"configurations": []}', "{", "\x00", "3"])
 def test_plans_of_wrong_types_are_told_in_words(tmp_path: Path, content: str) -> None:
-    pytest.importorskip("dynamic_network_architectures", reason="a development peer")
+    pytest.importorskip("nnunetv2", reason="a peer of the development environment")
     path = write_nnunet(tmp_path, n_folds=1)
     (path / "plans.json").write_text(content)
     refused(NnUNetFormat(), path, "plans.json")
