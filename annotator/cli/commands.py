@@ -216,6 +216,62 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator predict lungs --model lungs",
     ),
     Command(
+        name="prompt",
+        summary="draw what is pointed at into a rater's draft, as one step that can be undone",
+        run="annotator.cli.prompting:prompt",
+        arguments=(
+            _PROJECT,
+            _CASE,
+            Argument(
+                names=("--rater",),
+                help="id or unique name of the rater whose draft it is",
+                options={"metavar": "RATER", "required": True},
+            ),
+            Argument(
+                names=("--click",),
+                help="a voxel of the object, from 0; may be given several times",
+                options={
+                    "metavar": "Z,Y,X",
+                    "action": "append",
+                    "default": [],
+                    "dest": "clicks",
+                },
+            ),
+            Argument(
+                names=("--negative",),
+                help="a voxel that is not meant; may be given several times",
+                options={
+                    "metavar": "Z,Y,X",
+                    "action": "append",
+                    "default": [],
+                    "dest": "negatives",
+                },
+            ),
+            Argument(
+                names=("--box",),
+                help="opposite corners, both inside, of a box on one slice; may be given several "
+                "times",
+                options={
+                    "metavar": "Z,Y,X,Z,Y,X",
+                    "action": "append",
+                    "default": [],
+                    "dest": "boxes",
+                },
+            ),
+            Argument(
+                names=("--label",),
+                help="name or value of the label; the first of the schema where none is given",
+                options={"metavar": "LABEL"},
+            ),
+            Argument(
+                names=("--model",),
+                help="name of the prompt model (%(default)s)",
+                options={"metavar": "NAME", "default": "edges"},
+            ),
+        ),
+        example="annotator prompt lungs case-1 --rater Ann --click 12,60,40",
+    ),
+    Command(
         name="models",
         summary="list models with their cards, or bring a network: weights, TorchScript, "
         "torch.export, ONNX, a MONAI bundle, an nnU-Net folder",

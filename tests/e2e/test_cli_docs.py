@@ -224,7 +224,7 @@ def test_keys_of_a_prompt(tmp_path: Path) -> None:
     drawn = must(*words, "--click", "3,20,20", "--negative", "3,3,3")
     assert set(_paths(drawn)) == _documented("prompt")
     assert drawn["changed"]
-    assert drawn["n_voxels"] == pytest.approx(4 * 16 * 20, rel=0.15)
+    assert drawn["n_voxels"] == pytest.approx(4 * 16 * 20, rel=0.3)
     with Store.open(project) as store:
         rater, case = store.rater("Ann"), store.case("One")
         draft = store.open_draft(
@@ -233,7 +233,7 @@ def test_keys_of_a_prompt(tmp_path: Path) -> None:
         assert draft.can_undo
         assert store.draft_mask(draft.draft_id).slabs
     boxed = must(*words, "--box", "3,12,10,3,27,29", "--model", "edges-slice", "--label", "1")
-    assert boxed["n_voxels"] == pytest.approx(16 * 20, rel=0.15)
+    assert boxed["n_voxels"] == pytest.approx(16 * 20, rel=0.3)
 
 
 @pytest.mark.parametrize(
