@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,12 @@ _DECAY = 0.01
 _GRADIENT = 5.0
 """Longer gradients are shortened to this."""
 _POWER = 0.9
+_N_WARM = 20
+"""Steps until the learning rate is what was asked for: a label that is lost early stays lost."""
 _KEEP_SHARE = 0.05
 """Most of the time that may go into keeping checkpoints."""
+_NO_MEMORY = re.compile("out of memory|can't allocate memory")
+"""What PyTorch says on graphics cards and on processors."""
 _LEAST_HELD_OUT = 3
 """With fewer cases none is held out."""
 
@@ -139,7 +144,8 @@ class Training:
             if epoch and self._desk.should_stop():
                 self._is_stopped = True
                 return False
-            rate = settings.learning_rate * (1.0 - done) ** _POWER
+            warm = min(1.0, (epoch * settings.steps + step + 1) / _N_WARM)
+            rate = settings.learning_rate * warm * (1.0 - done) ** _POWER
             for group in self._optimiser.param_groups:
                 group["lr"] = rate
             numbers = order[step * self._plan.batch : (step + 1) * self._plan.batch]
@@ -165,9 +171,18 @@ class Training:
 
     def _step(self, numbers: Sequence[int], epoch: int, random: np.random.Generator) -> float:
         batch = self._windows.changed(numbers, random)
-        loss = self._recipe.loss(self.networks, batch, epoch, random)
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        try:
+            loss = self._recipe.loss(self.networks, batch, epoch, random)
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if _NO_MEMORY.search(str(error)) is None:
+                raise
+            sides = " × ".join(map(str, self._plan.patch))
+            raise AnnotatorError(
+                f"{len(numbers)} windows of {sides} at a time need more memory than there is: set "
+                "`memory_mb`, `batch` or `width` lower. What was kept of the training is there"
+            ) from error
         for group in self._optimiser.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], _GRADIENT)
         self._optimiser.step()

@@ -16,6 +16,7 @@ from tests.contract.store_quality import QualityContract
 from tests.contract.store_review import ReviewContract
 from tests.contract.store_studies import StudiesContract
 from tests.contract.store_tampering import TamperingContract
+from tests.contract.store_trainings import TrainingsContract
 from tests.contract.store_world import SCHEMA, World, make_world
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class StoreContract(
     JobsContract,
     QualityContract,
     NetworksContract,
+    TrainingsContract,
     IntegrityContract,
     TamperingContract,
 ):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from annotator.api import no_progress
-from annotator.domain.errors import CancelledError
+from annotator.domain.errors import AnnotatorError, CancelledError
 from tests.made_cases import made_case
 from tests.unit.recipe_phantoms import dice, read_by, sizes, whole
 
@@ -18,7 +18,7 @@ import torch
 from annotator_recipes.segmenting import Recipe
 from annotator_recipes.segmenting_cases import Shelf, TrainingCase
 from annotator_recipes.segmenting_grid import to_grid, to_working
-from annotator_recipes.segmenting_patches import Windows
+from annotator_recipes.segmenting_patches import Batch, Windows
 from annotator_recipes.segmenting_plan import Plan, SegmenterParameters, make_plan
 from annotator_recipes.segmenting_reading import read_working
 from annotator_recipes.unet import UNetTrainer
@@ -140,6 +140,29 @@ def test_a_stopped_training_can_be_learned_again() -> None:
     assert stopped.stopped_after == 2
     again = train(SHORT.model_copy(update={"stop_after": 2}), cases, Desk())
     assert (again.content, again.stopped_after) == (stopped.content, 2)
+
+
+class Greedy(Recipe):
+    """Asks for more memory than any machine has."""
+
+    def loss(
+        self,
+        networks: nn.ModuleDict,
+        batch: Batch,
+        epoch: int,
+        random: np.random.Generator,
+    ) -> torch.Tensor:
+        return torch.empty(2**50)
+
+
+class GreedyTrainer(UNetTrainer):
+    def recipe(self, settings: SegmenterParameters) -> Recipe:
+        return Greedy(settings)
+
+
+def test_too_little_memory_is_told_in_words() -> None:
+    with pytest.raises(AnnotatorError, match="2 windows of 32 × 32 at a time need more memory"):
+        GreedyTrainer().train(read_by(3, 1, sizes)[0], SHORT, no_progress)
 
 
 class Once(Sequence["CaseVotes"]):
