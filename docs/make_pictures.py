@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QDialog, QWidget
 
 from annotator.demo.display import SCREEN, virtual_display, work_through
 from annotator.demo.hand import Hand
@@ -17,6 +17,7 @@ from annotator.demo.readings import FUNDUS, REVIEWER
 from annotator.gui import theme
 from annotator.gui.app import application
 from annotator.gui.export_dialog import ExportDialog
+from annotator.gui.jobs_dialog import JobsDialog
 from annotator.gui.methods_dialog import MethodsDialog
 from annotator.gui.quality_dialog import QualityDialog
 from annotator.gui.settings import Settings
@@ -29,9 +30,16 @@ STEPS = {
     "region": "hardest-case", "heat": "disagreement", "redraw": "redraw", "keys": "keys",
     "final": "final-diagnosis", "report": "report-on-raters", "export": "export",
     "methods": "methods", "belief": "belief", "agreement": "agreement", "rules": "rules",
+    "models": "models", "training": "training", "unsure": "unsure", "jobs": "jobs",
 }  # fmt: skip
 """Name of a picture in the guide → the step of the session that it shows."""
 SIZE = (1200, 750)
+TRAINING = {
+    "trainer": "unet",
+    "target": "readings",
+    "parameters": {"dimensions": "2d", "size": 128, "width": 8, "levels": 4, "steps": 10},
+}
+N_ROUNDS = 8
 
 
 def look_around(project: Path, out: Path) -> None:
@@ -75,7 +83,49 @@ def look_around(project: Path, out: Path) -> None:
     window.errands.keep_quality()
     hand.wait(lambda: window.findChild(QualityDialog), "the rules")
     _take_dialog(hand, out / "00-rules.png")
+    _ask_models(window, hand, out)
     window.close()
+
+
+def _ask_models(window: MainWindow, hand: Hand, out: Path) -> None:
+    """Take the models, a training half-way, where what it made is unsure, and the jobs."""
+    models, review, session = window.errands.models, window.review, window.session
+    assert session is not None
+    models.show()
+    hand.wait(lambda: models.list and models.list.table.rowCount(), "the models")
+    assert models.list is not None
+    _take(hand, models.list, out / "00-models.png")
+    models.show_trainings()
+    hand.wait(lambda: models.trainings, "the page of trainings")
+    assert models.trainings is not None
+    sight = models.trainings.sight
+    models.train(TRAINING)
+    hand.wait(lambda: len(sight.loss.curves.get("loss", ())) >= N_ROUNDS, "the curves")
+    hand.settle()
+    models.trainings.grab().save(str(out / "00-training.png"))
+    sight.stop.click()
+    hand.wait(lambda: sight.entry and sight.entry.fit_id, "the end of the training")
+    assert sight.entry is not None
+    fit_id, case_id = str(sight.entry.fit_id), session.cases()[0].case_id
+    models.trainings.reject()
+    session.predict_by_fit(fit_id, [case_id])
+    models.show_jobs()
+    (jobs,) = window.findChildren(JobsDialog)
+    hand.wait(lambda: jobs.table.rowCount(), "the jobs")
+    _take(hand, jobs, out / "00-jobs.png")
+    hand.click(window.project.people.buttons[session.store.rater(REVIEWER).rater_id, "review"])
+    hand.wait(lambda: review.queue.cases.count(), "the queue")
+    review.open(case_id)
+    hand.wait(lambda: review.desk and review.desk.case.case.case_id == case_id, "the case")
+    hand.key("6")
+    hand.wait(lambda: "doubt" in review.shown, "where the model is unsure")
+    hand.picture("unsure")
+
+
+def _take(hand: Hand, dialog: QDialog, path: Path) -> None:
+    hand.settle()
+    dialog.grab().save(str(path))
+    dialog.reject()
 
 
 def _take_dialog(hand: Hand, path: Path) -> None:

@@ -27,8 +27,15 @@ class CaseChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, cases: Sequence[Case], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        parent: QWidget | None = None,
+        *,
+        still_to_do: str = "Cases that it has not read yet",
+    ) -> None:
         super().__init__(parent)
+        self._still_to_do = still_to_do
         self._cases = tuple(cases)
         self._done: Collection[str] = frozenset()
         self.all = QRadioButton("")
@@ -39,7 +46,7 @@ class CaseChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         for button, name, help_words in (
-            (self.new, "Cases not read yet", "Cases that this model has not read yet."),
+            (self.new, still_to_do, f"{still_to_do}; the usual choice."),
             (self.all, "All cases", "Every case of the project."),
             (self.some, "Ticked cases", "Cases that you tick in a list."),
         ):
@@ -66,7 +73,7 @@ class CaseChoice(QWidget):
         self._done = done
         n_new = sum(case.case_id not in done for case in self._cases)
         self.all.setText(f"All cases ({len(self._cases)})")
-        self.new.setText(f"Cases that it has not read yet ({n_new})")
+        self.new.setText(f"{self._still_to_do} ({n_new})")
         self.new.setEnabled(n_new > 0)
         (self.new if n_new else self.all).setChecked(True)
         self._switch()

@@ -63,8 +63,6 @@ class ModelErrands(QObject):
             dialog.activateWindow()
         return dialog is not None
 
-    # models
-
     @property
     def list(self) -> ModelsDialog | None:
         """The list of models, where it is open."""
@@ -129,13 +127,13 @@ class ModelErrands(QObject):
                 lambda _: self._refresh(),
             )
 
-    # running one
-
     def run(self, entry: ModelEntry) -> None:
-        """Ask which cases a model is to read, and let it."""
+        """Ask which cases a model is to read, and let it; what was asked of another is dropped."""
         session = self._window.session
         if session is None:
             return
+        if "run" in self._open:
+            self._open["run"].reject()
         background = self._window.background
 
         def show(cases: tuple[Case, ...]) -> None:
@@ -147,8 +145,7 @@ class ModelErrands(QObject):
             )
             self._keep("run", dialog)
 
-        if not self._raise("run"):
-            background.run("cases to read", session.cases, show)
+        background.run("cases to read", session.cases, show)
 
     def _read(self, kind: str, given: Mapping[str, object], title: str, dialog: RunDialog) -> None:
         def done(result: dict[str, Any]) -> None:
@@ -171,8 +168,10 @@ class ModelErrands(QObject):
     def propagate(self) -> None:
         """Ask which drawing is to be carried to which cases, and let it; see `run`."""
         session = self._window.session
-        if session is None or self._raise("run"):
+        if session is None:
             return
+        if "run" in self._open:
+            self._open["run"].reject()
         window, background = self._window, self._window.background
         reviewed = window.review.case if window.room_name == "review" else None
 

@@ -24,7 +24,7 @@ CARD_WIDTH = 340
 KINDS = {
     "built-in": ("built in", "Comes with the program or a plugin."),
     "supplied": ("yours", "Supplied by a user of this project."),
-    "trained": ("trained here", "Trained on the readings of this project."),
+    "trained": ("trained", "Trained on the readings of this project."),
 }
 """Kind of a model → word, and what that means."""
 

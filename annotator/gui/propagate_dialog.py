@@ -54,6 +54,8 @@ class FinishedDrawings:
 class PropagateDialog(RunDialog):
     """As the dialog that runs a model; above the cases, the drawing that is to be carried."""
 
+    still_to_do = "Every other case"
+
     def __init__(
         self,
         session: Session,

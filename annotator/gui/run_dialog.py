@@ -39,6 +39,7 @@ class RunDialog(QDialog):
     """
 
     run_wanted = Signal(str, object)
+    still_to_do = "Cases that it has not read yet"
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class RunDialog(QDialog):
         self.setWindowTitle("Run a model")
         self._entry = entry
         self._titles = {case.case_id: case.title for case in cases}
-        self.cases = CaseChoice(cases)
+        self.cases = CaseChoice(cases, still_to_do=self.still_to_do)
         self.cases.set_done(entry.read)
         self.cases.changed.connect(self._check)
         self.form = ParameterForm(entry.parameters)

@@ -148,6 +148,7 @@ class TrainingDialog(QDialog):
 
     def _show(self, found: tuple[tuple[TrainingEntry, ...], TrainingView | None]) -> None:
         entries, view = found
+        before = self.sight.entry
         self._entries = {entry.training_id: entry for entry in entries}
         newest = entries[0].training_id if entries else ""
         self.table.set_rows([(entry.training_id, _row(entry)) for entry in entries])
@@ -156,6 +157,9 @@ class TrainingDialog(QDialog):
             self.table.choose(newest)
         if view is None or view.entry.training_id == self.table.key:
             self.sight.show_view(view)
+        now = self.sight.entry
+        if before is not None and now is not None and before.state != now.state:
+            self.say("")  # what was said of the state before holds no more
 
     def _look(self) -> None:
         self._background.drop("trainings")

@@ -57,7 +57,8 @@ def job_lines(store: Store, *, with_cleared: bool = False) -> tuple[JobLine, ...
     cleared = store.rule(ClearedJobs)
     up_to = cleared.up_to if cleared is not None and not with_cleared else 0
     shown = [job for job in store.jobs() if job.job_id > up_to or job.state not in ENDED]
-    return tuple(_line(job) for job in reversed(shown))
+    titles = {network.network_id: network.card.title for network in store.networks()}
+    return tuple(_line(job, titles) for job in reversed(shown))
 
 
 def clear_jobs(store: Store, *, actor: str) -> None:
@@ -67,13 +68,13 @@ def clear_jobs(store: Store, *, actor: str) -> None:
         store.put_rule(ClearedJobs(up_to=max(ended)), actor=actor)
 
 
-def _line(job: Job) -> JobLine:
+def _line(job: Job, titles: Mapping[str, str]) -> JobLine:
     parameters = json.loads(job.parameters)
     return JobLine(
         job_id=job.job_id,
         kind=job.kind,
         parameters=parameters,
-        what=KINDS.get(job.kind, job.kind.capitalize()) + _about(parameters),
+        what=KINDS.get(job.kind, job.kind.capitalize()) + _about(parameters, titles),
         state=job.state,
         progress=job.progress,
         message=job.message,
@@ -83,8 +84,10 @@ def _line(job: Job) -> JobLine:
     )
 
 
-def _about(parameters: Mapping[str, Any]) -> str:
-    """Name what a job is about, from its parameters."""
+def _about(parameters: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Name what a job is about, from its parameters; ``titles`` are those of networks, by id."""
+    if parameters.get("network"):
+        return f": {', '.join(titles.get(one, one[:8]) for one in parameters['network'])}"
     for key in ("model", "trainer", "method", "path", "directory"):
         if parameters.get(key):
             return f": {parameters[key]}"

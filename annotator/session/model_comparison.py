@@ -84,6 +84,7 @@ def models_on_case(store: Store, case_id: str, *, reference: Drawing | None) -> 
     case = store.study_case(case_id)
     series, schema = store.series(case.series_ids[0]), store.project().schema
     found = model_readings(store, case.case_id) if reference is None else _all_of(store, case)
+    found = tuple(sorted(found, key=lambda entry: entry[1].name))
     runs = store.annotation_masks([entry.annotation_id for entry, _ in found])
     dtype = mask_dtype(max(schema.values, default=1))
     drawings = tuple(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from annotator.gui.window import MainWindow
 
 PATIENCE_MS = 20_000
+JOB_MS = 90_000
+"""For what a process of its own does, which has to start first."""
 
 
 def open_project(window: MainWindow, qtbot: QtBot, location: Path) -> None:

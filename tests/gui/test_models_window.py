@@ -21,7 +21,7 @@ from annotator.gui.propagate_dialog import PropagateDialog
 from annotator.gui.run_dialog import RunDialog
 from annotator.session.session import Session
 from tests.gui.small_project import READERS, SCHEMA, add_case, make_project
-from tests.gui.steps import PATIENCE_MS, open_project, press
+from tests.gui.steps import JOB_MS, PATIENCE_MS, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_a_model_reads_the_cases_that_are_ticked(
     assert run.form.values() == {"opening_mm": 1.0}
     QTest.mouseClick(run.run, LEFT)
     qtbot.waitUntil(lambda: run.progress.isVisible() or run.words.isVisible(), timeout=PATIENCE_MS)
-    qtbot.waitUntil(run.words.isVisible, timeout=PATIENCE_MS)
+    qtbot.waitUntil(run.words.isVisible, timeout=JOB_MS)
     assert run.words.text().startswith("Read one case.")
     assert [entry.case_id for entry in session.store.annotations()] == [second.case_id]
     assert session.jobs.jobs()[-1].parameters.count("opening_mm") == 1
@@ -142,7 +142,7 @@ def test_a_model_reads_the_cases_that_are_ticked(
 def test_a_model_that_fits_no_case_says_why(qtbot: QtBot, models: ModelsDialog) -> None:
     run = open_run(models, qtbot, "vessels")
     QTest.mouseClick(run.run, LEFT)
-    qtbot.waitUntil(run.words.isVisible, timeout=PATIENCE_MS)
+    qtbot.waitUntil(run.words.isVisible, timeout=JOB_MS)
     assert run.words.text().startswith("Read 0 cases; 2 cases left out.")
     assert "does not fit 'Chest 0'" in run.words.text()
     assert run.run.isEnabled(), "other cases can be tried"
@@ -165,7 +165,7 @@ def test_a_drawing_is_carried_to_another_case(
     dialog.method.setCurrentIndex(dialog.method.findData("registration"))
     assert dialog.cases.chosen() == (second.case_id,)
     QTest.mouseClick(dialog.run, LEFT)
-    qtbot.waitUntil(dialog.words.isVisible, timeout=PATIENCE_MS)
+    qtbot.waitUntil(dialog.words.isVisible, timeout=JOB_MS)
     assert dialog.words.text().startswith("Read one case.")
     (drawn,) = session.store.annotations(second.case_id)
     rater = session.store.rater(drawn.rater_id)

@@ -17,7 +17,7 @@ from annotator.gui.run_dialog import RunDialog
 from annotator.gui.training_screen import split_curves
 from tests.gui.plugin_site import install_plugin
 from tests.gui.small_project import ball
-from tests.gui.steps import PATIENCE_MS, open_project, press
+from tests.gui.steps import JOB_MS, PATIENCE_MS, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
@@ -104,14 +104,12 @@ def dialog(
 def wait_for_state(dialog: TrainingDialog, qtbot: QtBot, state: str) -> None:
     qtbot.waitUntil(
         lambda: dialog.sight.entry is not None and dialog.sight.entry.state == state,
-        timeout=PATIENCE_MS,
+        timeout=JOB_MS,
     )
 
 
 def wait_for_rounds(dialog: TrainingDialog, qtbot: QtBot, least: int) -> None:
-    qtbot.waitUntil(
-        lambda: len(dialog.sight.loss.curves.get("loss", ())) >= least, timeout=PATIENCE_MS
-    )
+    qtbot.waitUntil(lambda: len(dialog.sight.loss.curves.get("loss", ())) >= least, timeout=JOB_MS)
 
 
 def test_a_training_is_watched_broken_off_taken_up_stopped_and_run(
