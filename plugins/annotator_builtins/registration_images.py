@@ -90,7 +90,7 @@ class Pair:
         """Return how far each voxel is moved, ``(axis, z, y, x)`` mm along the target's axes."""
         moved = sitk.GetArrayFromImage(_displacement(forward, self.target))
         direction = np.array(self.target.GetDirection()).reshape(self.target.GetDimension(), -1)
-        return self.unit_mm * np.moveaxis((moved @ direction)[..., ::-1], -1, 0)
+        return np.asarray(self.unit_mm * np.moveaxis((moved @ direction)[..., ::-1], -1, 0))
 
 
 def _in_units(geometry: Geometry, unit_mm: float) -> Geometry:
