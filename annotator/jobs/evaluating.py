@@ -127,40 +127,19 @@ def evaluate_reader(
     else:
         fit = fit_of_reader(store, reader or "")
         name = store.rater(reader or "").name
+
+    def drawn_by_reader(case: Case, report: Progress) -> MaskRuns:
+        drawn = _drawn(store, case, name)
+        if drawn is None and fit_id is not None:
+            predict_by_fit(store, registry, fit_id, case.case_id, report, actor=actor)
+            drawn = _drawn(store, case, name)
+        if drawn is None:
+            raise AnnotatorError(f"{name} has not read it")
+        return drawn
+
     reference = _reference(store, registry, against, actor)
     learned = _learned_from(store, fit)
-    found: list[CaseScores] = []
-    left_out: list[tuple[str, str]] = []
-    cases = store.cases()
-    for number, case in enumerate(cases):
-
-        def report(fraction: float, message: str, *, number: int = number) -> None:
-            progress((number + fraction) / len(cases), message)
-
-        report(0.0, f"judging {case.title}")
-        truth = reference(case)
-        if truth is None:
-            continue
-        try:
-            if fit_id is not None and _drawn(store, case, name) is None:
-                predict_by_fit(store, registry, fit_id, case.case_id, report, actor=actor)
-        except CancelledError:
-            raise
-        except AnnotatorError as error:
-            left_out.append((case.case_id, str(error)))
-            continue
-        drawn = _drawn(store, case, name)
-        if drawn is None:
-            left_out.append((case.case_id, f"{name} has not read it"))
-            continue
-        found.append(
-            CaseScores(
-                case_id=case.case_id,
-                title=case.title,
-                is_learned=case.case_id in learned,
-                labels=_scores(store, case, drawn, truth, tolerance_mm),
-            )
-        )
+    found, left_out = _judge(store, progress, reference, drawn_by_reader, learned, tolerance_mm)
     if not found:
         missing = _WORDS.get(against, f"a reference by {against!r}")
         reason = f": {left_out[0][1]}" if left_out else f": no case has {missing}"
@@ -175,6 +154,45 @@ def evaluate_reader(
         summary=summarise([one for one in found if with_learned or not one.is_learned]),
         left_out=tuple(left_out),
     )
+
+
+def _judge(
+    store: Store,
+    progress: Progress,
+    reference: Reference,
+    drawn_by_reader: Callable[[Case, Progress], MaskRuns],
+    learned: frozenset[str],
+    tolerance_mm: float,
+) -> tuple[list[CaseScores], list[tuple[str, str]]]:
+    """Return the scores of all cases with a reference, and those left out with the reason."""
+    found: list[CaseScores] = []
+    left_out: list[tuple[str, str]] = []
+    cases = store.cases()
+    for number, case in enumerate(cases):
+
+        def report(fraction: float, message: str, *, number: int = number) -> None:
+            progress((number + fraction) / len(cases), message)
+
+        report(0.0, f"judging {case.title}")
+        truth = reference(case)
+        if truth is None:
+            continue
+        try:
+            drawn = drawn_by_reader(case, report)
+        except CancelledError:
+            raise
+        except AnnotatorError as error:
+            left_out.append((case.case_id, str(error)))
+            continue
+        found.append(
+            CaseScores(
+                case_id=case.case_id,
+                title=case.title,
+                is_learned=case.case_id in learned,
+                labels=_scores(store, case, drawn, truth, tolerance_mm),
+            )
+        )
+    return found, left_out
 
 
 def _reference(store: Store, registry: Registry, against: str, actor: str) -> Reference:
