@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,6 +19,16 @@ _MOST_MEMBERS = 100_000
 _MOST_GROWTH = 20
 """Weights hardly compress: an archive that grows more often than this is no network's."""
 _ALWAYS_ALLOWED = 64 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What zipfile raises on archives that are damaged in one way or another."""
 _TAIL = 22
 """Length of the record that ends a zip archive without a comment."""
 
@@ -29,7 +41,7 @@ def members_of(path: Path) -> frozenset[str]:
                 return frozenset()
         with zipfile.ZipFile(path) as archive:
             return frozenset(archive.namelist())
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+    except (OSError, *_DAMAGED):
         return frozenset()
 
 
@@ -53,7 +65,7 @@ def checked_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             _look_over(archive, path)
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise AnnotatorError(f"{path.name} is refused: the archive is damaged ({error})") from error
     except OSError as error:
         reason = error.strerror or str(error)

@@ -81,7 +81,9 @@ class OnnxFormat:
         # Threads that wait in a loop take the processor from whoever puts windows together.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = runtime.InferenceSession(str(path), options, providers=[provider])
+            session = runtime.InferenceSession(
+                str(path), options, providers=[provider], enable_fallback=0
+            )
         except Exception as error:
             raise told(error, f"loading {path.name}") from error
         if session.get_providers()[0] != provider:

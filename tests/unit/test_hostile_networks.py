@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs annotator[torch]")
@@ -192,6 +193,34 @@ def test_an_archive_with_something_behind_it_is_refused(tmp_path: Path) -> None:
     path = write_card(write_torchscript(tmp_path / "tiny.ts", tiny()))
     path.write_bytes(path.read_bytes() + b"more")
     refused(TorchScriptFormat(), path, "before or after")
+
+
+FORMATS: dict[str, Callable[[Path], tuple[NetworkFormat, Path]]] = {
+    "ts": lambda path: (TorchScriptFormat(), write_torchscript(path, tiny())),
+    "pt2": lambda path: (ExportedFormat(), write_export(path)),
+    "onnx": lambda path: (OnnxFormat(), write_onnx(path, tiny())),
+}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_damage_anywhere_is_told_in_words(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="needs annotator[networks]")
+    found, path = FORMATS[suffix](tmp_path / f"tiny.{suffix}")
+    whole = path.read_bytes()
+    random = np.random.default_rng(8)
+    n_refused = 0
+    for n_bytes in [1, 4, 40] * 8:
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[random.integers(0, len(whole), n_bytes)] = random.integers(0, 256, n_bytes)
+        path.write_bytes(damaged.tobytes())
+        try:
+            found.open(path, CARD, "cpu", mixed=False).infer(np.zeros((1, 1, 4, 4, 4), np.float32))
+        except (AnnotatorError, MemoryError):
+            n_refused += 1  # what is not refused has other weights, and another hash
+    assert n_refused > 8
+    assert capfd.readouterr().out == ""
 
 
 class Writer(nn.Module):
