@@ -60,7 +60,7 @@ def said_of_acceptance(found: AcceptanceReport) -> tuple[str, ...]:
         kept = sum(row.n_kept for row in found.accepted)
         said.append(f"Of the voxels that it had drawn, {100 * kept / n_model:.0f} % were kept.")
     shown = [entry for entry in found.anchoring if entry.row.is_shown]
-    said += [_effect(entry) for entry in shown]
+    said += [_effect(entry) for entry in shown if _is_worth_saying(entry)]
     if found.anchoring and not any(entry.row.measure == "model" for entry in shown):
         said.append(
             "No difference between readings with and without a model is shown in how near they "
@@ -75,6 +75,11 @@ def said_of_acceptance(found: AcceptanceReport) -> tuple[str, ...]:
         tells = "reading does" if found.n_unknown == 1 else "readings do"
         said.append(f"{found.n_unknown} {tells} not tell what was offered.")
     return tuple(said)
+
+
+def _is_worth_saying(entry: AnchoringFacts) -> bool:
+    """Whether there is anything left of a difference once it is rounded."""
+    return abs(entry.row.difference) >= (1.0 if entry.row.measure == "time" else 0.001)
 
 
 def _effect(entry: AnchoringFacts) -> str:

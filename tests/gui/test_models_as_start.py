@@ -109,9 +109,9 @@ def test_report_shows_what_became_of_models(
     open_project(window, qtbot, with_model)
     be(window, qtbot, REVIEWER, "review")
     window.open_report()
+    qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
     page = window.report.quality
     window.report.tabs.setCurrentIndex(window.report.tabs.count() - 1)
-    page.show()
     qtbot.waitUntil(lambda: page.reports is not None, timeout=PATIENCE_MS)
     assert page.taken.rowCount() == len(READERS)
     cells = [page.taken.item(0, column) for column in range(page.taken.columnCount())]
