@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QDialog, QWidget
 
+from annotator.api import Prompt
 from annotator.demo.display import SCREEN, virtual_display, work_through
 from annotator.demo.hand import Hand
 from annotator.demo.project import build_sample_project
@@ -31,6 +32,7 @@ STEPS = {
     "final": "final-diagnosis", "report": "report-on-raters", "export": "export",
     "methods": "methods", "belief": "belief", "agreement": "agreement", "rules": "rules",
     "models": "models", "training": "training", "unsure": "unsure", "jobs": "jobs",
+    "point": "point",
 }  # fmt: skip
 """Name of a picture in the guide → the step of the session that it shows."""
 SIZE = (1200, 750)
@@ -84,6 +86,7 @@ def look_around(project: Path, out: Path) -> None:
     hand.wait(lambda: window.findChild(QualityDialog), "the rules")
     _take_dialog(hand, out / "00-rules.png")
     _ask_models(window, hand, out)
+    _point(window, hand)
     window.close()
 
 
@@ -120,6 +123,28 @@ def _ask_models(window: MainWindow, hand: Hand, out: Path) -> None:
     hand.key("6")
     hand.wait(lambda: "doubt" in review.shown, "where the model is unsure")
     hand.picture("unsure")
+
+
+def _point(window: MainWindow, hand: Hand) -> None:
+    """Point at the mass of a chest CT, and beside it."""
+    assert window.session is not None
+    room, store = window.rater, window.session.store
+    busy = {entry.rater_id for entry in store.assignments()}
+    guest = [person for person in window.session.people() if person.rater_id in busy][-1]
+    window.read_cases(guest.rater_id)
+    hand.wait(lambda: room.worklist.cases.count(), "the worklist")
+    room.open(next(case.case_id for case in store.cases() if "LUNG2" in case.title))
+    hand.wait(lambda: room.open_case, "the chest CT")
+    canvas = room.holder.canvas
+    assert canvas is not None
+    canvas.set_position((18, 182, 178))
+    room.tools.choose_nth_label(1)
+    hand.key("A")
+    for is_positive, place in ((True, (18, 182, 178)), (False, (18, 160, 178))):
+        canvas.prompted.emit(Prompt(kind="click", is_positive=is_positive, voxels=(place,)))
+        hand.wait(lambda: not room.pointing.is_waiting, "the answer")
+    hand.picture("point")
+    window.back()
 
 
 def _take(hand: Hand, dialog: QDialog, path: Path) -> None:
