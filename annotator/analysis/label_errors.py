@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEAST_DOUBT = 0.8
 """Both networks give the drawn label less than the rest."""
 _MOST_PLACES = 20
+_EVERY_WAY = np.ones((3, 3, 3), np.bool_)
 _THICK = np.ones((1, 3, 3), np.bool_)
 """A place is at least this wide somewhere: networks waver by a pixel along every outline."""
 
@@ -83,19 +84,19 @@ def find_rejected(
     if not rejected.any():
         return ()
     proposed = np.asarray(labels)[believed.argmax(axis=0)]
-    thick = ndimage.binary_propagation(
-        ndimage.binary_erosion(rejected, _THICK, border_value=1), mask=rejected
-    )
     places = []
     for label in labels:
-        number, _ = ndimage.label(thick & (mask == label), np.ones((3, 3, 3)))
+        own = rejected & (mask == label)
+        core = ndimage.binary_erosion(own, _THICK, border_value=1)
+        thick = ndimage.binary_propagation(core, _EVERY_WAY, mask=own)
+        number, _ = ndimage.label(thick, _EVERY_WAY)
         places += _places(number, label, proposed, doubt)
     places.sort(key=lambda one: (-one.doubt * len(one.position), int(one.position[0])))
     return tuple(places[:_MOST_PLACES])
 
 
 def _places(
-    number: NDArray[np.int32], drawn: int, proposed: NDArray[np.int64], doubt: Floats
+    number: NDArray[np.integer], drawn: int, proposed: NDArray[np.int64], doubt: Floats
 ) -> list[RejectedPlace]:
     flat = np.flatnonzero(number)
     own = number.reshape(-1)[flat]

@@ -63,6 +63,7 @@ def main(words: list[str] | None = None) -> int:
             found.setdefault(name, {})[seed] = job.result()
             write(arguments.out, {one: found[one] for one in trials if one in found})
             sys.stderr.write(f"{time.monotonic() - started:6.0f} s  {name}, seed {seed}\n")
+    write(arguments.out, {one: found[one] for one in trials if one in found})
     return 0
 
 

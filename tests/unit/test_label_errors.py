@@ -229,10 +229,10 @@ def test_what_is_told_is_documented(session: Session) -> None:
     case_id = read(session, 1, Ann=TRUE, Bob=WRONG)
     learn(session)
     names = {rater.rater_id: rater.name for rater in session.store.raters()}
-    told = tell_checked(check(session), {case_id: "Case 1"}, names)
+    told = tell_checked(check(session), ["Well."], {case_id: "Case 1"}, names)
     assert told.error == ""
-    assert told.lines[0] == "Case 1: 1 place rejected"
-    assert told.lines[1].startswith("   Bob made this Lesion")
+    assert told.lines[:2] == ("Well.", "Case 1: 1 place rejected")
+    assert told.lines[2].startswith("   Bob made this Lesion")
     keys = set(told.document)
     keys |= {f"checked[].{key}" for key in told.document["checked"][0]}
     (error,) = told.document["checked"][0]["errors"]
