@@ -16,7 +16,8 @@ from annotator.analysis.case_bootstrap import mean_ends
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Verdict = Literal["helps", "harms", "no difference shown"]
+Verdict = Literal["helps", "harms", "no difference shown", "too few seeds"]
+_LEAST_SEEDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class RecipeRow:
     """What all seeds of a pair say.
 
     ``difference`` is with the recipe minus without it; ``low`` and ``high`` are its 95 % bootstrap
-    interval over seeds. The verdict is ``no difference shown`` where that holds 0.
+    interval over seeds. The verdict is ``no difference shown`` where that holds 0, and ``too few
+    seeds`` below five.
     """
 
     recipe: str
@@ -97,7 +99,11 @@ def _row(pairs: Sequence[Pair]) -> RecipeRow:
         low=low,
         high=high,
         n_seeds=len(pairs),
-        verdict=_verdict(low, high, less_is_better=first.less_is_better),
+        verdict=(
+            "too few seeds"
+            if len(pairs) < _LEAST_SEEDS
+            else _verdict(low, high, less_is_better=first.less_is_better)
+        ),
     )
 
 
@@ -125,4 +131,4 @@ def table_of(rows: Sequence[RecipeRow]) -> str:
 
 
 def _strong(verdict: Verdict) -> str:
-    return f"**{verdict}**" if verdict != "no difference shown" else verdict
+    return f"**{verdict}**" if verdict in ("helps", "harms") else verdict
