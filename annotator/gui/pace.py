@@ -19,12 +19,14 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._start: tuple[float, float] | None = None
+        self._last = 0.0
 
     def left_s(self, progress: float) -> float | None:
         """Return how many seconds are left, or None where that cannot be told yet."""
         now_s = self._clock()
-        if self._start is None or progress < self._start[1]:
+        if self._start is None or progress < self._last:
             self._start = (now_s, progress)
+        self._last = progress
         begun_s, part = self._start
         if now_s - begun_s < LEAST_S or progress - part < LEAST_PART:
             return None

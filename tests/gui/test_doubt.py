@@ -14,7 +14,7 @@ from annotator.gui.doubt_layer import NOTHING
 from annotator.session.session import Session
 from annotator.store.prediction_maps import PredictionMap
 from tests.gui.small_project import READERS, REVIEWER, SHAPE, ball
-from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press
+from tests.gui.steps import JOB_MS, PATIENCE_MS, be, open_first_case, open_project, press
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def test_a_reviewer_steps_through_the_models(
     open_project(window, qtbot, read_project)
     be(window, qtbot, REVIEWER, "review")
     press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=JOB_MS)
     press(window, Qt.Key.Key_6)
     qtbot.waitUntil(lambda: window.bottom.hint.text() == NOTHING, timeout=PATIENCE_MS)
     assert window.session is not None

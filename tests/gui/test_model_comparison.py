@@ -14,7 +14,7 @@ from annotator.domain.reading import Diagnosis
 from annotator.gui.model_comparison_dialog import ModelComparisonDialog
 from annotator.session.session import Session
 from tests.gui.small_project import REVIEWER, ball
-from tests.gui.steps import PATIENCE_MS, be, open_project, press
+from tests.gui.steps import JOB_MS, PATIENCE_MS, be, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_a_reviewer_sees_them_against_the_fusion(
     open_project(window, qtbot, two_models)
     be(window, qtbot, REVIEWER, "review")
     press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=JOB_MS)
     press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     dialog = shown(window, qtbot)
     assert len(dialog.pictures) == 3
