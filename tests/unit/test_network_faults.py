@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -161,6 +162,13 @@ def test_the_command_reads_and_tells_of_it(
     told = json.loads(capsys.readouterr().out)
     assert told["reader"].startswith("Bright ")
     assert [entry["device"] for entry in told["annotations"]] == ["CPU"]
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    own = page.split("With `--network`:\n")[1].split("\n## ")[0]
+    documented = set(re.findall(r"(?m)^\| `([^`]+)` \|", own)) - {
+        "skipped[].case",
+        "skipped[].reason",
+    }
+    assert documented == told.keys() | {f"annotations[].{key}" for key in told["annotations"][0]}
     assert main(["predict", project, "--network", "Bright", "--trust", "Anna=1"]) == 1
     assert "a network knows no raters" in capsys.readouterr().err
     assert main(["predict", project, "--network", "Bright", "--set", "overlap=2"]) == 1
