@@ -10,6 +10,7 @@ from qtpy.QtTest import QTest
 
 from annotator.analysis.runs import encode
 from annotator.domain.reading import Diagnosis
+from annotator.gui.canvas_holder import import_canvas
 from annotator.gui.quality_dialog import QualityDialog
 from annotator.session.session import Session
 from tests.gui.small_project import READERS, REVIEWER, ball
@@ -28,8 +29,9 @@ DIAGNOSIS = Diagnosis(answers=(("dx", "yes"), ("size", "16")), confidence=0.75)
 
 
 @pytest.fixture
-def with_model(project: Path) -> Path:
+def with_model(window: MainWindow, project: Path) -> Path:
     """Return a project whose cases a model has read."""
+    import_canvas()  # on a busy machine it takes longer than any of these tests waits
     with Session.open(project) as session:
         model = session.store.add_rater("Body model", is_model=True, actor="system")
         for case in session.cases():
