@@ -175,7 +175,7 @@ class NetworkReader:
             case.case_id,
             rater.rater_id,
             encode(found.mask(dtype)),
-            maps_of(found) if self._settings.keep_maps else (),
+            maps_of(found),
             actor=actor,
         )
         return NetworkReading(
@@ -357,8 +357,13 @@ class _WindowReader:
     def _sink(self, n_channels: int) -> LabelSink | ChanceSink:
         needs_chances = self._settings.keep_maps or self._space.is_resampled
         if needs_chances or not self._meaning.is_plain or n_channels > MOST_PLAIN:
-            told = self._running.tells_disagreement
-            return ChanceSink(self._space, self._meaning, n_channels, tells_disagreement=told)
+            return ChanceSink(
+                self._space,
+                self._meaning,
+                n_channels,
+                tells_disagreement=self._running.tells_disagreement,
+                keeps_maps=self._settings.keep_maps,
+            )
         return LabelSink(self._space, self._meaning, n_channels)
 
 

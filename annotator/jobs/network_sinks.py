@@ -90,10 +90,11 @@ class LabelSink:
 
 
 class ChanceSink:
-    """Keeps how probable each label is and how unsure the network was, a byte a voxel each.
+    """Tells how probable each label is and how unsure the network was, a byte a voxel each.
 
     ``tells_disagreement`` says that the last channel is how far readings of one window differ; the
-    entropy stands in where there was one reading.
+    entropy stands in where there was one reading. Only with ``keeps_maps`` is more than the labels
+    made on the grid of the series.
     """
 
     weighed = True
@@ -105,13 +106,16 @@ class ChanceSink:
         n_channels: int,
         *,
         tells_disagreement: bool,
+        keeps_maps: bool,
     ) -> None:
         self.n_channels = n_channels
+        self._keeps_maps = keeps_maps
         self._space = space
         self._meaning = meaning
         self._tells_disagreement = tells_disagreement
-        self._chances = np.zeros((1 + len(meaning.drawn), *space.size), np.uint8)
-        self._unsure = np.zeros(space.size, np.uint8)
+        n_maps = 1 + len(meaning.drawn) if keeps_maps or space.is_resampled else 0
+        self._chances = np.zeros((n_maps, *space.size), np.uint8)
+        self._unsure = np.zeros(space.size if keeps_maps else (0, 0, 0), np.uint8)
         self._chosen = None if space.is_resampled else np.zeros(space.size, np.uint8)
 
     def select(self, values: Values) -> Values:
@@ -130,35 +134,48 @@ class ChanceSink:
             probability[:, left_out] = 0
             if not self._meaning.is_open:
                 probability[0, left_out] = 1
-        unsure = entropy(probability, is_open=self._meaning.is_open) if told is None else told
         drawn = drawn_probability(probability, self._meaning)
         if self._chosen is not None:
             self._chosen[part.part] = drawn.argmax(axis=0)
-        self._chances[(slice(None), *part.part)] = _in_bytes(drawn)
-        self._unsure[part.part] = _in_bytes(unsure)
+        if len(self._chances):
+            self._chances[(slice(None), *part.part)] = _in_bytes(drawn)
+        if self._keeps_maps:
+            unsure = entropy(probability, is_open=self._meaning.is_open) if told is None else told
+            self._unsure[part.part] = _in_bytes(unsure)
 
     def seen(self) -> Seen:
         """Return what came of all parts, back on the grid of the series."""
-        space = self._space
-        if self._chosen is not None:
-            return Seen(
-                values=self._meaning.values,
-                chosen=np.ascontiguousarray(space.turn_back(self._chosen)),
-                chances=np.stack([space.turn_back(one) for one in self._chances]),
-                unsure=np.ascontiguousarray(space.turn_back(self._unsure)),
-            )
-        chosen, unsure = (np.empty(space.shape, np.uint8) for _ in range(2))
-        chances = np.empty((len(self._chances), *space.shape), np.uint8)
-        ways = [space.from_network(one) for one in (*self._chances, self._unsure)]
-        for planes in zip(*ways, strict=True):
+        if self._chosen is None:
+            return self._resampled_back()
+        space, values = self._space, self._meaning.values
+        chosen = np.ascontiguousarray(space.turn_back(self._chosen))
+        if not self._keeps_maps:
+            return Seen(values=values, chosen=chosen)
+        return Seen(
+            values=values,
+            chosen=chosen,
+            chances=np.stack([space.turn_back(one) for one in self._chances]),
+            unsure=np.ascontiguousarray(space.turn_back(self._unsure)),
+        )
+
+    def _resampled_back(self) -> Seen:
+        space, values = self._space, self._meaning.values
+        chosen = np.empty(space.shape, np.uint8)
+        n_kept = len(self._chances) if self._keeps_maps else 0
+        chances = np.empty((n_kept, *space.shape), np.uint8)
+        for planes in zip(*map(space.from_network, self._chances), strict=True):
             first = planes[0][0]
             part = slice(first, first + len(planes[0][1]))
-            drawn = np.stack([one for _, one in planes[:-1]])
+            drawn = np.stack([one for _, one in planes])
             space.turn(chosen)[part] = drawn.argmax(axis=0)
-            space.turn(unsure)[part] = np.rint(planes[-1][1])
-            for place, one in enumerate(drawn):
-                space.turn(chances[place])[part] = np.rint(one)
-        return Seen(values=self._meaning.values, chosen=chosen, chances=chances, unsure=unsure)
+            for chance, one in zip(chances, drawn, strict=False):
+                space.turn(chance)[part] = np.rint(one)
+        if not self._keeps_maps:
+            return Seen(values=values, chosen=chosen)
+        unsure = np.empty(space.shape, np.uint8)
+        for first, plane in space.from_network(self._unsure):
+            space.turn(unsure)[first : first + len(plane)] = np.rint(plane)
+        return Seen(values=values, chosen=chosen, chances=chances, unsure=unsure)
 
 
 def together(seen: Sequence[Seen]) -> Seen:
