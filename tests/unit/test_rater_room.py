@@ -275,6 +275,7 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         "case",
         "cases",
         "cases_with_series",
+        "doubt",
         "feedback",
         "gives_feedback",
         "open_draft",
@@ -284,6 +285,7 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         "series",
         "suggestions",
         "voxels",
+        "withholds_models",
     }
     case_id = session.cases()[0].case_id
     work = OwnWork(session.store, session.store.rater("Ada"))
@@ -297,6 +299,8 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         work.open_draft,
         work.suggestions,
         work.regions,
+        work.withholds_models,
+        lambda case_id: work.doubt(case_id, "any"),
     )
     for call in of_a_case:
         with pytest.raises(AccessDeniedError):
