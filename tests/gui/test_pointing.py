@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from annotator.gui.canvas_holder import import_canvas
 from tests.gui.small_project import SHAPE, ball
 from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press
 
@@ -35,6 +36,7 @@ MIDDLE = (12.0, 18.0, 18.0)
 @pytest.fixture
 def pointing(window: MainWindow, qtbot: QtBot, project: Path) -> MainWindow:
     """Return a window in which a reader holds the tool that points over a bright ball."""
+    import_canvas()  # seconds on a busy machine, and not what is looked at here
     open_project(window, qtbot, project)
     be(window, qtbot, "Dr Adams", "read")
     open_first_case(window, qtbot)
