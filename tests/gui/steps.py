@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE_MS = 20_000
 JOB_MS = 90_000
-"""For what a process of its own does, which has to start first."""
+"""For what has to be loaded first: a process of its own, or the canvas."""
 
 
 def open_project(window: MainWindow, qtbot: QtBot, location: Path) -> None:
@@ -48,7 +48,7 @@ def press(window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier | None 
 def open_first_case(window: MainWindow, qtbot: QtBot) -> None:
     """Press the key for the next case and wait until it can be drawn on."""
     press(window, Qt.Key.Key_N)
-    qtbot.waitUntil(lambda: window.rater.open_case is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.rater.open_case is not None, timeout=JOB_MS)
     qtbot.wait(50)
 
 
