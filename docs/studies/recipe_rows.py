@@ -55,8 +55,8 @@ class RecipeRow:
     """What all seeds of a pair say.
 
     ``difference`` is with the recipe minus without it; ``low`` and ``high`` are its 95 % bootstrap
-    interval over seeds. The verdict is ``no difference shown`` where that holds 0, and ``too few
-    seeds`` below five.
+    interval over seeds, None for one seed. The verdict is ``no difference shown`` where that holds
+    0, and ``too few seeds`` below five.
     """
 
     recipe: str
@@ -65,8 +65,8 @@ class RecipeRow:
     with_recipe: float
     without: float
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n_seeds: int
     verdict: Verdict
 
@@ -88,7 +88,8 @@ def _row(pairs: Sequence[Pair]) -> RecipeRow:
     first = pairs[0]
     given = np.array([[pair.with_recipe, pair.without] for pair in pairs], np.float64)
     gains = given[:, 0] - given[:, 1]
-    low, high = mean_ends(gains) or (float("nan"), float("nan"))
+    ends = mean_ends(gains)
+    low, high = ends or (None, None)
     return RecipeRow(
         recipe=first.recipe,
         claim=first.claim,
@@ -100,9 +101,9 @@ def _row(pairs: Sequence[Pair]) -> RecipeRow:
         high=high,
         n_seeds=len(pairs),
         verdict=(
-            "too few seeds"
-            if len(pairs) < _LEAST_SEEDS
-            else _verdict(low, high, less_is_better=first.less_is_better)
+            _verdict(*ends, less_is_better=first.less_is_better)
+            if ends and len(pairs) >= _LEAST_SEEDS
+            else "too few seeds"
         ),
     )
 
@@ -123,11 +124,16 @@ def table_of(rows: Sequence[RecipeRow]) -> str:
     ]
     lines += [
         f"| {row.recipe} | {row.claim} | {row.measure} | {row.without:.3f} | {row.with_recipe:.3f} "
-        f"| {row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f}) | {row.n_seeds} "
+        f"| {row.difference:+.3f}{_ends(row)} | {row.n_seeds} "
         f"| {_strong(row.verdict)} |"
         for row in rows
     ]
     return "\n".join(lines)
+
+
+def _ends(row: RecipeRow) -> str:
+    known = row.low is not None and row.high is not None
+    return f" ({row.low:+.3f} to {row.high:+.3f})" if known else ""
 
 
 def _strong(verdict: Verdict) -> str:
