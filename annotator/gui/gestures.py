@@ -128,8 +128,9 @@ class Gestures(QObject):
             self.confirm()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._marks.hints:
             self.object_ended.emit()
-        elif key == Qt.Key.Key_Escape and self._marks.hints and not self.cancel():
-            self.object_dropped.emit()
+        elif key == Qt.Key.Key_Escape and self._marks.hints:
+            if not self.cancel():
+                self.object_dropped.emit()
         elif key == Qt.Key.Key_Backspace and self._desk.step_back():
             self._show_pen()
         else:

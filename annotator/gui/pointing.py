@@ -223,11 +223,14 @@ class Pointing(QObject):
         self._end_asking()
         if self._waiting:
             self._shown.append(_Shown(self._waiting.pop(0), is_step=False))
+        self._tell_error(error)
+        self._ask()
+
+    def _tell_error(self, error: Exception) -> None:
         words = str(error) if isinstance(error, AnnotatorError) else f"It failed: {error}"
         words = words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
         self.told.emit(words)
         self._say(words)
-        self._ask()
 
     def _on_edited(self, tool: str, edit: Edit) -> None:
         del edit
@@ -278,7 +281,7 @@ class Pointing(QObject):
                 "prompt image",
                 lambda: desk.take_in(voxels, series),
                 lambda _: None,
-                self._on_failure,
+                self._tell_error,
             )
 
     def _end_asking(self) -> None:

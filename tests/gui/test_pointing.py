@@ -132,6 +132,7 @@ def test_a_click_becomes_a_mask_in_every_view(pointing: MainWindow, qtbot: QtBot
     window, truth = pointing, ball((12, 18, 18), 8)
     assert window.book["tool.prompt"].isChecked()
     assert window.rater.pointing.bar.isVisible()
+    canvas_of(window).set_position((12, 18, 18))
     for view in range(3):
         drag(window, [MIDDLE], view=view)
         settled(window, qtbot)
