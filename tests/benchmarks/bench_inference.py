@@ -12,7 +12,7 @@ take turns; the median of the rounds is told, and the ratio of each round.
 
 ``pip install monai -c constraints.txt`` first. Needs Linux.
 
-``python tests/benchmarks/bench_inference.py [--rounds 3] [--side 96]``
+``python tests/benchmarks/bench_inference.py [--rounds 3] [--side 96] [--only stitch|case]``
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def case_theirs(folder: Path) -> NDArray[np.uint8]:
     return np.asarray(labels.numpy())
 
 
-def case_ours(folder: Path, *, skip_empty: bool) -> NDArray[np.uint8]:
+def case_ours(folder: Path) -> NDArray[np.uint8]:
     """Return what is kept of the case in the project."""
     import torch  # both sides have loaded it before the clock starts
 
@@ -147,7 +147,7 @@ def case_ours(folder: Path, *, skip_empty: bool) -> NDArray[np.uint8]:
     with Store.open(folder / "project") as store:
         (case,) = store.cases()
         measured = Measured()
-        settings = network_settings({"skip_empty": skip_empty, "device": "cpu"})
+        settings = network_settings({"device": "cpu"})
         reader = NetworkReader(store, registry, ["U-Net"], settings, lambda *_: None)
         found = reader.read_case(case.case_id, lambda *_: None, actor="system")
         measured.tell()
@@ -241,7 +241,7 @@ def make_case(folder: Path) -> None:
 
 def run(step: str, argument: str, folder: Path) -> dict[str, float]:
     """Do one step in a process of its own and return what it measured."""
-    own = {"OMP_WAIT_POLICY": "PASSIVE"} if step.startswith("case-ours") else {}
+    own = {"OMP_WAIT_POLICY": "PASSIVE"} if step == "case-ours" else {}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", __file__, "--step", step, argument, str(folder)],
         check=True,
@@ -258,8 +258,7 @@ def do_step(step: str, argument: str, folder: Path) -> None:
         "stitch-theirs": lambda: stitch_theirs(int(argument)),
         "stitch-ours": lambda: stitch_ours(int(argument)),
         "case-theirs": lambda: case_theirs(Path(argument)),
-        "case-ours": lambda: case_ours(Path(argument), skip_empty=True),
-        "case-ours-all": lambda: case_ours(Path(argument), skip_empty=False),
+        "case-ours": lambda: case_ours(Path(argument)),
     }
     np.save(folder / f"{step}.npy", steps[step]())
 
@@ -300,8 +299,7 @@ def main() -> None:
             compare(title, "stitch-theirs", "stitch-ours", side, folder, given.rounds)
         if given.only != "stitch":
             make_case(folder)
-            for own in ("case-ours", "case-ours-all"):
-                compare("Whole case", "case-theirs", own, name, folder, given.rounds)
+            compare("Whole case", "case-theirs", "case-ours", name, folder, given.rounds)
 
 
 def _given(side: int) -> NDArray[np.float32]:
