@@ -34,7 +34,7 @@ class DraftAccess:
 
     __slots__ = ("__actor", "__head", "__offer", "__store", "draft_id")
 
-    def __init__(self, store: Store, draft: Draft, actor: str, offer: Offer) -> None:
+    def __init__(self, store: Store, draft: Draft, actor: str, offer: Offer | None = None) -> None:
         self.__store = store
         self.__actor = actor
         self.__head = draft.head_step_id
@@ -112,7 +112,9 @@ class DraftAccess:
         """Make the draft an annotation; it cannot change afterwards."""
         offer = self.__offer
         started_from_id = self.draft().started_from_id
-        if started_from_id is not None:  # whatever was offered when it was opened, or is withheld
+        if (
+            offer is not None and started_from_id is not None
+        ):  # whatever was offered when it was opened, or is withheld
             known = dict.fromkeys((*offer.readings, started_from_id))
             offer = Offer(readings=tuple(known))
         return self.__store.submit(self.draft_id, offer=offer, actor=self.__actor)
