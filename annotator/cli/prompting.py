@@ -31,7 +31,7 @@ def prompt(arguments: argparse.Namespace, progress: Progress) -> Result:
         room = session.rater_room(rater.rater_id)
         opened = room.open_case(case.case_id)
         try:
-            option = _option(room.prompt_models(opened), arguments.model)
+            option = _option(room.prompt_models(case.case_id), arguments.model)
             value = _label(opened.schema, arguments.label)
             prompts = _prompts(arguments, opened.series.geometry.shape)
             answer = _ask(room, opened, option.name, prompts, progress)

@@ -279,8 +279,9 @@ class RaterRoomPanel(QWidget):
             return
         self.pointing.begin(canvas, opened, room.prompt_desk)
         self.pointing.take_up(self.tools.tool)
+        case_id = opened.case.case_id
         self._background.run(
-            "prompt models", lambda: room.prompt_models(opened), self.pointing.offer
+            "prompt models", lambda: room.prompt_models(case_id), self.pointing.offer
         )
 
     def _frame_regions(self, canvas: Canvas, opened: OpenCase) -> None:

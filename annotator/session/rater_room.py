@@ -89,15 +89,15 @@ class RaterRoom:
         """
         return self._work.feedback(progress)
 
-    def prompt_models(self, opened: OpenCase) -> tuple[PromptOption, ...]:
-        """Return the models that can be pointed with on a case, with why not where they cannot.
+    def prompt_models(self, case_id: str) -> tuple[PromptOption, ...]:
+        """Return the models that can be pointed with on an own case; why not where they cannot.
 
         On a case that is to be read without a model, those that somebody trained are refused.
         """
         from annotator.session.prompts import prompt_options
 
-        found = prompt_options(self._registry, opened.series, opened.schema)
-        if not self._work.withholds_models(opened.case.case_id):
+        found = prompt_options(self._registry, self._work.series(case_id), self.schema)
+        if not self._work.withholds_models(case_id):
             return found
         reason = "this case is read without trained models"
         return tuple(replace(one, refusal=reason) if one.is_learned else one for one in found)

@@ -56,16 +56,12 @@ def test_models_without_weights_come_first_and_trained_ones_can_be_withheld(
         case, rater = add_case(session, 1), session.add_rater("Ann")
         session.assign()
         room = session.rater_room(rater.rater_id)
-        opened = room.open_case(case.case_id)
-        try:
-            offered = room.prompt_models(opened)
-            assert [one.name for one in offered[:2]] == ["edges", "edges-slice"]
-            assert not any(one.is_learned or one.refusal for one in offered[:2])
-            (trained,) = (one for one in offered if one.name == Trained.name)
-            assert (trained.refusal, trained.licence) == (None, "CC0")
-            session.store.put_rule(WithoutModelRule(share=1.0), actor="system")
-            withheld = room.prompt_models(opened)
-        finally:
-            opened.close()
+        offered = room.prompt_models(case.case_id)
+        assert [one.name for one in offered[:2]] == ["edges", "edges-slice"]
+        assert not any(one.is_learned or one.refusal for one in offered[:2])
+        (trained,) = (one for one in offered if one.name == Trained.name)
+        assert (trained.refusal, trained.licence) == (None, "CC0")
+        session.store.put_rule(WithoutModelRule(share=1.0), actor="system")
+        withheld = room.prompt_models(case.case_id)
     assert [one.refusal for one in withheld[:2]] == [None, None]
     assert all("without trained models" in (one.refusal or "") for one in withheld[2:])
