@@ -184,7 +184,9 @@ def test_export_says_whose_each_voxel_is_and_how_long_it_took(
         assert set(np.unique(voxels)) == {0, KEPT, ADDED}
     rows = tables_of(session.store, None, no_progress)["readings"].rows
     told = {row["rater"]: row for row in rows}
-    assert told["Ann"]["active_s"] > 0
+    seconds = told["Ann"]["active_s"]
+    assert isinstance(seconds, float)
+    assert seconds > 0
     assert told["Ann"]["n_models"] == 1
     assert told["Cy"]["active_s"] is None
     n_without = sum(row["is_without_model"] is True for row in rows)
