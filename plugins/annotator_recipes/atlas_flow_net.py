@@ -28,7 +28,7 @@ class FlowNet(nn.Module):
     def __init__(self, sides: Sequence[int], width: int) -> None:
         super().__init__()
         n_dims = len(sides)
-        strides = []
+        strides: list[tuple[int, ...]] = []
         left = [float(side) for side in sides]
         while len(strides) < 4 and max(left) >= 2 * _LEAST_SIDE:
             strides.append(tuple(2 if side >= 2 * _LEAST_SIDE else 1 for side in left))
