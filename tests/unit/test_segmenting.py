@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.unit
 
-QUICK = SegmenterParameters(width=4, levels=2, epochs=3, steps=10, batch=4, learning_rate=1e-2)
+QUICK = SegmenterParameters(width=4, levels=2, epochs=4, steps=10, batch=4, learning_rate=1e-2)
 SHORT = QUICK.model_copy(update={"epochs": 3, "steps": 3, "width": 4, "batch": 2})
 
 
@@ -114,7 +114,7 @@ def test_learns_slices_and_volumes() -> None:
     unseen = read_by(3, 2, lambda depth, _: {"one": depth > 0})[0]
     assert mean_dice(train(QUICK, pictures, Desk()), unseen) > 0.9
     volumes = balls(5, 1, (2.0, 1.0, 1.0))
-    few = QUICK.model_copy(update={"batch": 1, "epochs": 5, "levels": 3})
+    few = QUICK.model_copy(update={"batch": 1, "epochs": 9, "levels": 3})
     assert mean_dice(train(few, volumes, Desk()), balls(2, 2, (1.5, 1.5, 1.5))) > 0.85
 
 
