@@ -14,6 +14,7 @@ from annotator_recipes.peer_losses import (
     robust_dice,
 )
 from annotator_recipes.segmenting import Recipe
+from annotator_recipes.segmenting_losses import plain_loss
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,13 @@ class CrossDenoising(Recipe):
     def loss(
         self, networks: nn.ModuleDict, batch: Batch, epoch: int, random: np.random.Generator
     ) -> Tensor:
-        """Return the loss of each peer on the pixels that the other one keeps."""
+        """Return the loss of each peer on the pixels that the other one keeps.
+
+        Rounds begin with the plain loss on all pixels and end with the one that bears wrong labels:
+        that one teaches a network slowly which hardly knows anything yet.
+        """
         del random
+        plain = kept_share(epoch, 1.0, self._own.ramp)
         first, second = (networks[name](batch.image) for name in PEERS)
         known = batch.known > 0
         labels = batch.target.argmax(dim=1)
@@ -59,7 +65,10 @@ class CrossDenoising(Recipe):
                 chosen = reliable(
                     doubt, torch.where(known, labels, -1), kept, batch.target.shape[1]
                 )
-            total = total + self._loss(logits, batch.target, chosen.float())
+            robust = self._loss(logits, batch.target, chosen.float())
+            total = total + (1.0 - plain) * robust
+            if plain > 0.0:
+                total = total + plain * plain_loss(logits, batch.target, batch.known)
         return total
 
     def judge(self, networks: nn.ModuleDict, batch: Batch) -> Tensor:

@@ -37,15 +37,20 @@ def robust_dice(probability: Tensor, target: Tensor, counts: Tensor, power: floa
 
 
 def reliable(losses: Tensor, labels: Tensor, kept: float, n_labels: int) -> Tensor:
-    """Return which pixels have the smallest losses of their label, as many of each as ``kept``.
+    """Return which pixels have the smallest losses of their label.
 
-    ``losses`` and ``labels`` are ``(n, …)``; the share of each label that stays is the same, so
-    that small structures are not dropped for being hard.
+    ``losses`` and ``labels`` are ``(n, …)``. Of each label the share ``1 - kept`` is left out, so
+    that small structures are not dropped for being hard; of one that holds more pixels than all
+    others together, that share of the others: an outline that is wrong takes as much from one side
+    as it gives to the other, and whoever left out a share of all background would leave out
+    everything around a small structure.
     """
     found = torch.zeros_like(labels, dtype=torch.bool)
+    sizes = [int((labels == label).sum()) for label in range(n_labels)]
     for label in range(n_labels):
         own = labels == label
-        n_kept = round(kept * int(own.sum()))
+        size, others = sizes[label], sum(sizes) - sizes[label]
+        n_kept = size - round((1.0 - kept) * min(size, others or size))
         if n_kept:
             limit = losses[own].kthvalue(n_kept).values
             found |= own & (losses <= limit)
