@@ -118,7 +118,7 @@ class TestPostgres(StoreContract):
             Store.open(f"postgresql://annotator@/nowhere?host={server}")
 
     def test_a_lost_table_is_told(self, store: Store, location: str) -> None:
-        self.tamper(location, "DROP TABLE jobs")
+        self.tamper(location, "DROP TABLE jobs CASCADE")
         with pytest.raises(AnnotatorError, match="a table is missing"):
             store.jobs()
 

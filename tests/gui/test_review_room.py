@@ -386,7 +386,7 @@ def test_quality_is_shown_by_gold_cases(window: MainWindow, qtbot: QtBot, desk: 
     )
     press(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
-    window.report.tabs.setCurrentIndex(2)
+    window.report.tabs.setCurrentIndex(3)
     page = window.report.quality
     qtbot.waitUntil(lambda: page.reports is not None, timeout=3 * PATIENCE_MS)
     assert "1 case has a known truth" in page.about_gold.text()
