@@ -66,6 +66,8 @@ class CohortTable(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section][0]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
         return COLUMNS[section][1] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: AnyIndex, role: int = 0) -> Any:  # noqa: ANN401 - Qt's own any
@@ -77,9 +79,14 @@ class CohortTable(QAbstractTableModel):
             if value is None:
                 return "–"
             return f"{value:.3f}" if isinstance(value, float) else str(value)
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
         return None
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
 
 
 class CohortPage(QWidget):
@@ -135,9 +142,6 @@ class CohortPage(QWidget):
         table.setSortingEnabled(True)
         table.sortByColumn(_WORST, Qt.SortOrder.AscendingOrder)
         table.verticalHeader().hide()
-        header = table.horizontalHeader()
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         table.activated.connect(self._open)
 
     def enter(self, room: ReviewRoom) -> None:
@@ -197,7 +201,9 @@ class CohortPage(QWidget):
         self.rows.show_cases(cohort.cases)
         self.plot.setVisible(bool(cohort.cases))
         self.plot.show_cases(cohort.cases)
+        # A table that begins anew forgets how wide its columns are.
         self.table.resizeColumnsToContents()
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def _could_not(self, error: Exception) -> None:
         words = str(error)

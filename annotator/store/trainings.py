@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 from sqlalchemy import delete, insert, select, update
 
-from annotator.domain.errors import IntegrityError, UnknownNameError
+from annotator.domain.errors import ConflictError, IntegrityError, UnknownNameError
 from annotator.domain.fit import FitRecipe
 from annotator.domain.training import CurvePoint, Training
 from annotator.store.facts import digest, from_json, to_json
-from annotator.store.tables import training_examples, training_points, trainings
+from annotator.store.tables import jobs, training_examples, training_points, trainings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,10 @@ _FACTS = (
 
 
 def begin(change: Change, recipe: FitRecipe, *, job_id: int | None) -> Training:
-    """Begin a training, or go on with it where a checkpoint of it is kept."""
+    """Begin a training, or go on with it where a checkpoint of it is kept.
+
+    Raises ConflictError where another job is at it.
+    """
     training_id = digest(to_json(recipe))
     known = change.connection.execute(
         select(*_FACTS).where(trainings.c.training_id == training_id)
@@ -48,6 +51,7 @@ def begin(change: Change, recipe: FitRecipe, *, job_id: int | None) -> Training:
             )
         )
     else:
+        _refuse_where_under_way(change.connection, known.job_id, job_id)
         if not known.has_checkpoint:
             _forget_what_was_seen(change.connection, training_id)
         change.connection.execute(
@@ -57,6 +61,14 @@ def begin(change: Change, recipe: FitRecipe, *, job_id: int | None) -> Training:
         )
     change.log("begin training", training_id=training_id, name=recipe.name, job_id=job_id)
     return read(change.connection, training_id)
+
+
+def _refuse_where_under_way(connection: Connection, known: int | None, own: int | None) -> None:
+    query = select(jobs.c.state).where(jobs.c.job_id == known)
+    if known != own and connection.execute(query).scalar() == "running":
+        raise ConflictError(
+            f"the same training is under way in job {known}; watch it, or cancel that job first"
+        )
 
 
 def _forget_what_was_seen(connection: Connection, training_id: str) -> None:

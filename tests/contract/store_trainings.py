@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from annotator.domain.errors import UnknownNameError
+from annotator.domain.errors import ConflictError, UnknownNameError
 from annotator.domain.fit import FitRecipe
 from annotator.domain.training import CurvePoint
 from tests.contract.store_world import ME
@@ -45,6 +45,15 @@ class TrainingsContract:
         assert found.stop_requested
         assert found.has_checkpoint
         assert store.training_recipe(key) == RECIPE
+
+    def test_two_jobs_are_never_at_one_training(self, store: Store) -> None:
+        first, second = (store.add_job("train", {}, actor=ME).job_id for _ in range(2))
+        store.claim_job(first)
+        store.begin_training(RECIPE, job_id=first, actor=ME)
+        with pytest.raises(ConflictError, match=f"under way in job {first}"):
+            store.begin_training(RECIPE, job_id=second, actor=ME)
+        store.finish_job(first, state="failed", result={}, error="killed")
+        assert store.begin_training(RECIPE, job_id=second, actor=ME).job_id == second
 
     def test_a_training_goes_on_from_a_checkpoint_and_anew_without(self, store: Store) -> None:
         key = store.begin_training(RECIPE, actor=ME).training_id
