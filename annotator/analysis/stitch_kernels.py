@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Sums = NDArray[np.float32]
 
-MANY = 1 << 19
+_MANY = 1 << 19
 """Values from which on two threads add faster than one."""
 
 
@@ -48,7 +48,7 @@ def add_weighed(
             least,
         )
 
-    kernels.in_parts(add_part, len(sums), MANY // max(1, sums[0].size) + 1)
+    kernels.in_parts(add_part, len(sums), _MANY // max(1, sums[0].size) + 1)
 
 
 def choose_highest(sums: Sums, chosen: NDArray[np.uint8], *, above: float | None = None) -> None:
@@ -75,7 +75,7 @@ def choose_highest(sums: Sums, chosen: NDArray[np.uint8], *, above: float | None
             kernels.address(to),
         )
 
-    kernels.in_parts(choose_part, sums.shape[1], MANY // max(1, sums[:, 0].size) + 1)
+    kernels.in_parts(choose_part, sums.shape[1], _MANY // max(1, sums[:, 0].size) + 1)
 
 
 def _strides(array: Sums) -> NDArray[np.int64]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from annotator.analysis import kernels
-from annotator.analysis.stitch_kernels import MANY, add_weighed, choose_highest
+from annotator.analysis.stitch_kernels import add_weighed, choose_highest
 from annotator.analysis.window_grid import axis_weights, least_weight
 
 if TYPE_CHECKING:
@@ -133,7 +132,9 @@ class Stitcher:
         layer, row, column = place
         if column == 0:
             for sums, source in layers.entering(self._held, layer, row):
-                _move_in(sums, source)
+                # Label by label: numpy would copy all of it first, for fear that both overlap.
+                for label, own in enumerate(sums):
+                    own[...] = 0 if source is None else source[label]
         if values is not None:
             self._add(values, layer, row, column)
         if column == layers.n_windows[2] - 1:
@@ -187,17 +188,6 @@ class Stitcher:
                 weights=found[self._n_labels] if self._weighed else None,
             )
         )
-
-
-def _move_in(sums: Sums, source: Sums | None) -> None:
-    """Let sums ``(label, a, b, c)`` begin as others, or with 0."""
-
-    def labels(low: int, high: int) -> None:
-        # Label by label: numpy would copy all of it first, for fear that both overlap.
-        for label in range(low, high):
-            sums[label] = 0 if source is None else source[label]
-
-    kernels.in_parts(labels, len(sums), MANY // max(1, sums[0].size) + 1)
 
 
 def stitching_places(grid: WindowGrid) -> tuple[Place, ...]:
