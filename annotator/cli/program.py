@@ -13,7 +13,7 @@ from annotator.domain.errors import AnnotatorError
 if TYPE_CHECKING:
     import argparse
 
-    from annotator.api import Progress
+    from annotator.api import AnyFusionMethod, Progress, Propagator, Trainer
 
 
 def open_window(arguments: argparse.Namespace, progress: Progress) -> Result:
@@ -62,24 +62,13 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
     registry = Registry.load()
     document: dict[str, Any] = {
         "readers": [{"name": reader.name} for reader in registry.readers()],
-        "fusion_methods": [
-            {
-                "name": method.name,
-                "title": method.title,
-                "version": method.version,
-                "parameters": _parameters(method.parameters),
-            }
-            for method in registry.fusion_methods()
-        ],
+        "fusion_methods": [_method(one) for one in registry.fusion_methods()],
         "trainers": [
             {
-                "name": trainer.name,
-                "title": trainer.title,
-                "version": trainer.version,
+                **_method(trainer),
                 "takes_trust": trainer.takes_trust,
                 "needs_target": trainer.needs_target,
                 "draws": trainer.draws,
-                "parameters": _parameters(trainer.parameters),
             }
             for trainer in registry.trainers()
         ],
@@ -96,15 +85,7 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
             }
             for model in registry.models()
         ],
-        "propagators": [
-            {
-                "name": propagator.name,
-                "title": propagator.title,
-                "version": propagator.version,
-                "parameters": _parameters(propagator.parameters),
-            }
-            for propagator in registry.propagators()
-        ],
+        "propagators": [_method(one) for one in registry.propagators()],
         "network_formats": [
             {"name": one.name, "title": one.title} for one in registry.network_formats()
         ],
@@ -119,6 +100,15 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
         lines += [f"{kind.replace('_', ' ')}:"] if entries else []
         lines += [f"  {_words(entry)}" for entry in entries]
     return Result(document=document, lines=tuple(lines))
+
+
+def _method(entry: AnyFusionMethod | Trainer | Propagator) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "version": entry.version,
+        "parameters": _parameters(entry.parameters),
+    }
 
 
 def _parameters(model: type[Any]) -> dict[str, Any]:

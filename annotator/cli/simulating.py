@@ -18,7 +18,8 @@ from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import DiagnosisField, Label, LabelSchema
 from annotator.domain.study import Series
-from annotator.session.session import ACTOR, Session
+from annotator.session.model_work import ACTOR
+from annotator.session.session import Session
 
 if TYPE_CHECKING:
     import argparse

@@ -92,11 +92,18 @@ class RaterRoomPanel(QWidget):
         self._right.setMinimumWidth(RIGHT_WIDTH)
         self._right_layout = QHBoxLayout(self._right)
         self._right_layout.setContentsMargins(0, 0, 0, 0)
+        self._answers = QTimer(self, singleShot=True, interval=ANSWER_DELAY_MS)
+        self._answers.timeout.connect(self._keep_answers)
+        self._lay_out()
+        self._right.hide()
+        strip.hide()
+
+    def _lay_out(self) -> None:
         centre = QWidget()
         centre_layout = QVBoxLayout(centre)
         centre_layout.setContentsMargins(0, 0, 0, 0)
         centre_layout.setSpacing(0)
-        centre_layout.addWidget(strip)
+        centre_layout.addWidget(self.strip)
         centre_layout.addWidget(self.holder, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         for place, side in enumerate((self.worklist, centre, self._right)):
@@ -109,10 +116,6 @@ class RaterRoomPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
-        self._answers = QTimer(self, singleShot=True, interval=ANSWER_DELAY_MS)
-        self._answers.timeout.connect(self._keep_answers)
-        self._right.hide()
-        strip.hide()
 
     def _make_pointing(self) -> Pointing:
         bar = PromptBar(HEIGHT, self)

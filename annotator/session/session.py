@@ -5,17 +5,16 @@ What a worklist does not need is imported when it is first asked for.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from annotator.api import no_progress
-from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
 from annotator.jobs.importing import import_paths
 from annotator.jobs.local import LocalWorker
 from annotator.registry import Registry
 from annotator.session.access import OwnWork
 from annotator.session.assignment import plan_assignments
+from annotator.session.model_work import ACTOR, ModelWork
 from annotator.session.rater_room import RaterRoom
 from annotator.store import Store
 
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from annotator.api import Progress, SuppliedNetwork
+    from annotator.api import Progress
     from annotator.domain.fit import Fit
     from annotator.domain.geometry import Geometry
-    from annotator.domain.job import Job
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.schema import LabelSchema
@@ -39,21 +36,15 @@ if TYPE_CHECKING:
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.jobs.replaying import Replay
-    from annotator.jobs.supplying import FoundNetwork
-    from annotator.session.models import ModelEntry
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
-    from annotator.session.trained_models import TrainedModel, WarmModel
-    from annotator.session.trainings import TrainingEntry, TrainingView
     from annotator.store import ProjectInfo
-    from annotator.store.prediction_maps import MapKind
 
-ACTOR = "system"
 NO_ANSWERS = Diagnosis()
 
 
-class Session:
+class Session(ModelWork):
     """One opened project. Every method may be called from any thread.
 
     What it hands out is less free: an open case, a draft and a review case belong to one thread.
@@ -185,277 +176,6 @@ class Session:
             extend=extend,
             actor=ACTOR,
         )
-
-    def predict(
-        self,
-        model_name: str,
-        case_ids: Sequence[str] | None = None,
-        *,
-        parameters: Mapping[str, object] | None = None,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Let a model read cases, or every case, in another process; waits for it.
-
-        Returns ``{"annotations": [{"case", "annotation"}], "skipped": [{"case", "reason"}]}``;
-        raises AnnotatorError with the reason where the job failed.
-        """
-        self.registry.model(model_name)
-        given: dict[str, object] = {"model": model_name, "parameters": dict(parameters or {})}
-        if case_ids is not None:
-            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
-        return self.finish(self.jobs.submit("predict", given), progress=progress)
-
-    def predict_by_network(
-        self,
-        network: str | Sequence[str],
-        case_ids: Sequence[str] | None = None,
-        *,
-        parameters: Mapping[str, object] | None = None,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Let a network that a user brought read cases, or every case, in another process.
-
-        Several networks read together. Waits for it and returns ``{"reader", "annotations":
-        [{"case", "annotation", "device", "windows", "left_out", "notes"}], "skipped", "notes"}``.
-        """
-        names = [network] if isinstance(network, str) else list(network)
-        found = [self.store.network(name).network_id for name in names]
-        given: dict[str, object] = {"network": found, "parameters": dict(parameters or {})}
-        if case_ids is not None:
-            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
-        return self.finish(self.jobs.submit("predict", given), progress=progress)
-
-    def prediction_map(
-        self, annotation_id: str, kind: MapKind, label: int = 0
-    ) -> NDArray[np.float32] | None:
-        """Return how sure a model was, ``(z, y, x)`` float32, 0 to 1; None where it is not kept.
-
-        ``kind`` is ``probability``, of ``label``, or ``uncertainty``.
-        """
-        from annotator.analysis.network_output import unquantised
-        from annotator.analysis.runs import decode
-
-        kept = self.store.prediction_map(annotation_id, kind, label)
-        return None if kept is None else unquantised(decode(kept))
-
-    def train(
-        self,
-        trainer_name: str,
-        *,
-        parameters: Mapping[str, object] | None = None,
-        target: str | None = None,
-        include_models: bool = False,
-        progress: Progress = no_progress,
-    ) -> Fit:
-        """Train on cases of the project, in another process; waits for it.
-
-        ``target`` says what is aimed at: ``adjudicated``, ``readings`` or the name of a fusion
-        method; None for every case that two or more have read, by trainers that go by readings.
-        Raises AnnotatorError with the reason where the job failed.
-        """
-        job = self.start_training(
-            trainer_name, parameters=parameters, target=target, include_models=include_models
-        )
-        return self.store.fit(self.finish(job, progress=progress)["fit"])
-
-    def start_training(
-        self,
-        trainer_name: str,
-        *,
-        parameters: Mapping[str, object] | None = None,
-        target: str | None = None,
-        include_models: bool = False,
-    ) -> Job:
-        """Train as `train` does, without waiting; goes on where the same training was left."""
-        self.registry.trainer(trainer_name)
-        given: dict[str, object] = {
-            "trainer": trainer_name,
-            "parameters": dict(parameters or {}),
-            "target": target,
-            "include_models": include_models,
-        }
-        return self.jobs.submit("train", given)
-
-    def trainings(self) -> tuple[TrainingEntry, ...]:
-        """Return all trainings that can be watched, newest first."""
-        from annotator.session.trainings import training_entries
-
-        return training_entries(self.store, self.registry)
-
-    def training(self, training_id: str) -> TrainingView:
-        """Return a training with its curves and newest examples."""
-        from annotator.session.trainings import training_view
-
-        return training_view(self.store, self.registry, training_id)
-
-    def stop_training(self, training_id: str) -> None:
-        """End a training with the best so far; to leave it, its job is cancelled."""
-        self.store.request_stop(training_id, actor=ACTOR)
-
-    def models(self) -> tuple[ModelEntry, ...]:
-        """Return every model there is: trained here, supplied by a user, installed."""
-        from annotator.session.models import models
-
-        return models(self.store, self.registry)
-
-    def look_at_network(self, path: str | Path) -> FoundNetwork:
-        """Return what a file or folder holds, for a person to read; keeps and runs nothing."""
-        from annotator.jobs.supplying import look_at
-
-        return look_at(self.registry, path, self.project().schema)
-
-    def supply_network(
-        self,
-        path: str | Path,
-        *,
-        licence_accepted_by: str,
-        corrections: Mapping[str, object] | None = None,
-        labels: Mapping[int, str] | None = None,
-        progress: Progress = no_progress,
-    ) -> SuppliedNetwork:
-        """Take a network into the project; its files stay where they are.
-
-        ``corrections`` are fields of its card that the user knows better; ``labels`` says which
-        label, by name or value, each output draws, by name where it is None.
-        """
-        from annotator.jobs.supplying import supply
-
-        return supply(
-            self.store,
-            self.registry,
-            path,
-            corrections=corrections,
-            labels=labels,
-            licence_accepted_by=licence_accepted_by,
-            progress=progress,
-            actor=ACTOR,
-        )
-
-    def networks(self) -> tuple[SuppliedNetwork, ...]:
-        """Return the networks that were supplied, oldest first."""
-        return self.store.networks()
-
-    def remove_network(self, name: str) -> None:
-        """Take a network out of the project; its files and its readings stay."""
-        self.store.remove_network(name, actor=ACTOR)
-
-    def trained_models(self) -> tuple[TrainedModel, ...]:
-        """Return the models that were trained on this project and can be used, newest first."""
-        from annotator.session.trained_models import trained_models
-
-        return trained_models(self.store, self.registry)
-
-    def warm_model(self, fit_id: str, case_id: str) -> WarmModel:
-        """Hold a trained model ready on a case, in a process of its own; it must be closed."""
-        from annotator.session.trained_models import WarmModel
-
-        return WarmModel(self.store.location, self.store.fit(fit_id).fit_id, case_id)
-
-    def predict_by_fit(
-        self,
-        fit_id: str,
-        case_ids: Sequence[str] | None = None,
-        *,
-        trust: Mapping[str, float] | None = None,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Let a trained model read cases, or every case, in another process; waits for it.
-
-        ``trust`` says by rater name or id how far to believe each, where the model can be told.
-        Returns ``{"readings": [{"case", "annotation", "difficulty", "why"}], "skipped": […]}``.
-        """
-        given: dict[str, object] = {"fit": self.store.fit(fit_id).fit_id}
-        if trust:
-            given["trust"] = dict(trust)
-        if case_ids is not None:
-            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
-        return self.finish(self.jobs.submit("predict by fit", given), progress=progress)
-
-    def find_errors(
-        self,
-        fit_id: str | None = None,
-        case_ids: Sequence[str] | None = None,
-        *,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Check the labels of cases, or of every case, in another process; waits for it.
-
-        By a fit that can, the newest where none is named. What is rejected where all raters agree
-        comes to the review as regions of its own. Returns ``{"fit", "checked": [{"case",
-        "errors": […]}], "skipped": […]}``, the errors as `LabelError` without its voxels.
-        """
-        given: dict[str, object] = {}
-        if fit_id is not None:
-            given["fit"] = self.store.fit(fit_id).fit_id
-        if case_ids is not None:
-            given["cases"] = [self.store.case(entry).case_id for entry in case_ids]
-        return self.finish(self.jobs.submit("find errors", given), progress=progress)
-
-    def propagate(
-        self,
-        case_id: str,
-        to: Sequence[str] | None = None,
-        *,
-        rater: str | None = None,
-        method: str = "registration",
-        parameters: Mapping[str, object] | None = None,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Draw what a person drew on a case on others, or on all, in another process; waits for it.
-
-        ``rater`` says whose reading is meant; what was signed off, or the only reading there is,
-        where it is None. Returns ``{"source", "reader", "readings": [{"case", "annotation",
-        "error_mm", "doubtful", "folded"}], "skipped": […]}``.
-        """
-        self.registry.propagator(method)
-        given: dict[str, object] = {
-            "case": self.store.case(case_id).case_id,
-            "rater": rater,
-            "method": method,
-            "parameters": dict(parameters or {}),
-        }
-        if to is not None:
-            given["cases"] = [self.store.case(entry).case_id for entry in to]
-        return self.finish(self.jobs.submit("propagate", given), progress=progress)
-
-    def evaluate(
-        self,
-        *,
-        reader: str | None = None,
-        fit_id: str | None = None,
-        against: str = "adjudicated",
-        tolerance_mm: float = 2.0,
-        with_learned: bool = False,
-        progress: Progress = no_progress,
-    ) -> dict[str, Any]:
-        """Judge a rater or a trained model by a reference, in another process; waits for it.
-
-        ``against`` is ``adjudicated``, a rater or a fusion method. Returns what
-        `annotator.jobs.evaluating.Evaluation` holds, as JSON has it.
-        """
-        given: dict[str, object] = {
-            "against": against,
-            "tolerance_mm": tolerance_mm,
-            "with_learned": with_learned,
-        }
-        if reader is not None:
-            given["reader"] = self.store.rater(reader).name
-        if fit_id is not None:
-            given["fit"] = self.store.fit(fit_id).fit_id
-        return self.finish(self.jobs.submit("evaluate", given), progress=progress)
-
-    def finish(self, job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
-        """Wait for a job that was submitted here and return its result.
-
-        Raises AnnotatorError where it failed, CancelledError where it was cancelled.
-        """
-        ended = self.jobs.wait(job.job_id, progress=progress)
-        if ended.state == "cancelled":
-            raise CancelledError(ended.error)
-        if ended.state == "failed":
-            raise AnnotatorError(ended.error)
-        result: dict[str, Any] = json.loads(ended.result)
-        return result
 
     def fuse(
         self,

@@ -156,21 +156,10 @@ def case_ours(folder: Path) -> NDArray[np.uint8]:
     return np.asarray(decode(runs), np.uint8)
 
 
-def make_case(folder: Path) -> None:
-    """Write the network, the image, and a project that holds both."""
+def make_network(folder: Path) -> None:
+    """Write the network and its card."""
     import torch
     from monai.networks.nets.unet import UNet
-
-    from annotator.analysis.network_space import NetworkSpace
-    from annotator.api import no_progress, series_id
-    from annotator.bundled import resource
-    from annotator.domain.geometry import Geometry
-    from annotator.domain.schema import Label, LabelSchema
-    from annotator.domain.study import Series
-    from annotator.jobs.supplying import supply
-    from annotator.registry import Registry
-    from annotator.store import Store
-    from annotator_builtins.dicom_reader import DicomReader
 
     torch.manual_seed(0)
     network = UNet(3, 1, N_CLASSES, (16, 32, 64, 128), (2, 2, 2), num_res_units=1).eval()
@@ -191,6 +180,15 @@ def make_case(folder: Path) -> None:
         "licence": "CC0",
     }
     (folder / "network.json").write_text(json.dumps(card))
+
+
+def chest() -> NDArray[np.int16]:
+    """Return the bundled chest CT at the spacing of the network."""
+    from annotator.analysis.network_space import NetworkSpace
+    from annotator.api import no_progress
+    from annotator.bundled import resource
+    from annotator_builtins.dicom_reader import DicomReader
+
     files = sorted(resource("sample/chest-ct-1").iterdir())
     (found,) = DicomReader().scan(files, no_progress).found
     content = found.read(no_progress)
@@ -207,9 +205,23 @@ def make_case(folder: Path) -> None:
         size=(z, y, x),
     )
     image_hu = space.to_network(content.voxels) * content.series.slope + content.series.intercept
-    voxels = np.round(image_hu).astype(np.int16)
+    return np.asarray(np.round(image_hu), np.int16)
+
+
+def make_case(folder: Path) -> None:
+    """Write the network, the image, and a project that holds both."""
+    from annotator.api import series_id
+    from annotator.domain.geometry import Geometry
+    from annotator.domain.schema import Label, LabelSchema
+    from annotator.domain.study import Series
+    from annotator.jobs.supplying import supply
+    from annotator.registry import Registry
+    from annotator.store import Store
+
+    make_network(folder)
+    voxels = chest()
     np.save(folder / "image.npy", voxels)
-    geometry = Geometry(shape=(z, y, x), spacing_mm=(SPACING_MM,) * 3)
+    geometry = Geometry(shape=voxels.shape, spacing_mm=(SPACING_MM,) * 3)
     series = Series(
         series_id=series_id(geometry, voxels),
         kind="volume",
