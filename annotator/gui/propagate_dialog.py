@@ -51,6 +51,10 @@ class FinishedDrawings:
         )
 
 
+QUICKEST = "registration"
+"""The way that is offered first: it trains nothing."""
+
+
 class PropagateDialog(RunDialog):
     """As the dialog that runs a model; above the cases, the drawing that is to be carried."""
 
@@ -75,6 +79,7 @@ class PropagateDialog(RunDialog):
         for propagator in found.propagators:
             self.method.addItem(propagator.title, propagator.name)
         self.source.currentIndexChanged.connect(lambda _: self._choose_source())
+        self.method.setCurrentIndex(max(0, self.method.findData(QUICKEST)))
         self.method.currentIndexChanged.connect(lambda _: self._choose_method())
         self._choose_source()
         self._choose_method()

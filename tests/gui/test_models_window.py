@@ -162,6 +162,7 @@ def test_a_drawing_is_carried_to_another_case(
     first, second = session.cases()
     assert dialog.source.count() == 1, "nobody has drawn on the other"
     dialog.drawing.setCurrentText(READERS[2])
+    assert dialog.method.currentData() == "registration", "what trains nothing comes first"
     dialog.method.setCurrentIndex(dialog.method.findData("registration"))
     assert dialog.cases.chosen() == (second.case_id,)
     QTest.mouseClick(dialog.run, LEFT)
