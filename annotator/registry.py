@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PromptModel,
         Propagator,
         StudyReader,
+        TraceDetector,
         Trainer,
     )
 
@@ -32,6 +33,7 @@ Door = Literal[
     "network_formats",
     "prompt_models",
     "propagators",
+    "trace_detectors",
     "mask_writers",
 ]
 
@@ -53,6 +55,7 @@ _NEEDED: dict[Door, tuple[str, ...]] = {
     "network_formats": ("name", "title", "recognises", "files", "inspect", "open"),
     "prompt_models": ("name", "version", "card", "kinds", "is_3d", "refuses", "take_in"),
     "propagators": ("name", "title", "version", "parameters", "refuses", "take_in"),
+    "trace_detectors": ("name", "title", "version", "parameters", "learn", "judge"),
     "mask_writers": ("name", "write"),
 }
 _CALLED: dict[Door, str] = {
@@ -63,6 +66,7 @@ _CALLED: dict[Door, str] = {
     "network_formats": "network format",
     "prompt_models": "prompt model",
     "propagators": "propagator",
+    "trace_detectors": "trace detector",
     "mask_writers": "mask writer",
 }
 
@@ -169,6 +173,14 @@ class Registry:
     def propagators(self) -> tuple[Propagator, ...]:
         """Return every propagator, by name."""
         return tuple(cast("Propagator", entry) for entry in self._sorted("propagators"))
+
+    def trace_detector(self, name: str) -> TraceDetector:
+        """Return a trace detector by name; raises UnknownNameError."""
+        return cast("TraceDetector", self._named("trace_detectors", name))
+
+    def trace_detectors(self) -> tuple[TraceDetector, ...]:
+        """Return every trace detector, by name."""
+        return tuple(cast("TraceDetector", entry) for entry in self._sorted("trace_detectors"))
 
     def mask_writer(self, name: str) -> MaskWriter:
         """Return a mask writer by name; raises UnknownNameError."""

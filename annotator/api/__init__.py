@@ -41,6 +41,7 @@ from annotator.api.progress import Progress, no_progress
 from annotator.api.prompts import Prompt, PromptAnswer, PromptedImage, PromptKind, PromptModel
 from annotator.api.propagation import Carrier, PlacedImage, Propagated, Propagator
 from annotator.api.readers import FoundSeries, ReadSeries, ScanResult, Skipped, StudyReader
+from annotator.api.tracing import TraceDetector, TracedImage, TracedNeuron, TraceLesson
 from annotator.api.writers import MaskForExport, MaskWriter
 from annotator.checked_file import checked_file
 
@@ -84,6 +85,10 @@ __all__ = [
     "SpatialFusionMethod",
     "StudyReader",
     "SuppliedNetwork",
+    "TraceDetector",
+    "TraceLesson",
+    "TracedImage",
+    "TracedNeuron",
     "Trainer",
     "TrainingDesk",
     "VotePatterns",

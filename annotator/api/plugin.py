@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from annotator.api.prompts import PromptModel
     from annotator.api.propagation import Propagator
     from annotator.api.readers import StudyReader
+    from annotator.api.tracing import TraceDetector
     from annotator.api.writers import MaskWriter
 
 
@@ -30,4 +31,5 @@ class Plugin:
     network_formats: tuple[Callable[[], NetworkFormat], ...] = ()
     prompt_models: tuple[Callable[[], PromptModel], ...] = ()
     propagators: tuple[Callable[[], Propagator], ...] = ()
+    trace_detectors: tuple[Callable[[], TraceDetector], ...] = ()
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()

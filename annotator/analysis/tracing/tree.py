@@ -1,0 +1,119 @@
+"""A neuron's tracing as arrays: one row a node, one edge from each node to its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NO_PARENT = -1
+SOMA, AXON, DENDRITE, APICAL = 1, 2, 3, 4
+"""Node types that SWC gives a meaning; 0 is undefined, others belong to whoever wrote them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tree:
+    """A tracing: a forest of nodes in the image frame (µm along the image's x, y and z).
+
+    Rows are in no order: a parent may come after its children, ids may have gaps, and what a file
+    got wrong (loops, several roots, radius 0, coordinates that are no numbers) is held as it is, so
+    that it can be shown. Arrays must not be written to; an edit makes a new tree.
+
+    Attributes
+    ----------
+    ids : ndarray
+        Unique id of each node, ``(node,)`` int64.
+    types : ndarray
+        Node types, ``(node,)`` int32.
+    points : ndarray
+        ``(node, 3)`` float64: x, y, z in µm.
+    radii : ndarray
+        ``(node,)`` float64, µm.
+    parents : ndarray
+        Row of each node's parent, ``(node,)`` int64; ``NO_PARENT`` for a root.
+    """
+
+    ids: NDArray[np.int64]
+    types: NDArray[np.int32]
+    points: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    parents: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.ids)
+
+
+def make_tree(
+    points: NDArray[np.float64],
+    parents: NDArray[np.int64],
+    *,
+    radii: NDArray[np.float64] | None = None,
+    types: NDArray[np.int32] | None = None,
+    ids: NDArray[np.int64] | None = None,
+) -> Tree:
+    """Return a tree of these nodes; ids from 1 on, radius 1 and type 0 where none are given."""
+    n_nodes = len(parents)
+    return Tree(
+        ids=np.arange(1, n_nodes + 1) if ids is None else ids,
+        types=np.zeros(n_nodes, np.int32) if types is None else types,
+        points=points,
+        radii=np.ones(n_nodes) if radii is None else radii,
+        parents=parents,
+    )
+
+
+def edge_lengths(tree: Tree) -> NDArray[np.float64]:
+    """Return each node's distance to its parent, ``(node,)`` µm; 0 for roots."""
+    has_parent = tree.parents != NO_PARENT
+    there = np.where(has_parent, tree.parents, np.arange(len(tree)))
+    lengths: NDArray[np.float64] = np.linalg.norm(tree.points - tree.points[there], axis=1)
+    return lengths
+
+
+def count_children(tree: Tree) -> NDArray[np.int64]:
+    """Return how many children each node has, ``(node,)``."""
+    return np.bincount(tree.parents[tree.parents != NO_PARENT], minlength=len(tree))
+
+
+def depths(tree: Tree) -> NDArray[np.int64]:
+    """Return each node's number of edges to its root, ``(node,)``; -1 in and below a loop."""
+    n_nodes = len(tree)
+    # Pointers double at each turn; roots, and all that reached one, point at the end.
+    ahead = np.append(np.where(tree.parents == NO_PARENT, n_nodes, tree.parents), n_nodes)
+    steps = np.append(np.ones(n_nodes, np.int64), 0)
+    for _ in range(max(1, n_nodes).bit_length() + 1):
+        steps = steps + steps[ahead]
+        ahead = ahead[ahead]
+    return np.where(ahead[:-1] == n_nodes, steps[:-1] - 1, -1)
+
+
+def parents_first(tree: Tree) -> NDArray[np.int64]:
+    """Return the rows ordered so that each comes after its parent; without loops and all below."""
+    found = depths(tree)
+    order = np.argsort(found, kind="stable")
+    return order[found[order] >= 0]
+
+
+def sum_below(tree: Tree, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of the weights of each node and all below it, ``(node,)``.
+
+    Nodes of a loop, and below it, keep their own weight.
+    """
+    found = depths(tree)
+    sums = weights.astype(np.float64, copy=True)
+    order = np.argsort(found, kind="stable")
+    order = order[found[order] > 0]
+    bounds = np.flatnonzero(np.diff(found[order])) + 1
+    for level in reversed(np.split(order, bounds)):
+        np.add.at(sums, tree.parents[level], sums[level])
+    return sums
+
+
+def cable_below_um(tree: Tree) -> NDArray[np.float64]:
+    """Return the cable that hangs on each node, ``(node,)`` µm: its own edge and its subtree's."""
+    return sum_below(tree, edge_lengths(tree))
