@@ -95,6 +95,7 @@ class ProjectDoor(QObject):
         def show(session: Session) -> None:
             self._window.start.setEnabled(True)
             self.close()
+            session.jobs.gives_way = True
             self._window.session = session
             self._window.jobs.use(session)
             self._window.settings.remember(location)

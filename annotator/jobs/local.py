@@ -25,15 +25,24 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 CANCEL_GRACE_S = 0.8
 """How long a worker may take to stop by itself before its process is ended."""
+LAST_IN_LINE = 19
+"""The niceness of a process that works only while no other wants the processor."""
 
 
 class LocalWorker:
     """Runs the jobs that are handed to it, one after the other. May be called from any thread.
 
     A worker process that dies, of whatever, leaves its job failed, in words.
+
+    Attributes
+    ----------
+    gives_way : bool
+        Whether its processes leave the processor to this one whenever it wants it. A window sets
+        it: a training on every core would hold up what a person does.
     """
 
     def __init__(self, store: Store, *, actor: str = "system") -> None:
+        self.gives_way = False
         with contextlib.suppress(AnnotatorError):  # it may not stand in the way of opening
             store.fail_abandoned_jobs()
         self._store = store
@@ -115,7 +124,13 @@ class LocalWorker:
     def _run(self, job_id: int) -> None:
         if self._is_closing:
             self.cancel(job_id)
-        run_in_process(self._store, job_id, actor=self._actor, is_closing=lambda: self._is_closing)
+        run_in_process(
+            self._store,
+            job_id,
+            actor=self._actor,
+            gives_way=self.gives_way,
+            is_closing=lambda: self._is_closing,
+        )
 
     def _fail(self, job_id: int, error: str) -> None:
         with contextlib.suppress(Exception):
@@ -127,12 +142,14 @@ def run_in_process(
     job_id: int,
     *,
     actor: str = "system",
+    gives_way: bool = False,
     is_closing: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Do a queued job in a process of its own; return whether it was done here.
 
     Whatever becomes of the process, the job has ended afterwards, in words, unless another worker
     has it. The process outlives an interrupt from the keyboard; who waits here does not.
+    ``gives_way``: it works only while this process leaves the processor free.
     """
     if store.job(job_id).state in FINISHED:
         return False
@@ -143,10 +160,15 @@ def run_in_process(
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            start_new_session=True,
+            # Not a session of its own: Linux shares the processor out by sessions first, and then
+            # how nice a process is counts for nothing against those of other sessions.
+            process_group=0,
+            creationflags=_IDLE_ON_WINDOWS if gives_way else 0,
             # Threads that spin while they wait take the processor from those that they wait for.
             env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,
         )
+        if gives_way:
+            _step_back(process.pid)
         try:
             with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
                 if process.stdin is not None:
@@ -185,6 +207,16 @@ def _watch(
             asked_s = time.monotonic()
         if asked_s is not None and time.monotonic() - asked_s > CANCEL_GRACE_S:
             _kill(process)
+
+
+_IDLE_ON_WINDOWS: int = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)
+
+
+def _step_back(process_id: int) -> None:
+    """Put a process that has just begun behind all others; it has no second thread yet."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, process_id, LAST_IN_LINE)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

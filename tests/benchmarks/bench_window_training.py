@@ -45,15 +45,17 @@ TRAINING = {
 
 
 class Heart:
-    """Beats in the event loop; knows each gap, and what each turn of the loop cost the processor.
+    """Beats in the event loop; knows how late each beat came, by the clock, and why.
 
-    On a machine that others use as well, only the second tells of the window.
+    ``gap``: late by the clock. ``wait``: the part of it in which the window's thread did not run,
+    because others had the processor. ``work``: what one turn of the loop cost the processor.
     """
 
     def __init__(self) -> None:
         self.gaps_ms: list[float] = []
+        self.waits_ms: list[float] = []
         self.work_ms: list[float] = []
-        self._last_s = time.perf_counter()
+        self._last_s, self._ran_s = time.perf_counter(), time.thread_time()
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(BEAT_MS)
@@ -63,13 +65,16 @@ class Heart:
     def begin(self) -> None:
         """Forget what was so far."""
         self.gaps_ms.clear()
+        self.waits_ms.clear()
         self.work_ms.clear()
-        self._last_s = time.perf_counter()
+        self._last_s, self._ran_s = time.perf_counter(), time.thread_time()
 
     def _beat(self) -> None:
-        now_s = time.perf_counter()
-        self.gaps_ms.append(1000 * (now_s - self._last_s) - BEAT_MS)
-        self._last_s = now_s
+        now_s, ran_s = time.perf_counter(), time.thread_time()
+        late_ms = 1000 * (now_s - self._last_s) - BEAT_MS
+        self.gaps_ms.append(late_ms)
+        self.waits_ms.append(max(0.0, late_ms - 1000 * (ran_s - self._ran_s)))
+        self._last_s, self._ran_s = now_s, ran_s
 
     def work(self) -> None:
         """Handle what waits, and take down how much of the processor that took."""
@@ -78,10 +83,14 @@ class Heart:
         self.work_ms.append(1000 * (time.thread_time() - begin_s))
 
     def told(self) -> dict[str, float]:
-        """Return the longest and the 99th percentile of both, ms."""
+        """Return the longest and the 99th percentile of each, ms."""
         return {
             name: round(value, 1)
-            for kind, values in (("gap", self.gaps_ms), ("work", self.work_ms))
+            for kind, values in (
+                ("gap", self.gaps_ms),
+                ("wait", self.waits_ms),
+                ("work", self.work_ms),
+            )
             for name, value in (
                 (f"longest {kind}", max(values)),
                 (f"p99 {kind}", statistics.quantiles(values, n=100)[-1]),

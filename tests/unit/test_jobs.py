@@ -414,6 +414,27 @@ def test_a_killed_worker_leaves_its_job_failed_in_words(
     assert "the worker process was killed by SIGKILL" in ended.error
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness is not known there")
+@pytest.mark.parametrize("gives_way", [False, True])
+def test_a_windows_jobs_leave_it_the_processor(
+    session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch, *, gives_way: bool
+) -> None:
+    """In the window's own session: of other sessions Linux compares no niceness."""
+    told = "; ".join(
+        [
+            "import os, sys",
+            "sys.stdin.readline()",
+            "own = os.getpgid(0) == os.getpid()",
+            "sys.exit(f'{os.nice(0)} {os.getsid(0)} {own}')",
+        ]
+    )
+    _stand_in(monkeypatch, told, session)
+    jobs.gives_way = gives_way
+    ended = jobs.wait(jobs.submit("import", {"paths": []}).job_id, timeout_s=60)
+    niceness = 19 if gives_way else os.nice(0)
+    assert ended.error.endswith(f": {niceness} {os.getsid(0)} True")
+
+
 def test_a_crashed_worker_leaves_its_last_words(
     session: Session, jobs: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
