@@ -320,6 +320,11 @@ COMMANDS: tuple[Command, ...] = (
                 help="take a network that was brought out of the project; its files stay",
                 options={"metavar": "NAME"},
             ),
+            Argument(
+                names=("--curve",),
+                help="with --show: write the curve of its training there as CSV instead",
+                options={"metavar": "FILE"},
+            ),
         ),
         example="annotator models lungs --add nodules.onnx --label 1=Nodule --accept-licence",
     ),
@@ -339,6 +344,11 @@ COMMANDS: tuple[Command, ...] = (
                 help="what to aim at: `adjudicated` (what was signed off), `readings` (one a case "
                 "is enough), or a fusion method, by which every case is fused first",
                 options={"metavar": "TARGET"},
+            ),
+            Argument(
+                names=("--curve",),
+                help="write how it learned there as CSV: round, loss, measures, seconds",
+                options={"metavar": "FILE"},
             ),
             _SET,
             _MODELS,

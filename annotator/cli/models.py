@@ -33,6 +33,13 @@ def models(arguments: argparse.Namespace, progress: Progress) -> Result:
             line = f"{network.card.title} is no longer a model of the project; its files stay."
             return Result(document={"removed": network.network_id}, lines=(line,))
         found = session.models()
+        if arguments.curve:
+            entry = _named(found, arguments.show)
+            if entry.kind != "trained":
+                raise AnnotatorError(f"{entry.title} was not trained here: it has no curve")
+            path = session.save_curve_of_model(entry.key, arguments.curve)
+            line = f"The curve of {entry.title} is in {path}."
+            return Result(document={"key": entry.key, "curve": str(path)}, lines=(line,))
     if arguments.show:
         entry = _named(found, arguments.show)
         lines = [f"{entry.title} ({entry.kind})"]
@@ -57,6 +64,8 @@ def _check(arguments: argparse.Namespace) -> None:
     ):
         if given and not arguments.add:
             raise AnnotatorError(f"{name} is for --add")
+    if arguments.curve and not arguments.show:
+        raise AnnotatorError("--curve is for --show NAME: the model whose curve is wanted")
 
 
 def _add(session: Session, arguments: argparse.Namespace, progress: Progress) -> Result:

@@ -29,14 +29,19 @@ def train(arguments: argparse.Namespace, progress: Progress) -> Result:
             progress=progress,
         )
         summary = told(session.store, fit)
+        curve = None
+        if arguments.curve:
+            curve = str(session.save_curve_of_model(fit.fit_id, arguments.curve))
     document = {
         "trainer": arguments.trainer,
         "fit": fit.fit_id,
         "n_readings": len(fit.recipe.inputs),
         "summary": list(summary),
+        "curve": curve,
     }
     lines = (
         *summary,
+        *([f"Its curve is in {curve}."] if curve else []),
         f"Trained on {len(fit.recipe.inputs)} readings. Let it read cases with: annotator predict "
         f"{arguments.project} --fit {fit.fit_id[:12]}",
     )

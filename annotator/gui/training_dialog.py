@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label, set_look
 from annotator.gui.keyed_table import KeyedTable
@@ -83,6 +83,7 @@ class TrainingDialog(QDialog):
         self.sight.go_on_wanted.connect(self._go_on)
         self.sight.run_wanted.connect(lambda: self.run_wanted.emit(self._fit_id))
         self.sight.card_wanted.connect(lambda: self.card_wanted.emit(self._fit_id))
+        self.sight.curve_wanted.connect(self._save_curve)
         self.words = label("", wrap=True)
         self.words.setAccessibleName("What was done")
         self._lay_out()
@@ -197,6 +198,21 @@ class TrainingDialog(QDialog):
                 "go on",
                 lambda: json.loads(jobs.job(job_id).parameters),
                 self.start_wanted.emit,
+                self._could_not,
+            )
+
+    def _save_curve(self) -> None:
+        """Ask where to, and write the curves of the training that is looked at."""
+        entry = self.sight.entry
+        if entry is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save the curve", "curve.csv", "CSV (*.csv)")
+        if path:
+            session, training_id = self._session, entry.training_id
+            self._background.run(
+                "save curve",
+                lambda: session.save_training_curve(training_id, path),
+                lambda written: self.say(f"Written to {written}.", "good"),
                 self._could_not,
             )
 

@@ -40,6 +40,7 @@ class TrainingScreen(QWidget):
     go_on_wanted = Signal()
     run_wanted = Signal()
     card_wanted = Signal()
+    curve_wanted = Signal()
 
     def __init__(self, color_of: Callable[[int], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +84,11 @@ class TrainingScreen(QWidget):
         self.card = Button(
             "Show its card", "All that is known of the trained model.", self.card_wanted.emit
         )
+        self.save_curve = Button(
+            "Save the curve…",
+            "Write round, loss, measures and seconds as a CSV file, a row for each round.",
+            self.curve_wanted.emit,
+        )
         self._lay_out()
         self.show_view(None)
 
@@ -105,7 +111,14 @@ class TrainingScreen(QWidget):
         self._examples.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._examples.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         buttons = QHBoxLayout()
-        for button in (self.stop, self.cancel, self.go_on, self.run, self.card):
+        for button in (
+            self.stop,
+            self.cancel,
+            self.go_on,
+            self.run,
+            self.card,
+            self.save_curve,
+        ):
             buttons.addWidget(button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
@@ -134,6 +147,7 @@ class TrainingScreen(QWidget):
         loss, score = split_curves(view.curves if view is not None else {})
         self.loss.set_curves(loss)
         self.score.set_curves(score)
+        self.save_curve.setVisible(bool(loss or score))
         self._show_examples(view)
         self._show_buttons(self.entry)
 

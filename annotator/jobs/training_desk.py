@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.jobs.training_curve import SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,10 +42,21 @@ class StoreDesk:
         self._training_id = training_id
         self._asked_s = -np.inf
         self._is_stopped = False
+        self._begun_s = time.monotonic()
+        self._before_s: float | None = None
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Keep a point of each curve."""
-        self._store.put_training_points(self._training_id, epoch, values)
+        """Keep a point of each curve, and how many seconds the training took so far."""
+        if self._before_s is None:
+            self._before_s = self._seconds_before(epoch)
+        took_s = self._before_s + time.monotonic() - self._begun_s
+        self._store.put_training_points(self._training_id, epoch, {**values, SECONDS: took_s})
+
+    def _seconds_before(self, epoch: int) -> float:
+        """Return what the rounds took that were done before a break."""
+        points = self._store.training_points(self._training_id)
+        kept = [one.value for one in points if one.curve == SECONDS and one.epoch < epoch]
+        return max(kept, default=0.0)
 
     def show_example(
         self,

@@ -6,6 +6,7 @@ What a worklist does not need is imported when it is first asked for.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.api import no_progress
@@ -13,7 +14,6 @@ from annotator.domain.errors import AnnotatorError, CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -137,6 +137,18 @@ class ModelWork:
         from annotator.session.trainings import training_view
 
         return training_view(self.store, self.registry, training_id)
+
+    def save_training_curve(self, training_id: str, path: str | Path) -> Path:
+        """Write the curves of a training, done or under way, as CSV: one row a round."""
+        from annotator.jobs.training_curve import write_curve
+
+        return write_curve(self.store, training_id, Path(path))
+
+    def save_curve_of_model(self, fit_id: str, path: str | Path) -> Path:
+        """Write the curves that a trained model came of, as `save_training_curve` does."""
+        from annotator.jobs.training_curve import training_of_fit
+
+        return self.save_training_curve(training_of_fit(self.store, fit_id), path)
 
     def stop_training(self, training_id: str) -> None:
         """End a training with the best so far; to leave it, its job is cancelled."""

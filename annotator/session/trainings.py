@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from annotator.domain.errors import UnknownNameError
+from annotator.jobs.training_curve import SECONDS
 from annotator.jobs.training_desk import TrainingExample, example_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def training_view(store: Store, registry: Registry, training_id: str) -> Trainin
     """Return a training with its curves and newest examples."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for point in store.training_points(training_id):
-        curves.setdefault(point.curve, []).append((point.epoch, point.value))
+        if point.curve != SECONDS:  # no measure of how good it is: for the file alone
+            curves.setdefault(point.curve, []).append((point.epoch, point.value))
     return TrainingView(
         entry=_entry(store, registry, store.training(training_id)),
         curves={name: tuple(points) for name, points in curves.items()},

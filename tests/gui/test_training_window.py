@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.curve_plot import CurvePlot
@@ -113,9 +114,14 @@ def wait_for_rounds(dialog: TrainingDialog, qtbot: QtBot, least: int) -> None:
 
 
 def test_a_training_is_watched_broken_off_taken_up_stopped_and_run(
-    window: MainWindow, qtbot: QtBot, dialog: TrainingDialog
+    window: MainWindow,
+    qtbot: QtBot,
+    dialog: TrainingDialog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert window.session is not None
+    assert dialog.sight.save_curve.isHidden(), "there is no curve yet"
     QTest.mouseClick(dialog.form.start, LEFT)
     wait_for_state(dialog, qtbot, "under way")
     wait_for_rounds(dialog, qtbot, 3)
@@ -137,6 +143,13 @@ def test_a_training_is_watched_broken_off_taken_up_stopped_and_run(
     wait_for_state(dialog, qtbot, "stopped")
     (model,) = window.session.trained_models()
     assert model.summary == ("It was patient.",)
+    saved = tmp_path / "curve.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(saved), "CSV (*.csv)"))
+    QTest.mouseClick(dialog.sight.save_curve, LEFT)
+    qtbot.waitUntil(lambda: str(saved) in dialog.words.text(), timeout=PATIENCE_MS)
+    header, first, *_ = saved.read_text(encoding="utf-8").splitlines()
+    assert header == "round,loss,Dice,seconds"
+    assert first.startswith("1,1.0,0.5,")
     QTest.mouseClick(dialog.sight.run, LEFT)
     qtbot.waitUntil(lambda: bool(window.findChildren(RunDialog)), timeout=PATIENCE_MS)
     (run,) = window.findChildren(RunDialog)
