@@ -1,0 +1,1 @@
+"""Tools that edit a neuron's tracing: each returns the edit and changes nothing itself."""
