@@ -16,6 +16,7 @@ from annotator.analysis import kernels
 from annotator.analysis.consensus import count_votes
 from annotator.analysis.disagreement import vote_entropy
 from annotator.analysis.votes import VoteHistogram
+from annotator.domain.review import VoteSummary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,19 +120,6 @@ def voxel_kappa(votes: Votes) -> float | None:
 def mean_entropy_bits(votes: Votes) -> float:
     """Return the entropy of the votes in bits, averaged over all voxels of the grid."""
     return float(votes.counts @ vote_entropy(votes) / votes.counts.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteSummary:
-    """How far the raters of a case agree; None where that is undefined.
-
-    ``mean_dice`` is over labels and pairs of raters, ``kappa`` is Fleiss' over all voxels,
-    ``entropy_bits`` the mean over all voxels.
-    """
-
-    mean_dice: float | None
-    kappa: float | None
-    entropy_bits: float
 
 
 def summarise(

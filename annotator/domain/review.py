@@ -101,6 +101,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteSummary:
+    """How far the raters of a case agree; None where that is undefined.
+
+    ``mean_dice`` is over labels and pairs of raters, ``kappa`` is Fleiss' over all voxels,
+    ``entropy_bits`` the mean over all voxels.
+    """
+
+    mean_dice: float | None
+    kappa: float | None
+    entropy_bits: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelError:
     """A place whose label networks that check labels reject; likely drawn wrong.
 

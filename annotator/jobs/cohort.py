@@ -1,7 +1,7 @@
-"""Agreement in all cases of a project, from the vote histograms that are kept of them.
+"""Agreement in all cases of a project, from what is kept with their vote histograms.
 
 A histogram is kept whenever the disputes of a case are found. No voxel is read, so that a project
-of thousands of cases is summarised in about a second, and memory does not grow with their size.
+of thousands of cases is summarised within a second, and memory does not grow with their size.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from annotator.analysis.overlap import summarise
 from annotator.api import no_progress
+from annotator.domain.errors import AnnotatorError
 from annotator.jobs.finding import keep_votes
 from annotator.jobs.readings import Readings, findings_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from annotator.analysis.overlap import VoteSummary
     from annotator.api import Progress
+    from annotator.domain.review import VoteSummary
     from annotator.store import Store
     from annotator.store.case_votes import StoredVotes
 
@@ -116,9 +115,7 @@ def summarise_cohort(
         if len(stored.annotation_ids) + len(stored.model_ids) < 2:
             found.single.append(stored.title)
         elif _is_current(stored):
-            summary = summarise(stored.places, stored.counts, stored.labels)
-            n_readings = stored.places.shape[1]
-            found.cases.append(_row(stored.case_id, stored.title, n_readings, summary))
+            found.cases.append(_kept(store, stored))
         elif recompute and len(stored.annotation_ids) > 1:
             anew.append(stored.case_id)
         else:
@@ -151,13 +148,21 @@ def _is_current(stored: StoredVotes) -> bool:
     )
 
 
+def _kept(store: Store, stored: StoredVotes) -> CaseAgreement:
+    n_readings, summary = stored.n_readings, stored.summary
+    if summary is None:
+        votes = store.vote_histogram(stored.case_id)
+        if votes is None:
+            raise AnnotatorError(f"the vote histogram of {stored.title!r} has just been taken away")
+        n_readings = votes.places.shape[1]
+        summary = summarise(votes.places, votes.counts, votes.labels)
+    return _row(stored.case_id, stored.title, n_readings, summary)
+
+
 def _made_anew(store: Store, readings: Readings, actor: str) -> CaseAgreement:
-    votes = readings.votes
-    if not store.is_read_only:
-        keep_votes(store, readings, actor=actor)
-    places = np.searchsorted(votes.labels, votes.patterns).astype(np.uint16)
-    summary = summarise(places, votes.counts, votes.labels)
-    return _row(readings.case.case_id, readings.case.title, places.shape[1], summary)
+    summary = keep_votes(store, readings, actor=actor)
+    case = readings.case
+    return _row(case.case_id, case.title, len(readings.annotations), summary)
 
 
 def _row(case_id: str, title: str, n_readings: int, summary: VoteSummary) -> CaseAgreement:

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from annotator.analysis.disagreement import find_regions
+from annotator.analysis.overlap import summarise
 from annotator.analysis.ranking import case_score
 from annotator.jobs.label_errors import with_rejected
 
 if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns
-    from annotator.domain.review import CaseScore, Finding
+    from annotator.domain.review import CaseScore, Finding, VoteSummary
     from annotator.jobs.readings import Readings
     from annotator.store import Store
 
 
-def keep_votes(store: Store, readings: Readings, *, actor: str) -> None:
-    """Keep how often the raters voted in each way, for the comparison of many cases."""
+def keep_votes(store: Store, readings: Readings, *, actor: str) -> VoteSummary:
+    """Keep how often the raters voted in each way, for the comparison of many cases.
+
+    Returns how far they agree; keeps nothing where the project cannot be written.
+    """
     votes = readings.votes
+    places = np.searchsorted(votes.labels, votes.patterns).astype(np.uint16)
+    summary = summarise(places, votes.counts, votes.labels)
+    if store.is_read_only:
+        return summary
     store.put_votes(
         readings.case.case_id,
         readings.findings_key,
         patterns=votes.patterns,
         counts=votes.counts,
         labels=votes.labels,
+        summary=summary,
         actor=actor,
     )
+    return summary
 
 
 def find_readings(

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
         FusionRecipe,
         RaterPerformance,
         Verdict,
+        VoteSummary,
     )
-    from annotator.store.case_votes import StoredVotes
+    from annotator.store.case_votes import StoredHistogram, StoredVotes
 
 
 class ReviewAccess(Access):
@@ -111,21 +112,26 @@ class ReviewAccess(Access):
         patterns: NDArray[np.uint16],
         counts: NDArray[np.int64],
         labels: Sequence[int],
+        summary: VoteSummary,
         actor: str,
     ) -> None:
-        """Replace the vote histogram of a case.
+        """Replace the vote histogram of a case, and what follows from it.
 
         ``patterns`` is ``(pattern, rater)``, ``counts`` the voxels of each, ``labels`` ascending.
         """
-        content = case_votes.pack(patterns, counts, labels)
+        content = case_votes.pack(patterns, counts, labels, summary)
         self._write(actor, case_votes.put, case_id, findings_key, content)
 
     def votes_after(self, case_id: str, most: int) -> tuple[StoredVotes, ...]:
-        """Return cases with the vote histograms kept of them, by id, from the next one on.
+        """Return cases and how far their raters agree, by id, from the next one on.
 
         Without repeats.
         """
         return self._read(case_votes.after, case_id, most)
+
+    def vote_histogram(self, case_id: str) -> StoredHistogram | None:
+        """Return the vote histogram that is kept of a case, or None."""
+        return self._read(case_votes.read, case_id)
 
     def put_label_errors(self, found: CheckedLabels, *, actor: str) -> None:
         """Keep what was found in the readings of a case, in place of what was found before."""

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from sqlalchemy import insert
 
+from annotator.analysis.overlap import summarise
 from annotator.analysis.runs import MaskRuns, encode
 from annotator.analysis.votes import merge_votes
 from annotator.api import series_id
@@ -193,7 +194,9 @@ def dashboard(directory: Path, coded: Sequence[Sequence[MaskRuns]], n_cases: int
     contents = []
     for masks in coded:
         votes = merge_votes(masks, labels=[1])
-        contents.append(pack(votes.patterns, votes.counts, votes.labels))
+        places = np.searchsorted(votes.labels, votes.patterns).astype(np.uint8)
+        summary = summarise(places, votes.counts, votes.labels)
+        contents.append(pack(votes.patterns, votes.counts, votes.labels, summary))
     case = store.add_case("of the one mask", [series], actor="system")
     store.add_annotation(case.case_id, raters[0].rater_id, coded[0][0], Diagnosis(), actor="system")
     rows: dict[str, list[dict[str, object]]] = {"readings": [], "votes": []}

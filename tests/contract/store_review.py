@@ -17,7 +17,7 @@ from annotator.domain.errors import (
     UnknownNameError,
 )
 from annotator.domain.reading import Diagnosis
-from annotator.domain.review import Verdict
+from annotator.domain.review import Verdict, VoteSummary
 from annotator.store import Store
 from tests.contract.store_world import (
     ME,
@@ -32,6 +32,7 @@ from tests.contract.store_world import (
 )
 
 KEY = "findings of a fusion"
+SUMMARY = VoteSummary(mean_dice=0.75, kappa=None, entropy_bits=0.125)
 
 
 def decide(world: World, region: int, choice: str) -> Verdict:
@@ -122,8 +123,15 @@ class ReviewContract:
         patterns = np.array([[0, 0], [0, 7]], np.uint16)
 
         def put(key: str, n_voxels: int) -> None:
-            counts = np.array([n_voxels, 10])
-            store.put_votes(case_id, key, patterns=patterns, counts=counts, labels=(0, 7), actor=ME)
+            store.put_votes(
+                case_id,
+                key,
+                patterns=patterns,
+                counts=np.array([n_voxels, 10]),
+                labels=(0, 7),
+                summary=SUMMARY,
+                actor=ME,
+            )
 
         put("old", 90)
         put(KEY, 91)
@@ -134,9 +142,14 @@ class ReviewContract:
         assert kept[other.case_id].findings_key is None
         assert kept[other.case_id].annotation_ids == ()
         mine = kept[case_id]
-        assert (mine.title, mine.findings_key, mine.labels) == (world.case.title, KEY, (0, 7))
+        assert (mine.title, mine.findings_key, mine.n_readings) == (world.case.title, KEY, 2)
+        assert mine.summary == SUMMARY
         assert mine.annotation_ids == (readings[-1].annotation_id,)
-        assert (mine.counts.tolist(), mine.places.tolist()) == ([91, 10], [[0, 0], [0, 1]])
+        votes = store.vote_histogram(case_id)
+        assert votes is not None
+        assert (votes.counts.tolist(), votes.places.tolist()) == ([91, 10], [[0, 0], [0, 1]])
+        assert votes.labels == (0, 7)
+        assert store.vote_histogram(other.case_id) is None
         first, second = sorted(kept)
         assert [entry.case_id for entry in store.votes_after("", 1)] == [first]
         assert [entry.case_id for entry in store.votes_after(first, 9)] == [second]

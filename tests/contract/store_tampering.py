@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annotator.domain.reading import Diagnosis
+from annotator.domain.review import VoteSummary
 from tests.contract.store_integrity import fill
 from tests.contract.store_review import decide, undo
 from tests.contract.store_world import ME, World, make_findings, make_label_errors
@@ -104,6 +105,7 @@ class TamperingContract:
             patterns=np.array([[0, 0], [0, 1]], np.uint16),
             counts=np.array([90, 10]),
             labels=(0, 1),
+            summary=VoteSummary(mean_dice=0.5, kappa=None, entropy_bits=0.1),
             actor=ME,
         )
         store.put_label_errors(make_label_errors(case_id, "newer"), actor=ME)

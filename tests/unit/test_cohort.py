@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from annotator.analysis import kernels
 from annotator.analysis.overlap import (
@@ -20,10 +22,12 @@ from annotator.analysis.runs import encode
 from annotator.analysis.votes import merge_votes
 from annotator.domain.errors import IntegrityError
 from annotator.domain.reading import Diagnosis
+from annotator.domain.review import VoteSummary
 from annotator.jobs.cohort import CaseAgreement, Cohort, summarise_cohort
 from annotator.jobs.finding import find_readings
 from annotator.jobs.readings import Readings
 from annotator.store.case_votes import pack, unpack
+from annotator.store.tables import case_votes
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
+NO_SUMMARY = VoteSummary(mean_dice=None, kappa=None, entropy_bits=0.0)
 
 
 def read(session: Session, case_id: str, name: str, shift: int) -> None:
@@ -110,6 +115,27 @@ def test_what_was_found_with_a_model_counts_with_it(tmp_path: Path) -> None:
         assert summarise_cohort(session.store).stale == ("Case 0",)
 
 
+def test_a_histogram_of_an_older_program_is_counted(tmp_path: Path) -> None:
+    with make_session(tmp_path) as session:
+        for name in ("Ann", "Bob"):
+            session.add_rater(name)
+        case = add_case(session, 0)
+        for shift, name in enumerate(("Ann", "Bob")):
+            read(session, case.case_id, name, shift)
+        search(session, case.case_id)
+        now = summarise_cohort(session.store)
+        with session.store._database.alter() as connection:
+            (content,) = connection.execute(select(case_votes.c.content)).scalars()
+            older = content[content.index(zstandard.MAGIC_NUMBER.to_bytes(4, "little")) :]
+            connection.execute(update(case_votes).values(content=older))
+        assert session.store.votes_after("", 9)[0].summary is None
+        assert summarise_cohort(session.store) == now
+        with session.store._database.alter() as connection:
+            connection.execute(update(case_votes).values(content=content[:9]))
+        with pytest.raises(IntegrityError, match="vote histogram"):
+            summarise_cohort(session.store)
+
+
 def test_a_project_without_cases() -> None:
     empty = Cohort(cases=(), stale=(), unknown=(), single=())
     assert (empty.median_dice, empty.worst(3), empty.left_out) == (None, (), "")
@@ -125,7 +151,8 @@ def test_a_histogram_says_what_the_votes_say(seed: int, n_raters: int, n_labels:
     if random.random() < 0.2:
         masks = [np.zeros((2, 5, 6), np.uint16)] * n_raters
     votes = merge_votes([encode(mask) for mask in masks], labels=labels)
-    places, counts, known = unpack([pack(votes.patterns, votes.counts, votes.labels)])[0]
+    kept = unpack(pack(votes.patterns, votes.counts, votes.labels, NO_SUMMARY))
+    places, counts, known = kept.places, kept.counts, kept.labels
     assert known == votes.labels
     assert counts.flags.aligned
     assert places.flags.aligned
@@ -148,7 +175,8 @@ def test_a_histogram_says_what_the_votes_say(seed: int, n_raters: int, n_labels:
 def test_more_labels_than_a_byte_counts() -> None:
     labels = tuple(range(400))
     patterns = np.arange(400, dtype=np.uint16)[:, None].repeat(2, axis=1)
-    places, counts, known = unpack([pack(patterns, np.ones(400, np.int64), labels)])[0]
+    kept = unpack(pack(patterns, np.ones(400, np.int64), labels, NO_SUMMARY))
+    places, counts, known = kept.places, kept.counts, kept.labels
     assert places.dtype == np.uint16
     assert np.array_equal(places, patterns)
     assert (len(counts), known) == (400, labels)
@@ -156,8 +184,13 @@ def test_more_labels_than_a_byte_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"abc", pack(np.zeros((1, 2), np.uint16), np.ones(1, np.int64), (0,))[:-2]]
+    "content",
+    [
+        b"",
+        b"abc",
+        pack(np.zeros((1, 2), np.uint16), np.ones(1, np.int64), (0,), NO_SUMMARY)[:-2],
+    ],
 )
 def test_damage_is_an_integrity_error(content: bytes) -> None:
     with pytest.raises(IntegrityError, match="vote histogram"):
-        unpack([content])
+        unpack(content)
