@@ -196,6 +196,12 @@ class Registry:
         with self._lock:
             return (*self._unloaded, *(entry for door in opened for entry in door.broken))
 
+    def broken_readers(self) -> tuple[tuple[str, str], ...]:
+        """Return (plugin or entry, reason) for all that may have been a reader; no other door."""
+        opened = self._open("readers")
+        with self._lock:
+            return (*self._unloaded, *opened.broken)
+
     def _named(self, door: Door, name: str) -> object:
         entries = self._open(door).entries
         if name not in entries:

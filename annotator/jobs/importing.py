@@ -52,7 +52,7 @@ def import_paths(
     Raises AnnotatorError where a path does not exist or the project cannot be written to.
     """
     files, skipped = list_files(paths)
-    found, more = scan_files(registry.readers(), files, progress)
+    found, more = scan_files(registry.readers(), files, progress, broken=registry.broken_readers())
     skipped.extend(more)
     before = {case.case_id for case in store.cases()}
     cases: dict[str, Case] = {}
@@ -124,9 +124,17 @@ def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
 
 
 def scan_files(
-    readers: Sequence[StudyReader], files: Sequence[Path], progress: Progress
+    readers: Sequence[StudyReader],
+    files: Sequence[Path],
+    progress: Progress,
+    *,
+    broken: Sequence[tuple[str, str]] = (),
 ) -> tuple[list[FoundSeries], list[Skipped]]:
-    """Offer the files to each reader in turn; what one claims is not offered to the next."""
+    """Offer the files to each reader in turn; what one claims is not offered to the next.
+
+    ``broken`` names the plugins that could not be asked, with reasons: one of them might have known
+    what is left.
+    """
     left = list(files)
     found: list[FoundSeries] = []
     skipped: list[Skipped] = []
@@ -149,6 +157,7 @@ def scan_files(
         claimed = {path for entry in result.found for path in entry.paths}
         claimed.update(entry.path for entry in result.skipped)
         left = [path for path in left if str(path) not in claimed]
+    failures.extend(f"the plugin {name!r} could not be asked: {why}" for name, why in broken)
     reason = "; ".join((NOT_AN_IMAGE, *failures))
     skipped.extend(Skipped(path=str(path), reason=reason) for path in left)
     return found, skipped

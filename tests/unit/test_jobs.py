@@ -10,11 +10,12 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from annotator import registry as registry_module
 from annotator.api import (
     FoundSeries,
     Plugin,
@@ -209,6 +210,34 @@ def test_a_reader_that_breaks_does_not_stop_the_others(session: Session, tmp_pat
     assert [case.title for case in report.cases] == ["a"]
     (skipped,) = report.skipped
     assert "the reader 'broken' failed: ZeroDivisionError: oops" in skipped.reason
+
+
+class HalfReader:
+    name = "half"
+
+
+def test_a_reader_that_could_not_be_loaded_is_named(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only readers are told of: other things that a plugin brings would not have read the file."""
+
+    class Entry(NamedTuple):
+        name: str
+        value: str = "somewhere"
+
+        def load(self) -> Plugin:
+            raise ImportError("no module named 'pydicom'")
+
+    monkeypatch.setattr(registry_module, "entry_points", lambda **_: [Entry("dicom-plus")])
+    registry = Registry.load()
+    registry.register(Plugin(name="two", readers=(HalfReader,), mask_writers=(HalfReader,)))  # type: ignore[arg-type]
+    source = _files(tmp_path / "s", b__dcm="")
+    report = import_paths(session.store, registry, [source], no_progress, actor="system")
+    (skipped,) = report.skipped
+    assert skipped.reason == (
+        f"{NOT_AN_IMAGE}; the plugin 'dicom-plus' could not be asked: ImportError: no module "
+        "named 'pydicom'; the plugin 'two: reader 1' could not be asked: HalfReader lacks scan"
+    )
 
 
 def test_a_project_that_cannot_be_written_stops_the_import_in_words(
