@@ -25,7 +25,7 @@ setup: system $(STAMP)
 system:
 	@installers/linux/system-packages.sh
 
-$(STAMP): pyproject.toml constraints.txt hatch_build.py annotator/analysis/kernels.c
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard annotator/analysis/*.c)
 	@installers/linux/make-venv.sh $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[app,postgres,torch,networks]' --group dev

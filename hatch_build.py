@@ -16,13 +16,13 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("annotator", "analysis", "kernels.c")
+SOURCES = tuple(Path("annotator", "analysis", name) for name in ("kernels.c", "tree_kernels.c"))
 # No -march: a wheel must run on every processor of its platform.
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-math-errno")
 
 
 class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Puts the compiled library beside its source, and into the wheel."""
+    """Puts the compiled library beside its sources, and into the wheel."""
 
     PLUGIN_NAME = "custom"
 
@@ -39,9 +39,9 @@ class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def compile_kernels(root: Path) -> Path | None:
-    """Return the library made from the source below ``root``; None where it cannot be made."""
-    source = root / SOURCE
-    library = source.with_name(library_name())
+    """Return the library made from the sources below ``root``; None where it cannot be made."""
+    sources = [root / source for source in SOURCES]
+    library = sources[0].with_name(library_name())
     compiler = find_compiler()
     if compiler is None:
         note("no C compiler was found")
@@ -51,7 +51,7 @@ def compile_kernels(root: Path) -> Path | None:
     # Beside it first: a program that runs now keeps the library that it has loaded.
     made = library.with_suffix(f".{os.getpid()}.tmp")
     done = subprocess.run(
-        [*compiler, *FLAGS, *shared, "-o", str(made), str(source), "-lm"],
+        [*compiler, *FLAGS, *shared, "-o", str(made), *map(str, sources), "-lm"],
         check=False,
         capture_output=True,
         text=True,

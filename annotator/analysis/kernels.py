@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Must be that of ``kernels.c``: a library left over from another one is not used."""
 N_THREADS = min(2, os.cpu_count() or 1)
 """More do not pay: these loops wait for memory."""
@@ -42,6 +42,12 @@ _SIGNATURES = {
     "summarise_votes": "l piplll p",
     "add_window": " pp pp p ppp f",
     "choose_highest": " pp p if pp",
+    "parse_swc": "l pl i p l ppppp ppp",
+    "link_nodes": "l pp lll pp",
+    "measure_depths": "l pl p",
+    "order_by_depth": "l pll p",
+    "add_upwards": " ppp l p",
+    "list_children": " pl pp",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from hatch_build import SOURCE, compile_kernels, find_compiler, library_name
+from hatch_build import SOURCES, compile_kernels, find_compiler, library_name
 
 pytestmark = pytest.mark.unit
 
@@ -121,7 +121,7 @@ def test_builds_without_a_compiler(tmp_path: Path) -> None:
 def test_a_compiler_that_fails_is_no_obstacle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = tmp_path / SOURCE
+    source = tmp_path / SOURCES[0]
     source.parent.mkdir(parents=True)
     source.write_text("no C at all")
     if find_compiler() is None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis import kernels
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -82,21 +84,12 @@ def count_children(tree: Tree) -> NDArray[np.int64]:
 
 def depths(tree: Tree) -> NDArray[np.int64]:
     """Return each node's number of edges to its root, ``(node,)``; -1 in and below a loop."""
-    n_nodes = len(tree)
-    # Pointers double at each turn; roots, and all that reached one, point at the end.
-    ahead = np.append(np.where(tree.parents == NO_PARENT, n_nodes, tree.parents), n_nodes)
-    steps = np.append(np.ones(n_nodes, np.int64), 0)
-    for _ in range(max(1, n_nodes).bit_length() + 1):
-        steps = steps + steps[ahead]
-        ahead = ahead[ahead]
-    return np.where(ahead[:-1] == n_nodes, steps[:-1] - 1, -1)
+    return _depths(tree.parents)[0]
 
 
 def parents_first(tree: Tree) -> NDArray[np.int64]:
     """Return the rows ordered so that each comes after its parent; without loops and all below."""
-    found = depths(tree)
-    order = np.argsort(found, kind="stable")
-    return order[found[order] >= 0]
+    return _by_depth(*_depths(tree.parents))
 
 
 def sum_below(tree: Tree, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,14 +97,69 @@ def sum_below(tree: Tree, weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Nodes of a loop, and below it, keep their own weight.
     """
-    found = depths(tree)
-    sums = weights.astype(np.float64, copy=True)
-    order = np.argsort(found, kind="stable")
+    found, deepest = _depths(tree.parents)
+    sums = weights.astype(np.float64, order="C", copy=True)
+    order = _by_depth(found, deepest)
+    library = kernels.library()
+    if library is not None:
+        parents = np.ascontiguousarray(tree.parents)
+        places = [kernels.address(array) for array in (parents, found, order)]
+        library.add_upwards(*places, len(order), kernels.address(sums))
+        return sums
     order = order[found[order] > 0]
     bounds = np.flatnonzero(np.diff(found[order])) + 1
     for level in reversed(np.split(order, bounds)):
         np.add.at(sums, tree.parents[level], sums[level])
     return sums
+
+
+def child_lists(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each node's children begin, ``(node + 1,)``, and all children's rows.
+
+    Children of row ``r`` are ``children[starts[r]:starts[r + 1]]``, in the order of rows.
+    """
+    n_nodes = len(tree)
+    library = kernels.library()
+    if library is not None:
+        parents = np.ascontiguousarray(tree.parents)
+        starts = np.empty(n_nodes + 1, np.int64)
+        children = np.empty(n_nodes, np.int64)
+        made = [kernels.address(array) for array in (starts, children)]
+        library.list_children(kernels.address(parents), n_nodes, *made)
+        return starts, children[: int(starts[-1])]
+    order = np.argsort(tree.parents, kind="stable")
+    children = order[np.count_nonzero(tree.parents == NO_PARENT) :]
+    return np.append(0, np.cumsum(count_children(tree))), children
+
+
+def _depths(parents: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return the depths, and the greatest of them (-1 where there is none)."""
+    n_nodes = len(parents)
+    library = kernels.library()
+    if library is not None:
+        parents, found = np.ascontiguousarray(parents), np.empty(n_nodes, np.int64)
+        places = kernels.address(parents), n_nodes, kernels.address(found)
+        return found, library.measure_depths(*places)
+    # Pointers double at each turn; roots, and all that reached one, point at the end.
+    ahead = np.append(np.where(parents == NO_PARENT, n_nodes, parents), n_nodes)
+    steps = np.append(np.ones(n_nodes, np.int64), 0)
+    for _ in range(max(1, n_nodes).bit_length() + 1):
+        steps = steps + steps[ahead]
+        ahead = ahead[ahead]
+    found = np.where(ahead[:-1] == n_nodes, steps[:-1] - 1, -1)
+    return found, int(found.max(initial=-1))
+
+
+def _by_depth(found: NDArray[np.int64], deepest: int) -> NDArray[np.int64]:
+    library = kernels.library()
+    if library is not None:
+        order = np.empty(len(found), np.int64)
+        places = kernels.address(found), len(found), deepest, kernels.address(order)
+        n_found = library.order_by_depth(*places)
+        if n_found >= 0:
+            return order[:n_found]
+    order = np.argsort(found, kind="stable")
+    return order[found[order] >= 0]
 
 
 def cable_below_um(tree: Tree) -> NDArray[np.float64]:

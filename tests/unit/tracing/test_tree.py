@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotator.analysis import kernels
 from annotator.analysis.tracing.tree import (
     NO_PARENT,
     Tree,
     cable_below_um,
+    child_lists,
     count_children,
     depths,
     edge_lengths,
@@ -57,3 +59,22 @@ def test_a_loop_and_what_hangs_on_it_have_no_depth() -> None:
     assert depths(tree).tolist() == [0, -1, -1, -1, 1]
     assert parents_first(tree).tolist() == [0, 4]
     assert sum_below(tree, np.ones(5)).tolist() == [2, 1, 1, 1, 1]
+
+
+@given(st.lists(st.integers(-1, 11), min_size=12, max_size=12), st.integers(0, 99))
+def test_both_ways_give_the_same(parents: list[int], seed: int) -> None:
+    points = np.random.default_rng(seed).uniform(0, 50, (12, 3))
+    tree = make_tree(points, np.array(parents))
+    fast = depths(tree), parents_first(tree), cable_below_um(tree), *child_lists(tree)
+    with kernels.without_kernels():
+        slow = depths(tree), parents_first(tree), cable_below_um(tree), *child_lists(tree)
+    for one, other in zip(fast, slow, strict=True):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+
+
+def test_children_are_listed_in_the_order_of_rows() -> None:
+    tree = make_tree(np.zeros((5, 3)), np.array([2, NO_PARENT, 1, 2, 1]))
+    starts, children = child_lists(tree)
+    listed = [children[starts[row] : starts[row + 1]].tolist() for row in range(5)]
+    assert listed == [[], [2, 4], [0, 3], [], []]
