@@ -1,0 +1,276 @@
+"""Lengths and radii of a tracing: short twigs, near forks, thickness, far parts, loose parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from annotator.analysis.tracing.course import (
+    angles_deg,
+    climb,
+    finding_at,
+    group_events,
+    odds,
+    reach_out,
+)
+from annotator.analysis.tracing.tree import NO_PARENT, SOMA
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.analysis.tracing.course import Course
+    from annotator.analysis.tracing.thresholds import Thresholds
+    from annotator.analysis.tracing.tree import Tree
+    from annotator.domain.tracing import TraceFinding
+
+_NODES_OF_A_RADIUS = 5
+_MIN_NODES_OF_CONSTANT = 10
+
+
+def check_twigs(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return terminal branches that are shorter than a limit, or end inside what they leave."""
+    if not course.n_sections:
+        return []
+    cable = course.section_um()
+    limit = np.maximum(thresholds.min_tip_um, tree.radii[course.heads])
+    is_terminal = (course.n_children[course.ends] == 0) & (course.n_children[course.heads] > 1)
+    short = is_terminal & (cable < limit) & (tree.types[course.heads] != SOMA)
+    return [
+        finding_at(
+            course,
+            course.rows[course.bounds[k] : course.bounds[k + 1]],
+            check="short-twig",
+            source="shape",
+            severity="warning",
+            value=float(cable[k]),
+            threshold=float(limit[k]),
+            unit="µm",
+            probability=0.6,
+            why=f"A terminal branch of {cable[k]:.2f} µm; shorter than {limit[k]:.2f} µm is "
+            "seldom a branch.",
+        )
+        for k in np.flatnonzero(short)
+    ]
+
+
+def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return forks that follow each other too closely: two, or a cluster that may be one fork."""
+    if not course.n_sections:
+        return []
+    cable = course.section_um()
+    joins_forks = (course.n_children[course.ends] > 1) & (course.n_children[course.heads] > 1)
+    joins_forks &= tree.types[course.heads] != SOMA
+    near = joins_forks & (cable < thresholds.cluster_um)
+    flagged = np.zeros(len(tree), bool)
+    inner = np.repeat(near, np.diff(course.bounds))
+    flagged[course.rows[inner]] = True
+    flagged[course.heads[near]] = True
+    findings = []
+    for event in group_events(course, flagged):
+        forks = event[course.n_children[event] > 1]
+        links = course.section[forks]
+        gaps = cable[links[(links >= 0) & near[links]]]
+        is_cluster = len(forks) > 2
+        if not is_cluster and gaps.min() >= thresholds.min_forks_um:
+            continue
+        limit = thresholds.cluster_um if is_cluster else thresholds.min_forks_um
+        findings.append(
+            finding_at(
+                course,
+                [int(row) for row in forks],
+                check="near-forks",
+                source="shape",
+                severity="warning" if is_cluster else "hint",
+                value=float(gaps.min()),
+                threshold=limit,
+                unit="µm",
+                probability=0.4 if is_cluster else odds(limit, float(gaps.min()) + 0.1, base=0.1),
+                why=f"{len(forks)} forks follow each other within {gaps.max():.1f} µm: "
+                "a branch may have been missed between them, or they are one.",
+            )
+        )
+    return findings
+
+
+def check_fork_radius(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return branches that are much thicker than the fork they leave."""
+    is_branch = np.flatnonzero(
+        (course.n_children[course.heads] > 1)
+        & (tree.types[course.heads] != SOMA)
+        & (tree.radii[course.heads] > 0)
+    )
+    findings = []
+    for k in is_branch:
+        rows = course.rows[course.bounds[k] : course.bounds[k + 1]]
+        radii = tree.radii[rows[:_NODES_OF_A_RADIUS]]
+        radii = radii[radii > 0]
+        if not len(radii):
+            continue
+        ratio = float(np.median(radii)) / float(tree.radii[course.heads[k]])
+        if ratio > thresholds.fork_radius_ratio:
+            findings.append(
+                finding_at(
+                    course,
+                    rows[:_NODES_OF_A_RADIUS],
+                    check="thick-branch",
+                    source="shape",
+                    severity="hint",
+                    value=ratio,
+                    threshold=thresholds.fork_radius_ratio,
+                    unit="×",
+                    probability=odds(ratio, thresholds.fork_radius_ratio, base=0.2),
+                    why=f"The branch is {ratio:.1f} times as thick as the fork that it leaves.",
+                )
+            )
+    return findings
+
+
+def check_rising_radius(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return runs along which the radius rises outwards from node to node."""
+    before = tree.radii[course.parents]
+    rises = (tree.radii > before) & (before > 0) & (course.section >= 0)
+    rises &= course.section[course.parents] == course.section
+    findings = []
+    for event in group_events(course, rises):
+        first = int(course.parents[event[0]])
+        ratio = float(tree.radii[event].max() / tree.radii[first])
+        if len(event) < thresholds.rising_nodes or ratio < thresholds.rising_ratio:
+            continue
+        findings.append(
+            finding_at(
+                course,
+                [first, *event.tolist()],
+                check="rising-radius",
+                source="shape",
+                severity="hint",
+                value=float(len(event)),
+                threshold=float(thresholds.rising_nodes),
+                unit="nodes",
+                probability=0.2,
+                why=f"The radius rises outwards over {len(event)} nodes, to {ratio:.1f} times.",
+            )
+        )
+    return findings
+
+
+def check_constant_radii(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return trees whose nodes all have one radius: it was never measured."""
+    del thresholds
+    own = course.rows[tree.types[course.rows] != SOMA]
+    if len(own) < _MIN_NODES_OF_CONSTANT or np.ptp(tree.radii[own]) > 0 or tree.radii[own[0]] <= 0:
+        return []
+    return [
+        finding_at(
+            course,
+            own[:1],
+            check="constant-radii",
+            source="shape",
+            severity="hint",
+            value=float(tree.radii[own[0]]),
+            threshold=None,
+            unit="µm",
+            probability=0.9,
+            impact_um=0.0,
+            why=f"All {len(own)} nodes have the radius {tree.radii[own[0]]:g}: it was filled in, "
+            "not measured.",
+        )
+    ]
+
+
+def check_soma_distance(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return parts that begin far from every node of a soma."""
+    somas = np.flatnonzero((tree.types == SOMA) & np.isfinite(tree.points).all(axis=1))
+    roots = np.flatnonzero((tree.parents == NO_PARENT) & (tree.types != SOMA))
+    roots = roots[np.isfinite(tree.points[roots]).all(axis=1)]
+    if not len(somas) or not len(roots):
+        return []
+    distances = np.atleast_1d(cKDTree(tree.points[somas]).query(tree.points[roots])[0])
+    return [
+        finding_at(
+            course,
+            [int(root)],
+            check="far-from-soma",
+            source="shape",
+            severity="hint",
+            value=float(distance),
+            threshold=thresholds.soma_um,
+            unit="µm",
+            probability=0.3,
+            why=f"This part begins {distance:.0f} µm from the soma.",
+        )
+        for root, distance in zip(roots, distances, strict=True)
+        if distance > thresholds.soma_um
+    ]
+
+
+def check_loose_parts(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
+    """Return loose parts whose end lies near another part and points at it: they may be joined.
+
+    The largest part is the neuron; each other is asked for its end (root or tip) that is nearest
+    to any other part.
+    """
+    cable = np.bincount(course.piece, course.lengths)
+    is_finite = np.isfinite(tree.points).all(axis=1)
+    if len(cable) < 2:
+        return []
+    ends = np.flatnonzero(
+        is_finite & ((tree.parents == NO_PARENT) | (course.n_children == 0)) & (course.depth >= 0)
+    )
+    largest = int(np.argmax(cable))
+    findings = []
+    for piece in np.flatnonzero(np.bincount(course.piece[ends], minlength=len(cable)) > 0):
+        if piece == largest:
+            continue
+        own = ends[course.piece[ends] == piece]
+        others = np.flatnonzero(is_finite & (course.piece != piece))
+        answer = cKDTree(tree.points[others]).query(tree.points[own])
+        gaps, found = (np.atleast_1d(part) for part in answer)
+        best = int(np.argmin(gaps))
+        findings.extend(
+            _joint(course, int(own[best]), int(others[found[best]]), float(gaps[best]), thresholds)
+        )
+    return findings
+
+
+def _joint(
+    course: Course, end: int, other: int, gap_um: float, thresholds: Thresholds
+) -> list[TraceFinding]:
+    bridge = course.tree.points[other] - course.tree.points[end]
+    angle = 0.0
+    if gap_um > 0:
+        angle = float(angles_deg(_heading(course, end, thresholds.reach_um), bridge))
+    if gap_um > thresholds.joint_um or angle > thresholds.joint_deg:
+        return []
+    other_id = int(course.tree.ids[other])
+    part_um = float(course.lengths[course.piece == course.piece[end]].sum())
+    return [
+        finding_at(
+            course,
+            [end, other],
+            check="loose-part",
+            source="shape",
+            severity="warning",
+            value=gap_um,
+            threshold=thresholds.joint_um,
+            unit="µm",
+            probability=0.5 + 0.4 * (1 - gap_um / thresholds.joint_um),
+            impact_um=part_um,
+            why=f"A loose part of {part_um:.0f} µm ends {gap_um:.1f} µm from node {other_id} and "
+            f"points at it within {angle:.0f}°: they may be joined.",
+        )
+    ]
+
+
+def _heading(course: Course, end: int, reach_um: float) -> NDArray[np.float64]:
+    """Return the direction in which a tip, or the root of a part, points out of its part."""
+    points = course.tree.points
+    row = np.array([end])
+    if course.tree.parents[end] != NO_PARENT:
+        behind = climb(course, row, reach_um)[0]
+        return np.asarray(points[end] - points[behind])
+    children = np.flatnonzero((course.parents == end) & (np.arange(len(course.tree)) != end))
+    if not len(children):
+        return np.zeros(3)
+    return np.asarray(points[end] - points[reach_out(course, reach_um)[children[0]]])
