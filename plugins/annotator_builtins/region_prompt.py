@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from annotator.analysis.prompt_region import cut_region
+from annotator.analysis.prompt_region import SMOOTHING, cut_region
+from annotator.analysis.prompt_scale import CLEAR, size_at, thing_at
 from annotator.api import ModelCard, PromptAnswer
 from annotator.domain.errors import AnnotatorError
 from annotator_builtins.prompt_seeds import object_of
@@ -27,6 +28,9 @@ REACH = 24
 """How far around what was pointed at is looked first, in voxels of the finest axis."""
 LEAVING = 0.42
 """How likely an object must be at the edge of the region to be looked for beyond."""
+LEAST_CONTRAST = 0.45
+"""How far an answer must differ from what lies next to it, in their deviations, to be believed
+where nothing of the size of a ball stands out."""
 MOST_GROWTH = 3
 """How often the region is doubled while the object reaches to its edge."""
 
@@ -38,7 +42,7 @@ class RegionPrompt:
     object on the others.
     """
 
-    version = "1"
+    version = "2"
     kinds: frozenset[PromptKind] = frozenset({"click", "box", "scribble", "lasso"})
 
     def __init__(self, *, is_3d: bool) -> None:
@@ -110,6 +114,41 @@ class RegionPrompted:
         return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
     def _draw(self, prompts: tuple[Prompt, ...], limits: Box) -> PromptAnswer:
+        if len(prompts) > 1 or prompts[0].kind != "click":
+            return self._followed(prompts, limits)
+        voxel = prompts[0].voxels[0]
+        size = size_at(self._image, self._spacing_mm, voxel, limits)
+        if size.clearness < CLEAR:  # no ball; it may still have edges all around
+            answer = self._followed(prompts, limits)
+            if self._contrast(answer) >= LEAST_CONTRAST:
+                return answer
+        region, field = thing_at(self._image, self._spacing_mm, voxel, limits, size.radius_mm)
+        return PromptAnswer(box=region.box, mask=_kept(region, field, prompts))
+
+    def _contrast(self, answer: PromptAnswer) -> float:
+        """Return how far an answer differs from what lies next to it, in their deviations."""
+        shape = self._image.shape[:3]
+        low = [max(0, start - 3) for start in answer.box[0]]
+        high = [min(size, end + 3) for size, end in zip(shape, answer.box[1], strict=True)]
+        mask = np.zeros(np.subtract(high, low), np.bool_)
+        mask[
+            tuple(
+                slice(start - offset, end - offset)
+                for start, end, offset in zip(*answer.box, low, strict=True)
+            )
+        ] = answer.mask
+        beside = ndimage.binary_dilation(mask, iterations=2) & ~mask
+        if not beside.any():
+            return 0.0
+        finest = min(self._spacing_mm)
+        blur = [SMOOTHING * finest / mm for mm in self._spacing_mm]
+        part = self._image[tuple(slice(*ends) for ends in zip(low, high, strict=True))]
+        values = ndimage.gaussian_filter(part, [*blur, *[0.0] * (part.ndim - 3)])
+        step = np.abs(values[mask].mean(axis=0) - values[beside].mean(axis=0))
+        spread = values[mask].std(axis=0) + values[beside].std(axis=0)
+        return float(np.max(step / np.maximum(spread, 1e-9)))
+
+    def _followed(self, prompts: tuple[Prompt, ...], limits: Box) -> PromptAnswer:
         boxes = [p for p in prompts if p.kind == "box" and p.is_positive]
         bounds = box_around([p.voxels for p in prompts if p.is_positive])
         reach = float(REACH)

@@ -1,6 +1,7 @@
 """Clicks and boxes against known labels: Dice after 1, 3 and 5 clicks, and time to an answer.
 
-``python tests/benchmarks/bench_prompts.py [--data DIR] [--medsam]`` prints tables. Peers get the
+``python tests/benchmarks/bench_prompts.py [--data DIR] [--medsam]`` prints tables; with ``--sizes``
+only what one click draws of made things of known size and contrast. Peers get the
 region that the first click gives, the same seeds and the edge of the region as background. A
 simulated person clicks the middle of the object, then the middle of the largest error.
 """
@@ -22,6 +23,7 @@ from skimage.segmentation import random_walker, watershed
 
 from annotator.analysis.phantom_shapes import lesions_case, organ_case
 from annotator.analysis.prompt_region import cut_region
+from annotator.analysis.simulate_outline import smooth_noise
 from annotator.api import Prompt, no_progress
 from annotator_builtins.region_prompt import REACH, RegionPrompt
 
@@ -39,6 +41,9 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 SAMPLE = Path(__file__).parents[2] / "resources" / "sample"
 N_CLICKS = 5
 N_HIPPOCAMPUS = 6
+RADII_MM = (3, 5, 8, 14, 24)
+CONTRASTS = (0.8, 2.0, 5.0)
+N_SEEDS = 12
 
 
 class Subject(NamedTuple):
@@ -238,6 +243,68 @@ def clicks_table(found: Sequence[Subject]) -> None:
         _row(name, *cells, f"{statistics.median(times):.0f}", f"{times[at]:.0f}")
 
 
+def made_thing(radius_mm: float, contrast: float, seed: int) -> Subject:
+    """Return a blurred ellipsoid, so many deviations above noise that is half fine, half coarse."""
+    random = np.random.default_rng((seed, round(radius_mm), round(10 * contrast)))
+    spacing_mm = (2.0, 1.0, 1.0)
+    rows = max(72, round(4 * radius_mm))
+    shape = (max(16, round(2 * radius_mm)), rows, rows)
+    middle_mm = (np.array(shape) - 1) / 2 * spacing_mm + random.uniform(-3, 3, 3)
+    radii_mm = radius_mm * random.uniform(0.8, 1.2, 3)
+    axes = np.ogrid[tuple(slice(size) for size in shape)]
+    squared = sum(
+        ((axis * mm - at) / radius) ** 2
+        for axis, mm, at, radius in zip(axes, spacing_mm, middle_mm, radii_mm, strict=True)
+    )
+    width_vox = [max(1.0, 0.4 * radius_mm / mm) for mm in spacing_mm]
+    truth = np.sqrt(squared) + 0.05 * smooth_noise(shape, width_vox, random) < 1
+    fine = random.standard_normal(shape)
+    coarse = smooth_noise(shape, [4.0 / mm for mm in spacing_mm], random)
+    image = ndimage.gaussian_filter(truth.astype(float), [1.0, 2.0, 2.0])
+    image += (0.6 * fine + 0.8 * coarse) / contrast
+    return Subject("", image.astype(np.float32), spacing_mm, np.asarray(truth, np.bool_))
+
+
+def off_middle(mask: Mask, spacing_mm: Spacing, seed: int) -> Voxel:
+    """Return a voxel at least half as deep inside as the deepest."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
+    places = np.argwhere(depth >= 0.5 * depth.max())
+    z, y, x = places[np.random.default_rng(seed).integers(len(places))].tolist()
+    return z, y, x
+
+
+def sizes_table() -> None:
+    """Print Dice of one click, into the middle and off it, with and without a choice of size.
+
+    The same click twice is followed along edges only, as a drawing of several hints is.
+    """
+    _row(
+        "radius, mm", "contrast", "edges only", "size chosen", "edges only, off", "size chosen, off"
+    )
+    _row(*["---"] * 6)
+    times: list[float] = []
+    for radius_mm in RADII_MM:
+        for contrast in CONTRASTS:
+            overlaps: list[list[float]] = [[], [], [], []]
+            for seed in range(N_SEEDS):
+                subject = made_thing(radius_mm, contrast, seed)
+                spots = (
+                    middle(subject.truth, subject.spacing_mm),
+                    off_middle(subject.truth, subject.spacing_mm, seed),
+                )
+                for number, spot in enumerate(spots):
+                    prompt = click(spot, is_positive=True)
+                    for way, prompts in enumerate(([prompt, prompt], [prompt])):
+                        start = time.process_time()
+                        drawn = ours(subject, prompts)
+                        times.append(1000 * (time.process_time() - start))
+                        overlaps[2 * number + way].append(dice(drawn, subject.truth))
+            _row(f"{radius_mm}", f"{contrast}", *(f"{np.mean(one):.2f}" for one in overlaps))
+    own = sorted(times[1::2])
+    longest = own[int(0.95 * len(own))]
+    sys.stdout.write(f"ms: {statistics.median(own):.0f}, 95 % within {longest:.0f}\n")
+
+
 def largest_slice(subject: Subject) -> tuple[int, Prompt]:
     """Return the slice of the object's largest cut across the coarsest axis, and a box there."""
     plane = int(np.argmax(subject.spacing_mm))
@@ -288,7 +355,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--medsam", action="store_true")
+    parser.add_argument("--sizes", action="store_true")
     given = parser.parse_args()
+    if given.sizes:
+        sizes_table()
+        return
     found = subjects(given.data)
     clicks_table(found)
     sys.stdout.write("\n")
