@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from annotator.domain.geometry import Geometry
 
 SeriesKind = Literal["volume", "picture", "video"]
+Reads = Literal["mask", "tracing"]
+"""What is read on a case: labels drawn voxel by voxel, or a neuron's tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +80,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """The unit that a rater reads. Masks are drawn on the grid of the first series."""
+    """The unit that a rater reads. Masks are drawn, and neurons traced, on the first series."""
 
     case_id: str
     title: str
     series_ids: tuple[str, ...]
+    reads: Reads = "mask"

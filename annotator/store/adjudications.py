@@ -110,7 +110,7 @@ def sign_off(
 def _require_held(
     connection: Connection, case: Case, findings_key: str, verdicts: Sequence[Verdict]
 ) -> None:
-    if tuple(verdicts) != findings.holding(connection, case.case_id, findings_key):
+    if tuple(verdicts) != findings.holding(connection, case.case_id, findings_key, Verdict):
         raise ConflictError(
             f"verdicts on {case.title!r} were changed by somebody else just now; "
             "open the case again, look at them, then sign off"

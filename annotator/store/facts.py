@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get
 
 from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Box, Diagnosis
+from annotator.domain.tracing import TraceChoice, TraceFinding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Fact = TypeVar("Fact")
 
-_NAMES = {"Geometry": Geometry, "Box": Box, "Diagnosis": Diagnosis}
+_NAMES = {
+    "Geometry": Geometry,
+    "Box": Box,
+    "Diagnosis": Diagnosis,
+    "TraceChoice": TraceChoice,
+    "TraceFinding": TraceFinding,
+}
 """Types that domain modules import for the type checker only."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, insert, select, update
 
 from annotator.domain.review import CaseScore, Finding, Verdict
+from annotator.domain.trace_review import TraceVerdict
 from annotator.store import cases
 from annotator.store.facts import digest, from_json, list_from_json, list_to_json, to_json
 from annotator.store.tables import case_findings, verdicts
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from annotator.store.database import Change
+
+
+AnyVerdict = TypeVar("AnyVerdict", Verdict, TraceVerdict)
 
 
 def put(
@@ -83,7 +87,7 @@ def score_of(connection: Connection, case_id: str) -> CaseScore | None:
     return None if text is None else from_json(CaseScore, text)
 
 
-def add_verdict(change: Change, verdict: Verdict, findings_key: str) -> None:
+def add_verdict(change: Change, verdict: Verdict | TraceVerdict, findings_key: str) -> None:
     """Append a verdict; it holds until it is undone or another one is given."""
     case = cases.read(change.connection, verdict.case_id)
     text = to_json(verdict)
@@ -108,11 +112,15 @@ def add_verdict(change: Change, verdict: Verdict, findings_key: str) -> None:
 
 
 def undo_verdict(
-    change: Change, case_id: str, findings_key: str, reviewer_id: str
-) -> Verdict | None:
+    change: Change,
+    case_id: str,
+    findings_key: str,
+    reviewer_id: str,
+    kind: type[AnyVerdict],
+) -> AnyVerdict | None:
     """Take back a reviewer's newest verdict; the one before it on that region holds again."""
     for row in reversed(_standing(change.connection, case_id, findings_key)):
-        verdict = from_json(Verdict, row.verdict)
+        verdict = from_json(kind, row.verdict)
         if verdict.reviewer_id == reviewer_id:
             change.connection.execute(
                 update(verdicts)
@@ -126,10 +134,12 @@ def undo_verdict(
     return None
 
 
-def holding(connection: Connection, case_id: str, findings_key: str) -> tuple[Verdict, ...]:
+def holding(
+    connection: Connection, case_id: str, findings_key: str, kind: type[AnyVerdict]
+) -> tuple[AnyVerdict, ...]:
     """Return the verdicts that hold: the newest of each region, by region."""
     newest = {row.region: row.verdict for row in _standing(connection, case_id, findings_key)}
-    return tuple(from_json(Verdict, newest[region]) for region in sorted(newest))
+    return tuple(from_json(kind, newest[region]) for region in sorted(newest))
 
 
 def _standing(connection: Connection, case_id: str, findings_key: str) -> list[Row[Any]]:

@@ -25,7 +25,7 @@ def put(
 ) -> GoldCase:
     """Keep the truth of a case in place of the one before; the same again writes nothing."""
     connection = change.connection
-    case = cases.read(connection, case_id)
+    case = cases.read_masked(connection, case_id)
     if repeats.of_case(connection, case.case_id) is not None:
         raise AnnotatorError(f"{case.title!r} is a repeat; mark the case that it repeats")
     shape = series.read(connection, case.series_ids[0]).geometry.shape

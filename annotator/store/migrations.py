@@ -16,10 +16,12 @@ from annotator.store.database import utc_now
 from annotator.store.tables import (
     acceptances,
     adjudications,
+    annotation_trees,
     assignment_regions,
     audit_head,
     audit_log,
     case_votes,
+    draft_trees,
     fits,
     forecasts,
     fusion_weights,
@@ -33,9 +35,14 @@ from annotator.store.tables import (
     repeat_cases,
     rules,
     schema_versions,
+    step_trees,
+    trace_findings,
+    trace_sign_offs,
+    tracing_cases,
     training_examples,
     training_points,
     trainings,
+    trees,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +52,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 9
+VERSION = 10
 """What this program writes."""
 
 
@@ -158,6 +165,20 @@ def _keep_label_errors(connection: Connection) -> None:
     label_errors.create(connection)
 
 
+def _keep_tracings(connection: Connection) -> None:
+    tables = (
+        tracing_cases,
+        trees,
+        annotation_trees,
+        draft_trees,
+        step_trees,
+        trace_findings,
+        trace_sign_offs,
+    )
+    for table in tables:
+        table.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
@@ -167,5 +188,6 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     7: _find_by_case,
     8: _keep_models_and_training,
     9: _keep_label_errors,
+    10: _keep_tracings,
 }
 """Version → what leads to it from the one before."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from annotator.store import cases, drafts, raters, steps
+from annotator.store import cases, drafts, raters, steps, tree_steps
 from annotator.store.tables import annotation_table
 
 if TYPE_CHECKING:
@@ -36,9 +36,13 @@ def open_draft(change: Change, case_id: str, rater_id: str, purpose: Purpose) ->
             return drafts.read(connection, old.draft_id)
         drafts.close(change, old.draft_id)
     draft_id = drafts.begin(change, case, rater.rater_id, purpose, parent=parent, replaces=known)
+    is_traced = case.reads == "tracing"
+    if is_traced:
+        tree_steps.begin(change, draft_id, parent)
     if old is not None:
         if old.head_step_id is not None:
-            steps.carry_over(change, draft_id, old)
+            carry_over = tree_steps.carry_over if is_traced else steps.carry_over
+            carry_over(change, draft_id, old)
         if _is_answered(connection, old):
             drafts.set_diagnosis_text(change, draft_id, old.diagnosis)
     return drafts.read(connection, draft_id)

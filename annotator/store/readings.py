@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select
 
+from annotator.analysis.runs import SlabGrid
 from annotator.domain.errors import (
     AnnotatorError,
     ConflictError,
@@ -13,36 +14,54 @@ from annotator.domain.errors import (
     UnknownNameError,
 )
 from annotator.domain.reading import Annotation, Diagnosis
-from annotator.store import acceptances, cases, drafts, masks, opening, projects, raters, series
+from annotator.store import (
+    acceptances,
+    cases,
+    drafts,
+    masks,
+    opening,
+    projects,
+    raters,
+    series,
+    tree_steps,
+    trees,
+)
 from annotator.store.facts import digest, from_json, to_json
-from annotator.store.tables import annotation_table, repeat_cases
+from annotator.store.tables import annotation_table, annotation_trees, repeat_cases, tracing_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
-    from annotator.analysis.runs import MaskRuns, SlabGrid
+    from annotator.analysis.runs import MaskRuns
+    from annotator.analysis.tracing.tree import Tree
     from annotator.domain.acceptance import Offer
+    from annotator.domain.reading import Rater
     from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
     from annotator.store.database import Change
     from annotator.store.masks import Placed
 
 
-def identity(row: Mapping[str, Any], grid: SlabGrid, content: Placed) -> str:
-    """Return the id of an annotation: SHA-256 over what was said, by whom, of what."""
-    return digest(
-        [
-            row["case_id"],
-            row["series_id"],
-            row["rater_id"],
-            row["revision"],
-            row["parent_id"],
-            row["started_from_id"],
-            row["diagnosis"],
-            masks.content_of(grid, content),
-        ]
-    )
+def identity(
+    row: Mapping[str, Any], grid: SlabGrid, content: Placed, tree_key: bytes | None
+) -> str:
+    """Return the id of an annotation: SHA-256 over what was said, by whom, of what.
+
+    ``tree_key`` is that of its tree where it is a tracing.
+    """
+    said: list[object] = [
+        row["case_id"],
+        row["series_id"],
+        row["rater_id"],
+        row["revision"],
+        row["parent_id"],
+        row["started_from_id"],
+        row["diagnosis"],
+        masks.content_of(grid, content),
+    ]
+    return digest(said if tree_key is None else [*said, tree_key.hex()])
 
 
 def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
@@ -70,10 +89,19 @@ def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
         "started_from_id": draft.started_from_id,
         "diagnosis": draft.diagnosis,
     }
+    is_traced = tree_steps.is_traced(change.connection, draft_id)
+    tree = tree_steps.read_tree(change.connection, draft_id) if is_traced else None
     drafts.close(change, draft_id)
     known = acceptances.content_of(change, draft_id, offer)
     found = _insert(
-        change, "submit", facts, draft.grid, content, draft_id=draft_id, acceptance=known
+        change,
+        "submit",
+        facts,
+        draft.grid,
+        content,
+        tree,
+        draft_id=draft_id,
+        acceptance=known,
     )
     acceptances.add(change, found.annotation_id, known)
     return found
@@ -91,7 +119,7 @@ def add(
     only_new: bool,
 ) -> Annotation:
     """Keep a reading that was drawn elsewhere; a new revision where the rater has one."""
-    case = cases.read(change.connection, case_id)
+    case = cases.read_masked(change.connection, case_id)
     rater = raters.read(change.connection, rater_id)
     shape = series.read(change.connection, case.series_ids[0]).geometry.shape
     if mask.grid.shape != shape:
@@ -111,20 +139,60 @@ def add(
         and masks.placed(change.connection, last.mask_id) == stored
     ):
         return _fact(last)
-    draft_id = opening.unfinished(change.connection, case.case_id, rater.rater_id)
-    if draft_id is not None:
-        raise ConflictError(
-            f"{rater.name} has drawn in {case.title!r} and not submitted it (draft {draft_id}); "
-            f"a reading from elsewhere would get in between. Let {rater.name} open the case and "
-            "submit, or undo, what is drawn; then add this reading"
-        )
+    _require_finished(change.connection, case, rater)
     facts = {
         "case_id": case.case_id,
         "rater_id": rater.rater_id,
         "started_from_id": started_from_id,
         "diagnosis": to_json(diagnosis),
     }
-    return _insert(change, "add annotation", facts, mask.grid, stored)
+    return _insert(change, "add annotation", facts, mask.grid, stored, None)
+
+
+def add_tree(
+    change: Change,
+    case_id: str,
+    rater_id: str,
+    *,
+    tree: Tree,
+    diagnosis: Diagnosis,
+    started_from_id: str | None,
+    only_new: bool,
+) -> Annotation:
+    """Keep a tracing that was made elsewhere; a new revision where the rater has one."""
+    connection = change.connection
+    case = cases.read_traced(connection, case_id)
+    rater = raters.read(connection, rater_id)
+    if started_from_id is not None:
+        row_of(connection, started_from_id)
+    last = drafts.latest_annotation(connection, case.case_id, rater.rater_id)
+    tree_id, _ = trees.put(connection, tree)
+    if (
+        only_new
+        and last is not None
+        and last.diagnosis == to_json(diagnosis)
+        and tree_steps.tree_id_of(connection, last.annotation_id) == tree_id
+    ):
+        return _fact(last)
+    _require_finished(connection, case, rater)
+    grid = SlabGrid(series.read(connection, case.series_ids[0]).geometry.shape)
+    facts = {
+        "case_id": case.case_id,
+        "rater_id": rater.rater_id,
+        "started_from_id": started_from_id,
+        "diagnosis": to_json(diagnosis),
+    }
+    return _insert(change, "add annotation", facts, grid, {}, tree)
+
+
+def _require_finished(connection: Connection, case: Case, rater: Rater) -> None:
+    draft_id = opening.unfinished(connection, case.case_id, rater.rater_id)
+    if draft_id is not None:
+        raise ConflictError(
+            f"{rater.name} has drawn in {case.title!r} and not submitted it (draft {draft_id}); "
+            f"a reading from elsewhere would get in between. Let {rater.name} open the case and "
+            "submit, or undo, what is drawn; then add this reading"
+        )
 
 
 def every(
@@ -132,7 +200,7 @@ def every(
 ) -> tuple[Annotation, ...]:
     """Return annotations by case, rater and revision; only last revisions where asked.
 
-    Of all cases, repeats are left out.
+    Of all cases, repeats and tracings are left out.
     """
     query = select(annotation_table).order_by(
         annotation_table.c.case_id, annotation_table.c.rater_id, annotation_table.c.revision
@@ -140,7 +208,8 @@ def every(
     if case_id is not None:
         query = query.where(annotation_table.c.case_id == cases.read(connection, case_id).case_id)
     else:
-        query = query.where(annotation_table.c.case_id.not_in(select(repeat_cases.c.case_id)))
+        for left_out in (repeat_cases, tracing_cases):
+            query = query.where(annotation_table.c.case_id.not_in(select(left_out.c.case_id)))
     if is_latest:
         last = (
             select(
@@ -192,12 +261,19 @@ def read_masks(connection: Connection, annotation_ids: Sequence[str]) -> tuple[M
     return masks.read(connection, [mask_ids[entry] for entry in annotation_ids])
 
 
+def read_tree(connection: Connection, annotation_id: str) -> Tree:
+    """Return the tree of an annotation; raises AnnotatorError where it has a mask."""
+    row_of(connection, annotation_id)
+    return trees.read(connection, tree_steps.tree_id_of(connection, annotation_id))
+
+
 def _insert(
     change: Change,
     action: str,
     facts: dict[str, Any],
     grid: SlabGrid,
     content: Placed,
+    tree: Tree | None,
     **payload: object,
 ) -> Annotation:
     connection = change.connection
@@ -210,9 +286,14 @@ def _insert(
         "parent_id": parent.annotation_id if parent else None,
         "created_at": change.now,
     }
-    row["annotation_id"] = identity(row, grid, content)
+    tree_id, tree_key = (None, None) if tree is None else trees.put(connection, tree)
+    row["annotation_id"] = identity(row, grid, content, tree_key)
     row["mask_id"] = masks.add_placed(connection, grid, content)
     connection.execute(insert(annotation_table).values(**row))
+    if tree_id is not None:
+        connection.execute(
+            insert(annotation_trees).values(annotation_id=row["annotation_id"], tree_id=tree_id)
+        )
     change.log(
         action,
         annotation_id=row["annotation_id"],

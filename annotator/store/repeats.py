@@ -24,7 +24,7 @@ def add(change: Change, original_id: str, rater_id: str, position: int) -> Repea
     The repeat is a case of its own with the same series and a title made of its id.
     """
     connection = change.connection
-    original = cases.read(connection, original_id)
+    original = cases.read_masked(connection, original_id)
     rater = raters.read(connection, rater_id)
     if rater.is_model:
         raise AnnotatorError(f"{rater.name} is a model: it would give the same mask again")
@@ -34,7 +34,7 @@ def add(change: Change, original_id: str, rater_id: str, position: int) -> Repea
     known = of_case(connection, case_id)
     if known is not None:
         return known
-    cases.insert_case(change, case_id, neutral_title(case_id), original.series_ids)
+    cases.insert_case(change, case_id, neutral_title(case_id), original.series_ids, "mask")
     row = {
         "case_id": case_id,
         "original_id": original.case_id,

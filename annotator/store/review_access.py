@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from annotator.domain.review import Verdict
 from annotator.store import adjudications, case_votes, fusions, label_errors, unblinding
 from annotator.store import findings as finding_rows
 from annotator.store.access import Access
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Fusion,
         FusionRecipe,
         RaterPerformance,
-        Verdict,
         VoteSummary,
     )
     from annotator.store.case_votes import StoredHistogram, StoredVotes
@@ -169,11 +169,13 @@ class ReviewAccess(Access):
         self, case_id: str, findings_key: str, *, reviewer_id: str, actor: str
     ) -> Verdict | None:
         """Take back the reviewer's newest verdict on these findings, and return it."""
-        return self._write(actor, finding_rows.undo_verdict, case_id, findings_key, reviewer_id)
+        return self._write(
+            actor, finding_rows.undo_verdict, case_id, findings_key, reviewer_id, Verdict
+        )
 
     def verdicts(self, case_id: str, findings_key: str) -> tuple[Verdict, ...]:
         """Return the verdicts that hold, one a region."""
-        return self._read(finding_rows.holding, case_id, findings_key)
+        return self._read(finding_rows.holding, case_id, findings_key, Verdict)
 
     def sign_off(
         self,

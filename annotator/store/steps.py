@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from annotator.domain.reading import Step
 from annotator.store import drafts as draft_rows
 from annotator.store import masks, repeats, slabs
 from annotator.store.facts import canonical, digest
-from annotator.store.tables import annotation_table, drafts, step_slabs, steps
+from annotator.store.tables import annotation_table, drafts, step_slabs, step_trees, steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +46,14 @@ CARRY_OVER = "carry over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _NewStep:
+class NewStep:
+    """A step that is to be appended: what it made of slabs, or how it edited a tree."""
+
     tool: str
     box: Box
     after: Mapping[int, slabs.StoredSlab | None]
     started_from_id: str | None
+    edit: bytes | None = None
 
 
 def record(
@@ -73,10 +77,10 @@ def record(
     )
     after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(content)
     after.update(zip(filled, stored, strict=True))
-    return _append(
+    return append(
         change,
         draft,
-        _NewStep(tool=tool, box=box, after=after, started_from_id=draft.started_from_id),
+        NewStep(tool=tool, box=box, after=after, started_from_id=draft.started_from_id),
     )
 
 
@@ -100,10 +104,10 @@ def start_from(change: Change, draft_id: int, annotation_id: str, seen: SeenHead
     current = masks.placed(connection, draft.mask_id)
     after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(current)
     after.update(masks.placed(connection, source.mask_id))
-    return _append(
+    return append(
         change,
         draft,
-        _NewStep(
+        NewStep(
             tool=START_FROM,
             box=((0, 0, 0), draft.grid.shape),
             after=after,
@@ -120,10 +124,10 @@ def carry_over(change: Change, draft_id: int, source: DraftRow) -> Step:
         masks.placed(connection, draft.mask_id)
     )
     after.update(masks.placed(connection, source.mask_id))
-    return _append(
+    return append(
         change,
         draft,
-        _NewStep(
+        NewStep(
             tool=CARRY_OVER,
             box=((0, 0, 0), draft.grid.shape),
             after=after,
@@ -187,7 +191,13 @@ def content_digest(content: Mapping[int, str | None]) -> str:
     return digest([[index, key] for index, key in sorted(content.items())])
 
 
-def _append(change: Change, draft: DraftRow, new: _NewStep) -> Step:
+def edit_digest(edit: bytes) -> str:
+    """Return what the audit log keeps of an edit of a tree: a hash over its bytes (hex)."""
+    return hashlib.sha256(edit).hexdigest()
+
+
+def append(change: Change, draft: DraftRow, new: NewStep) -> Step:
+    """Append a step under the head of a draft."""
     connection = change.connection
     before: Placed = masks.placed(connection, draft.mask_id, tuple(new.after)) if new.after else {}
     step_id: int = connection.execute(
@@ -219,14 +229,13 @@ def _append(change: Change, draft: DraftRow, new: _NewStep) -> Step:
     if rows:
         connection.execute(_ADD_SLABS, rows)
     _move(change, draft, step_id, changed)
-    keys = {index: slab.key.hex() if slab else None for index, slab in new.after.items()}
-    change.log(
-        "step",
-        draft_id=draft.draft_id,
-        step_id=step_id,
-        tool=new.tool,
-        content=content_digest({index: keys[index] for index in changed}),
-    )
+    if new.edit is None:
+        keys = {index: slab.key.hex() if slab else None for index, slab in new.after.items()}
+        content = content_digest({index: keys[index] for index in changed})
+    else:
+        connection.execute(insert(step_trees).values(step_id=step_id, content=new.edit))
+        content = edit_digest(new.edit)
+    change.log("step", draft_id=draft.draft_id, step_id=step_id, tool=new.tool, content=content)
     return Step(
         step_id=step_id,
         parent_id=draft.head_step_id,

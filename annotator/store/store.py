@@ -20,6 +20,7 @@ from annotator.store.quality_access import QualityAccess
 from annotator.store.reading_access import ReadingAccess
 from annotator.store.review_access import ReviewAccess
 from annotator.store.study_access import StudyAccess
+from annotator.store.tracing_access import TracingAccess
 from annotator.store.training_access import TrainingAccess
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Store(
     QualityAccess,
     NetworkAccess,
     PredictionAccess,
+    TracingAccess,
 ):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Assignment, Box, Rater
     from annotator.domain.schema import LabelSchema
-    from annotator.domain.study import Case, Series
+    from annotator.domain.study import Case, Reads, Series
     from annotator.store.projects import ProjectInfo
 
 
@@ -51,17 +51,31 @@ class StudyAccess(Access):
         self._database.refuse_if_read_only()
         series_rows.rebuild_voxels(self.cache_dir, self.series(series_id), voxels)
 
-    def add_case(self, title: str, series_ids: Sequence[str], *, actor: str) -> Case:
-        """Add a case, or return the one that has these series already."""
-        return self._write(actor, cases.add, title, series_ids)
+    def add_case(
+        self, title: str, series_ids: Sequence[str], *, reads: Reads = "mask", actor: str
+    ) -> Case:
+        """Add a case, or return the one that has these series already and is read so."""
+        return self._write(actor, cases.add, title, series_ids, reads)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return the cases in the order in which they came, without repeats.
+        """Return the cases that are read as masks, in the order in which they came.
 
-        A repeat is read by one rater for comparison with their own first reading: it is never
-        fused, reviewed, learned from or exported.
+        Without repeats: a repeat is read by one rater for comparison with their own first reading;
+        it is never fused, reviewed, learned from or exported.
         """
         return self._read(cases.of_study)
+
+    def tracing_cases(self) -> tuple[Case, ...]:
+        """Return the cases on which neurons are traced, in the order in which they came."""
+        return self._read(cases.traced)
+
+    def every_case(self) -> tuple[Case, ...]:
+        """Return the cases of both kinds in the order in which they came, without repeats."""
+        return self._read(cases.without_repeats)
+
+    def tracing_case(self, case_id_or_title: str) -> Case:
+        """Return one case by id or title; raises AnnotatorError where nothing is traced on it."""
+        return self._read(cases.read_traced, case_id_or_title)
 
     def cases_with_repeats(self) -> tuple[Case, ...]:
         """Return every case that somebody reads, repeats too, in the order in which they came."""
@@ -72,7 +86,7 @@ class StudyAccess(Access):
         return self._read(cases.read, case_id_or_title)
 
     def study_case(self, case_id_or_title: str) -> Case:
-        """Return one case by id or title; raises AnnotatorError where it is a repeat."""
+        """Return one case by id or title; raises AnnotatorError for a repeat or a tracing."""
         return self._read(cases.read_of_study, case_id_or_title)
 
     def add_rater(

@@ -411,6 +411,73 @@ acceptances = Table(
 )
 """What a reading owes to the model that its draft could start from, as JSON."""
 
+tracing_cases = Table(
+    "tracing_cases",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+)
+"""Cases on which neurons are traced; on all others masks are drawn."""
+
+trees = Table(
+    "trees",
+    metadata,
+    Column("tree_id", RowId, primary_key=True),
+    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("blob", LargeBinary, nullable=False),
+    Column("n_nodes", BigInteger, nullable=False),
+)
+"""``key`` is the SHA-256 of the columns, ``blob`` the columns compressed."""
+
+annotation_trees = Table(
+    "annotation_trees",
+    metadata,
+    Column("annotation_id", ForeignKey("annotations.annotation_id"), primary_key=True),
+    Column("tree_id", ForeignKey("trees.tree_id"), nullable=False),
+)
+
+draft_trees = Table(
+    "draft_trees",
+    metadata,
+    Column("draft_id", ForeignKey("drafts.draft_id"), primary_key=True),
+    Column("tree_id", ForeignKey("trees.tree_id"), nullable=False),
+)
+"""The tree that a draft began with; what it is now, its steps make of it."""
+
+step_trees = Table(
+    "step_trees",
+    metadata,
+    Column("step_id", ForeignKey("steps.step_id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What a step changed in a tree: rows before and after, compressed."""
+
+trace_findings = Table(
+    "trace_findings",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("findings_key", Text, nullable=False),
+    Column("content", Text, nullable=False),
+)
+"""What was found last in the tracings of a case, as JSON."""
+
+trace_sign_offs = Table(
+    "trace_sign_offs",
+    metadata,
+    Column("sign_off_id", Text, primary_key=True),
+    Column("row", RowId, nullable=False, unique=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
+    Column("reviewer_id", ForeignKey("raters.rater_id"), nullable=False),
+    Column("base_id", ForeignKey("annotations.annotation_id"), nullable=False),
+    Column("findings_key", Text, nullable=False),
+    Column("replaces_id", ForeignKey("trace_sign_offs.sign_off_id")),
+    Column("found", Text, nullable=False),
+    Column("verdicts", Text, nullable=False),
+    Column("diagnosis", Text, nullable=False),
+    Column("tree_id", ForeignKey("trees.tree_id"), nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+"""Tracings that a reviewer signed off: ``base_id`` was reviewed, ``found`` says what was found."""
+
 jobs = Table(
     "jobs",
     metadata,

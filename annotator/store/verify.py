@@ -17,6 +17,7 @@ from annotator.store import (
     verify_log,
     verify_quality,
     verify_replay,
+    verify_trees,
 )
 from annotator.store.facts import from_json
 from annotator.store.tables import series as series_table
@@ -50,6 +51,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("adjudications", verify_content.adjudications),
         ("drafts", verify_drafts.drafts),
         ("drawn values", verify_labels.drawn_values),
+        ("tracings", verify_trees.tracing),
     )
     for number, (name, check) in enumerate(checks):
         progress(number / (len(checks) + 1), f"Checking {name}")

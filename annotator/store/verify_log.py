@@ -21,6 +21,7 @@ from annotator.store.tables import (
     raters,
     series,
     steps,
+    trace_sign_offs,
     verdicts,
 )
 
@@ -46,6 +47,12 @@ _MADE_BY: tuple[tuple[str, Table, Column[Any], tuple[str, ...]], ...] = (
     ("fusion", fusions, fusions.c.fusion_id, ("add fusion",)),
     ("verdict", verdicts, verdicts.c.verdict_id, ("add verdict",)),
     ("adjudication", adjudications, adjudications.c.adjudication_id, ("sign off",)),
+    (
+        "signed-off tracing",
+        trace_sign_offs,
+        trace_sign_offs.c.sign_off_id,
+        ("sign off tracing",),
+    ),
     ("job", jobs, jobs.c.job_id, ("add job",)),
 )
 """What a row is called, its table, its id, and the actions that make one."""

@@ -16,6 +16,7 @@ from tests.contract.store_quality import QualityContract
 from tests.contract.store_review import ReviewContract
 from tests.contract.store_studies import StudiesContract
 from tests.contract.store_tampering import TamperingContract
+from tests.contract.store_tracings import TracingsContract
 from tests.contract.store_trainings import TrainingsContract
 from tests.contract.store_world import SCHEMA, World, make_world
 
@@ -32,6 +33,7 @@ class StoreContract(
     QualityContract,
     NetworksContract,
     TrainingsContract,
+    TracingsContract,
     IntegrityContract,
     TamperingContract,
 ):

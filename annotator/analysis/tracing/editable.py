@@ -118,6 +118,22 @@ def nodes_of(tree: Tree) -> Nodes:
     )
 
 
+def replacing(before: Tree, after: Tree) -> TraceEdit:
+    """Return the edit that makes one tree of another, of the nodes that differ only."""
+    old, new = nodes_of(canonical(before)), nodes_of(canonical(after))
+    _, at_old, at_new = np.intersect1d(old.ids, new.ids, assume_unique=True, return_indices=True)
+    is_same = (
+        (old.types[at_old] == new.types[at_new])
+        & (old.parent_ids[at_old] == new.parent_ids[at_new])
+        & _equal(old.points[at_old], new.points[at_new]).all(axis=1)
+        & _equal(old.radii[at_old], new.radii[at_new])
+    )
+    return TraceEdit(
+        before=_without(old, at_old[is_same]),
+        after=_without(new, at_new[is_same]),
+    )
+
+
 class EditableTree:
     """A tree and its edits; each costs what it changes, however large the tree is.
 
@@ -337,6 +353,23 @@ class EditableTree:
         if known is None:
             known = self._children[node_id] = self._children_of(node_id)
         return known
+
+
+def _equal(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    equal: NDArray[np.bool_] = (one == other) | (np.isnan(one) & np.isnan(other))
+    return equal
+
+
+def _without(nodes: Nodes, rows: NDArray[np.int64]) -> Nodes:
+    is_left = np.ones(len(nodes), np.bool_)
+    is_left[rows] = False
+    return Nodes(
+        ids=nodes.ids[is_left],
+        types=nodes.types[is_left],
+        points=nodes.points[is_left],
+        radii=nodes.radii[is_left],
+        parent_ids=nodes.parent_ids[is_left],
+    )
 
 
 def _listed(node_ids: Sequence[int]) -> str:
