@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,14 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from annotator.domain.errors import CancelledError
 from annotator.gui.buttons import Button, label
 from annotator.gui.theme import shown_tokens
+from annotator.gui.work_progress import WorkProgress
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
@@ -42,22 +40,15 @@ class AgreementPage(QWidget):
     """
 
     save_wanted = Signal()
-    _moved = Signal(float, str)
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._background = background
         self._room: ReviewRoom | None = None
-        self._stop = threading.Event()
         self.report: AgreementReport | None = None
         self.words = label("", "muted", wrap=True)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.progress.setAccessibleName("Progress of the comparison")
-        self.progress.setToolTip("How many cases have been compared.")
-        self.cancel = Button("Cancel", "Stop comparing.", self._stop.set)
+        self.busy = WorkProgress("the comparison")
+        self.busy.told.connect(self._tell)
         self.again = Button("Compare", "Compare all readings again.", self._work)
         self.save = Button(
             "Save report…",
@@ -68,15 +59,9 @@ class AgreementPage(QWidget):
         )
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._draw)
-        self._moved.connect(self._show_progress)
         self._lay_out()
 
     def _lay_out(self) -> None:
-        busy = QHBoxLayout()
-        busy.addWidget(self.progress, 1)
-        busy.addWidget(self.cancel)
-        self._busy = QWidget()
-        self._busy.setLayout(busy)
         top = QHBoxLayout()
         top.addWidget(self.words, 1)
         top.addWidget(self.again)
@@ -93,7 +78,7 @@ class AgreementPage(QWidget):
         layout.setContentsMargins(0, 10, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(top)
-        layout.addWidget(self._busy)
+        layout.addWidget(self.busy)
         layout.addWidget(self._area, 1)
 
     def enter(self, room: ReviewRoom) -> None:
@@ -107,9 +92,8 @@ class AgreementPage(QWidget):
 
     def leave(self) -> None:
         """Stop what is being worked out."""
-        self._stop.set()
+        self.busy.finish()
         self._background.drop("agreement")
-        self._busy.hide()
 
     def showEvent(self, event: QEvent) -> None:
         """Work the pictures out where that was not done yet."""
@@ -121,18 +105,10 @@ class AgreementPage(QWidget):
         room = self._room
         if room is None:
             return
-        stop = self._stop = threading.Event()
-        self.cancel.clicked.disconnect()
-        self.cancel.clicked.connect(stop.set)
         self.words.setText("All readings are being compared with each other.")
         self.again.hide()
         self.save.setEnabled(False)
-        self._busy.show()
-
-        def progress(fraction: float, message: str) -> None:
-            if stop.is_set():
-                raise CancelledError("the comparison was cancelled")
-            self._moved.emit(fraction, message)
+        progress = self.busy.begin()
 
         def work() -> AgreementReport:
             import matplotlib.backends.backend_agg  # noqa: F401 - takes a second
@@ -141,19 +117,18 @@ class AgreementPage(QWidget):
 
         self._background.run("agreement", work, self._show, self._could_not)
 
-    def _show_progress(self, fraction: float, message: str) -> None:
-        self.progress.setValue(round(1000 * fraction))
-        self.words.setText(f"{message[:1].upper()}{message[1:]}…")
+    def _tell(self, words: str) -> None:
+        self.words.setText(f"{words[:1].upper()}{words[1:]}")
 
     def _could_not(self, error: Exception) -> None:
-        self._busy.hide()
+        self.busy.finish()
         words = str(error)
         self.words.setText(f"{words[:1].upper()}{words[1:]}.")
         self.again.show()
 
     def _show(self, report: AgreementReport) -> None:
         self.report = report
-        self._busy.hide()
+        self.busy.finish()
         self.save.setEnabled(True)
         n_cases = report.about.n_cases
         self.words.setText(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QSortFilterProxyModel, Qt, Signal
@@ -15,8 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotator.domain.errors import CancelledError
 from annotator.gui.buttons import Button, label
+from annotator.gui.work_progress import WorkProgress
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QPersistentModelIndex
@@ -101,11 +100,14 @@ class CohortPage(QWidget):
         super().__init__(parent)
         self._background = background
         self._room: ReviewRoom | None = None
-        self._stop = threading.Event()
         self.cohort: Cohort | None = None
         self.plot: CohortPlot | None = None
         self.words = label("", "muted", wrap=True)
         self.words.setAccessibleName("What is told of all cases")
+        self.busy = WorkProgress("the comparison")
+        self.busy.told.connect(self._tell)
+        self.again = Button("Compare", "Compare the readings of all cases.", self._work)
+        self.again.hide()
         self.missing = label("", "small", wrap=True)
         self.complete = Button(
             "Compare them too",
@@ -126,7 +128,11 @@ class CohortPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 10, 16, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.words)
+        first = QHBoxLayout()
+        first.addWidget(self.words, 1)
+        first.addWidget(self.again)
+        layout.addLayout(first)
+        layout.addWidget(self.busy)
         layout.addLayout(top)
         layout.addLayout(self._plot_place)
         layout.addWidget(self.table, 1)
@@ -154,7 +160,7 @@ class CohortPage(QWidget):
 
     def leave(self) -> None:
         """Stop what is being worked out."""
-        self._stop.set()
+        self.busy.finish()
         self._background.drop("cohort")
 
     def showEvent(self, event: QEvent) -> None:
@@ -167,13 +173,10 @@ class CohortPage(QWidget):
         room = self._room
         if room is None:
             return
-        stop = self._stop = threading.Event()
         self.words.setText("The readings of all cases are being compared…")
+        self.again.hide()
         self.complete.setEnabled(False)
-
-        def progress(_fraction: float, _message: str) -> None:
-            if stop.is_set():
-                raise CancelledError("the comparison was cancelled")
+        progress = self.busy.begin()
 
         def work() -> Cohort:
             import annotator.gui.cohort_plot  # noqa: F401 - matplotlib takes a second to import
@@ -186,6 +189,7 @@ class CohortPage(QWidget):
         from annotator.gui.cohort_plot import CohortPlot
 
         self.cohort = cohort
+        self.busy.finish()
         if self.plot is None:
             self.plot = CohortPlot()
             self._plot_place.addWidget(self.plot)
@@ -205,9 +209,15 @@ class CohortPage(QWidget):
         self.table.resizeColumnsToContents()
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
+    def _tell(self, words: str) -> None:
+        self.words.setText(f"Comparing the readings of {words}")
+
     def _could_not(self, error: Exception) -> None:
+        self.busy.finish()
         words = str(error)
-        self.words.setText(f"{words[:1].upper()}{words[1:]}")
+        self.words.setText(f"{words[:1].upper()}{words[1:]}.")
+        self.again.show()
+        self.complete.setEnabled(self.complete.isVisible())
 
     def _open(self, index: QModelIndex) -> None:
         place = self._sorted.mapToSource(index).row()

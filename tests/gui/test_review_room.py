@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from qtpy.QtCore import QEvent, QObject, QPoint, Qt
 from qtpy.QtTest import QTest
 from scipy import ndimage
 
+from annotator.session.review_room import ReviewRoom
 from annotator.session.session import Session
 from tests.gui.small_project import REVIEWER
 from tests.gui.steps import PATIENCE_MS, be, open_project, press, stroke
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
+    from annotator.api import Progress
     from annotator.gui.review_desk import ReviewDesk
     from annotator.gui.window import MainWindow
 
@@ -281,6 +284,37 @@ def test_every_case_is_told_and_the_worst_is_opened_from_there(
     qtbot.waitUntil(lambda: window.review.desk is not None, timeout=PATIENCE_MS)
     assert window.review.desk is not None
     assert window.review.desk.case.case.case_id == case_id
+
+
+def test_comparing_all_cases_tells_how_far_it_is_and_stops_when_asked(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del desk
+    whole = ReviewRoom.cohort
+
+    def slow(_room: ReviewRoom, progress: Progress, *, recompute: bool) -> None:
+        assert not recompute
+        for _ in range(1000):
+            progress(0.4, "Case 5")
+            time.sleep(0.01)
+        raise AssertionError("it was never stopped")
+
+    monkeypatch.setattr(ReviewRoom, "cohort", slow)
+    window.open_report()
+    window.report.tabs.setCurrentIndex(2)
+    page = window.report.cohort
+    qtbot.waitUntil(lambda: page.busy.bar.value() == 400, timeout=PATIENCE_MS)
+    assert page.busy.isVisible()
+    assert page.words.text().startswith("Comparing the readings of Case 5")
+    QTest.mouseClick(page.busy.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.again.isVisible, timeout=PATIENCE_MS)
+    assert page.words.text() == "The comparison was cancelled."
+    assert not page.busy.isVisible()
+    monkeypatch.setattr(ReviewRoom, "cohort", whole)
+    QTest.mouseClick(page.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.cohort is not None, timeout=PATIENCE_MS)
+    assert not page.busy.isVisible()
+    assert not page.again.isVisible()
 
 
 def test_methods_are_compared_side_by_side_and_one_is_chosen(
