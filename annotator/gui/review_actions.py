@@ -201,7 +201,7 @@ REVIEW: tuple[Action, ...] = (
         "Show where the first model that read this case was unsure, then the next; after the last, "
         "nothing.",
         lambda window: window.review.step_doubt(),
-        icon="probability",
+        icon="doubt",
         checked=lambda window: "doubt" in window.review.shown,
     ),
     _review(

@@ -66,7 +66,14 @@ TOOL_GROUPS = (
 )
 REDRAW_GROUPS = tuple(tuple(key for key in group if key != "tool.prompt") for group in TOOL_GROUPS)
 REVIEW_GROUPS = (
-    ("show.contours", "show.heat", "show.fused", "show.probability", "show.belief"),
+    (
+        "show.contours",
+        "show.heat",
+        "show.fused",
+        "show.probability",
+        "show.belief",
+        "show.doubt",
+    ),
     ("region.previous", "region.next"),
     ("view.layout",),
 )

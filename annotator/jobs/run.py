@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from annotator.domain.errors import (
     AnnotatorError,
@@ -75,8 +76,8 @@ def _work(store: Store, registry: Registry, job: Job, *, is_own_process: bool) -
     try:
         with Heart(store, job.job_id, may_exit=is_own_process):
             parameters = {**json.loads(job.parameters), "job": job.job_id}
-            reporter = _Reporter(store, job.job_id)
-            result = _handler(job.kind)(store, registry, parameters, reporter)
+            with _Reporter(store, job.job_id) as reporter:
+                result = _handler(job.kind)(store, registry, parameters, reporter)
     except CancelledError:
         state, error = "cancelled", CANCELLED
     except AnnotatorError as problem:
@@ -96,17 +97,54 @@ def _handler(kind: str) -> Handler:
 
 
 class _Reporter:
-    """Writes progress now and then; raises CancelledError once a cancel was asked for."""
+    """Writes progress now and then; raises CancelledError once a cancel was asked for.
+
+    What is told between two writings is written at the second, also where nothing more is told: a
+    message may stand for minutes of work.
+    """
 
     def __init__(self, store: Store, job_id: int) -> None:
         self._store = store
         self._job_id = job_id
+        self._lock = threading.Lock()
         self._last_s = -REPORT_EVERY_S
+        self._waiting: tuple[float, str] | None = None
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what was told last, and write no more."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+        self._write_late()
 
     def __call__(self, fraction: float, message: str) -> None:
-        now_s = time.monotonic()
-        if now_s - self._last_s < REPORT_EVERY_S:
-            return
-        self._last_s = now_s
-        if self._store.report_progress(self._job_id, min(1.0, max(0.0, fraction)), message):
+        with self._lock:
+            wait_s = self._last_s + REPORT_EVERY_S - time.monotonic()
+            if wait_s > 0:
+                self._waiting = fraction, message
+                if self._timer is None:
+                    self._timer = threading.Timer(wait_s, self._write_late)
+                    self._timer.daemon = True
+                    self._timer.start()
+                return
+            is_asked = self._write(fraction, message)
+        if is_asked:
             raise CancelledError(CANCELLED)
+
+    def _write_late(self) -> None:
+        with self._lock, contextlib.suppress(AnnotatorError):  # the next one may get through
+            self._timer = None
+            if self._waiting is not None:
+                self._write(*self._waiting)
+
+    def _write(self, fraction: float, message: str) -> bool:
+        self._last_s = time.monotonic()
+        self._waiting = None
+        return self._store.report_progress(self._job_id, min(1.0, max(0.0, fraction)), message)

@@ -300,6 +300,27 @@ def test_a_long_import_stops_when_asked(
     assert session.store.verify() == ()
 
 
+def test_the_last_word_before_a_long_silence_is_told(
+    session: Session, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(store: Store, _r: Registry, told: dict[str, object], progress: Progress) -> Any:  # noqa: ANN401
+        progress(0.1, "looking")
+        progress(0.2, "reading")
+        progress(0.3, "training")
+        for _ in range(400):
+            seen = store.job(int(str(told["job"])))
+            if seen.message == "training":
+                break
+            time.sleep(0.01)
+        progress(0.9, "saving")
+        return {"seen": [seen.progress, seen.message]}
+
+    monkeypatch.setitem(HANDLERS, "predict", work)
+    ended = run_job(session.store.location, _submit(session, "predict"), registry)
+    assert json.loads(ended.result)["seen"] == [0.3, "training"]
+    assert ended.message == "saving"
+
+
 def test_the_queue_is_worked_off_in_order(session: Session) -> None:
     first = _submit(session, "import", paths=["/nowhere/1"])
     second = _submit(session, "import", paths=["/nowhere/2"])
