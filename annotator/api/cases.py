@@ -50,6 +50,8 @@ class CaseVotes:
         The grid, ``(z, y, x)``.
     spacing_mm : tuple of float
         Distance between voxel centres, ``(z, y, x)``.
+    modality : str
+        DICOM modality of the image (``CT``, ``MR``…); ``OT`` where its file does not say.
     diagnoses : mapping
         What each rater says of the case, by rater id.
     final_diagnosis : Diagnosis or None
@@ -80,6 +82,7 @@ class CaseVotes:
     spacing_mm: tuple[float, float, float]
     moments: Callable[[], NDArray[np.float64]]
     window: Callable[[int | None], CaseWindow]
+    modality: str = "OT"
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     final_diagnosis: Diagnosis | None = None
     decided_counts: NDArray[np.int64] | None = None

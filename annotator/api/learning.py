@@ -21,8 +21,9 @@ class Learned:
     """What was learned from the cases of a project.
 
     ``content`` is for the method alone, and holds all that it needs to go on (no pickles);
-    ``summary`` tells a person what was learned, a sentence each. Where a person stopped the
-    training, ``stopped_after`` is the round after which; to learn the same again, the parameter
+    ``summary`` tells a person what was learned, a sentence each; they read names of raters for
+    their ids, and names of labels for ``label 3``. Where a person stopped the training,
+    ``stopped_after`` is the round after which; to learn the same again, the parameter
     ``stop_after`` of the trainer is set to it.
     """
 

@@ -71,6 +71,7 @@ def case_votes(
         spacing_mm=series.geometry.spacing_mm,
         moments=lambda: label_moments(readings.votes, series.geometry.spacing_mm),
         window=window,
+        modality=series.modality,
         diagnoses={entry.rater_id: entry.diagnosis for entry in readings.annotations},
         final_diagnosis=adjudication.diagnosis if adjudication else None,
         decided_counts=_decided(store, readings, adjudication) if adjudication else None,

@@ -15,6 +15,7 @@ from annotator.jobs.parameters import (
     by_rater_id,
     check_parameters,
     sorted_json,
+    with_labels,
     with_names,
 )
 from annotator.jobs.training_desk import StoreDesk
@@ -129,8 +130,8 @@ def count_newer(store: Store, fit: Fit) -> int:
 
 
 def told(store: Store, fit: Fit) -> tuple[str, ...]:
-    """Return what was learned, a sentence each, with the names of raters for their ids."""
-    return with_names(fit.summary, store.raters())
+    """Return what was learned, a sentence each, with names for ids of raters and label values."""
+    return with_names(with_labels(fit.summary, store.project().schema), store.raters())
 
 
 def relearn(

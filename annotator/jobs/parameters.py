@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from annotator.domain.reading import Rater
+    from annotator.domain.schema import LabelSchema
+
+_LABEL = re.compile(r"\b[Ll]abel (\d+)\b")
 
 
 def check_parameters(name: str, model: type[BaseModel], given: Mapping[str, object]) -> BaseModel:
@@ -58,6 +62,16 @@ def with_names(sentences: Iterable[str], raters: Iterable[Rater]) -> tuple[str, 
         return sentence
 
     return tuple(map(named, sentences))
+
+
+def with_labels(sentences: Iterable[str], schema: LabelSchema) -> tuple[str, ...]:
+    """Return what a method says with the names of labels for ``label 3``: it knows only values."""
+
+    def name(found: re.Match[str]) -> str:
+        label = schema.label(int(found[1]))
+        return label.name if label else found[0]
+
+    return tuple(_LABEL.sub(name, sentence) for sentence in sentences)
 
 
 def sorted_json(parameters: BaseModel) -> tuple[tuple[str, str], ...]:

@@ -63,7 +63,7 @@ def tell_correlated(
         ),
     )
     return [
-        f"Labels {labels[one]} and {labels[other]} look alike to the network: "
+        f"Label {labels[one]} and label {labels[other]} look alike to the network: "
         f"similarity {-alike:.2f}, where each has {correlation[one, one]:.2f} with itself."
         for alike, one, other in pairs[:n_told]
     ]

@@ -45,7 +45,7 @@ class SoftenedTrainer(SegmentingTrainer):
 
     name = "softened"
     title = "Network of softened outlines"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = SoftenedParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -77,7 +77,7 @@ class CrossDenoisingTrainer(SegmentingTrainer):
 
     name = "cross-denoising"
     title = "Two peers that bear wrong labels"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = CrossDenoisingParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -131,7 +131,7 @@ class CorrelatedTrainer(SegmentingTrainer):
 
     name = "correlated"
     title = "Network of labels that look alike"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = CorrelatedParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -167,7 +167,7 @@ class MixedSupervisionTrainer(SegmentingTrainer):
 
     name = "mixed-supervision"
     title = "Network of full masks, boxes and scribbles"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = MixedSupervisionParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -190,7 +190,7 @@ class DistractorTrainer(SegmentingTrainer):
 
     name = "distractor-aware"
     title = "Network aware of distractors"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = DistractorParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:

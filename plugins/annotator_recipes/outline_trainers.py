@@ -26,7 +26,7 @@ class CrispEdgesTrainer(SegmentingTrainer):
 
     name = "crisp-edges"
     title = "Network of crisp edges"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = CrispEdgesParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -53,7 +53,7 @@ class PairedSlicesTrainer(SegmentingTrainer):
 
     name = "paired-slices"
     title = "Network of paired slices"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = PairedSlicesParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:
@@ -80,7 +80,7 @@ class CrossoverTrainer(SegmentingTrainer):
 
     name = "crossover"
     title = "Network of crossed strips"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = CrossoverParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.domain.errors import AnnotatorError
-from annotator_recipes.images import as_channels, normalise_intensity
+from annotator_recipes.images import as_channels
 from annotator_recipes.segmenting_grid import nearest, to_working, working_shape
+from annotator_recipes.segmenting_intensity import scaled
 from annotator_recipes.segmenting_plan import labels_aimed_at
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TrainingCase:
     spacing_mm : tuple of float
         Distance between its working voxels, ``(z, y, x)``.
     image : ndarray
-        ``(channel, z, y, x)`` float32, dark to bright about -1 to 1.
+        ``(channel, z, y, x)`` float32, scaled as the plan says.
     target : ndarray
         What is aimed at, ``(label, z, y, x)`` float32; sums to 1 over labels.
     readings : ndarray
@@ -131,8 +132,8 @@ def working_image(
     """Return ``(z, y, x[, channel])`` as ``(channel, z, y, x)`` of working voxels, and spacing."""
     grid = (image.shape[0], image.shape[1], image.shape[2])
     shape = working_shape(grid, spacing_mm, plan.spacing_mm)
-    scaled = normalise_intensity(as_channels(image, plan.n_channels))
-    working = to_working(np.moveaxis(scaled, 1, 0), shape)
+    channels = scaled(as_channels(image, plan.n_channels), plan.intensity)
+    working = to_working(np.moveaxis(channels, 1, 0), shape)
     z, y, x = (step * of / to for step, of, to in zip(spacing_mm, grid, shape, strict=True))
     return working, (z, y, x)
 

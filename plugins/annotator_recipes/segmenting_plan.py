@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from annotator.api import Intensity
+from annotator_recipes.segmenting_intensity import OF_THE_IMAGE, IntensitySample, Way
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -41,6 +44,11 @@ class SegmenterParameters(BaseModel):
 
     dimensions: Literal["auto", "2d", "3d"] = Field(
         default="auto", description="slices or volumes; as the cases suggest by themselves"
+    )
+    intensity: Way = Field(
+        default="auto",
+        description="ct: by Hounsfield units of what was drawn; image: each image by its own mean; "
+        "auto: ct where all cases say that they are CT",
     )
     size: int = Field(
         default=512, ge=32, le=2048, description="most working pixels along a side of a slice"
@@ -103,6 +111,8 @@ class Plan:
         Everyone who read any of the cases, sorted: the axis of readings.
     batch : int
         Windows at a time.
+    intensity : Intensity
+        How modality values are scaled.
     """
 
     n_dims: int
@@ -115,6 +125,7 @@ class Plan:
     labels: tuple[int, ...]
     rater_ids: tuple[str, ...]
     batch: int
+    intensity: Intensity = OF_THE_IMAGE
 
     @property
     def multiple(self) -> tuple[int, ...]:
@@ -133,13 +144,19 @@ class Plan:
             given[name] = tuple(tuple(one) for one in given[name])
         for name in ("spacing_mm", "patch", "widths", "labels", "rater_ids"):
             given[name] = tuple(given[name])
-        return cls(**given)
+        intensity = dict(given["intensity"])
+        intensity["clip"] = intensity["clip"] and tuple(intensity["clip"])
+        return cls(**{**given, "intensity": Intensity(**intensity)})
 
 
 def make_plan(cases: Sequence[CaseVotes], settings: SegmenterParameters, n_channels: int) -> Plan:
     """Size a network to the grids of the cases and to the memory."""
     # Once through the cases: each is read when it is asked for.
-    facts = [(case.spacing_mm, case.shape, labels_of(case), case.votes.rater_ids) for case in cases]
+    facts = []
+    sample = IntensitySample(settings.intensity, len(cases))
+    for case in cases:
+        facts.append((case.spacing_mm, case.shape, labels_of(case), case.votes.rater_ids))
+        sample.add(case)
     spacing = np.median([step for step, *_ in facts], axis=0)
     extent_mm = np.median([np.multiply(step, shape) for step, shape, *_ in facts], axis=0)
     n_slices = float(np.median([shape[0] for _, shape, *_ in facts]))
@@ -162,6 +179,7 @@ def make_plan(cases: Sequence[CaseVotes], settings: SegmenterParameters, n_chann
         labels=labels if len(labels) > 1 else (0, 1),
         rater_ids=tuple(sorted({one for *_, rater_ids in facts for one in rater_ids})),
         batch=settings.batch or max(2, min(fits, 16 if n_dims == 2 else 4)),
+        intensity=sample.intensity(),
     )
 
 

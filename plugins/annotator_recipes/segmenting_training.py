@@ -14,6 +14,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator_recipes.reading_slices import split_cases
 from annotator_recipes.segmenting_cases import Shelf, count_channels
 from annotator_recipes.segmenting_checkpoint import Checkpoint, copy_state
+from annotator_recipes.segmenting_intensity import told as intensity_told
 from annotator_recipes.segmenting_judging import Judge
 from annotator_recipes.segmenting_patches import Windows
 from annotator_recipes.segmenting_plan import make_plan
@@ -210,7 +211,11 @@ class Training:
         best = f"; round {state.best_epoch + 1} did best on the cases held out" * bool(state.losses)
         rounds = f"Training ended after {state.n_done} rounds{best}."
         held = f"The Dice there is {state.best_dice:.3f}." if state.losses else ""
-        more = (_what_it_reads(self._plan), *self._recipe.told(self.networks, self._plan))
+        more = (
+            _what_it_reads(self._plan),
+            *intensity_told(self._plan.intensity),
+            *self._recipe.told(self.networks, self._plan),
+        )
         return Learned(
             content=to_bytes(facts, state_arrays(self.networks, "networks")),
             summary=tuple(filter(None, (rounds, held, *more))),
@@ -222,5 +227,5 @@ def _what_it_reads(plan: Plan) -> str:
     """Tell a person what a network was made for."""
     sides = " × ".join(f"{one:.3g}" for one in plan.spacing_mm if one is not None)
     what = "volumes" if plan.n_dims == 3 else "slices"
-    labels = ", ".join(str(one) for one in plan.labels[1:])
-    return f"It reads {what} at {sides} mm and draws the label values {labels}."
+    labels = ", ".join(f"label {one}" for one in plan.labels[1:])
+    return f"It reads {what} at {sides} mm and draws {labels}."

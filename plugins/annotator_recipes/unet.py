@@ -35,7 +35,7 @@ class UNetTrainer(SegmentingTrainer):
 
     name = "unet"
     title = "U-Net"
-    version = "1"
+    version = "2"
     parameters: type[BaseModel] = UNetParameters
 
     def recipe(self, settings: SegmenterParameters) -> Recipe:

@@ -148,7 +148,7 @@ def test_correlated_labels_are_told() -> None:
         cases.append(made_case(str(number), image, {"a": mask[None]}, labels=(1, 2)))
     trainer = CorrelatedTrainer()
     learned = trainer.train(cases, trainer.parameters.model_validate(SHORT), no_progress)
-    assert any(one.startswith("Labels 1 and 2 look alike") for one in learned.summary)
+    assert any(one.startswith("Label 1 and label 2 look alike") for one in learned.summary)
 
 
 def test_each_peer_is_taught_by_what_the_other_keeps() -> None:

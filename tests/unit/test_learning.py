@@ -26,12 +26,13 @@ from annotator.domain.errors import (
     CancelledError,
     IntegrityError,
 )
+from annotator.domain.fit import FitRecipe
 from annotator.domain.reading import Diagnosis
 from annotator.domain.review import RaterPerformance
 from annotator.jobs.case_votes import case_votes
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
-from annotator.jobs.learning import relearn
+from annotator.jobs.learning import relearn, told
 from annotator.jobs.lessons import lessons_of
 from annotator.jobs.readings import Readings, current_fusions
 from annotator.jobs.replaying import Replay, replay
@@ -251,6 +252,16 @@ def test_what_was_learned_is_kept_once_and_named(session: Session) -> None:
     again = relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
     assert again == fit
     assert session.store.verify() == ()
+
+
+def test_labels_and_raters_are_told_by_their_names(session: Session) -> None:
+    rater = session.store.raters()[0]
+    recipe = FitRecipe(kind="trainer", name="unet", version="2", inputs=())
+    said = f"Label 1 and label 2 look alike to {rater.rater_id}; label 21 does not."
+    fit = session.store.add_fit(recipe, content=b"all", summary=(said,), actor="me")
+    assert told(session.store, fit) == (
+        f"Lesion and Organ look alike to {rater.name}; label 21 does not.",
+    )
 
 
 def test_a_reviewer_is_told_of_readings_since_a_method_learned(session: Session) -> None:

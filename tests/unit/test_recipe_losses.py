@@ -128,7 +128,7 @@ def test_planted_resemblance_is_learned_and_told() -> None:
     found = head.correlation(1.0).detach().double().numpy()
     pairs = {(a, b): found[a, b] + found[b, a] for a in range(4) for b in range(a + 1, 4)}
     assert max(pairs, key=lambda pair: pairs[pair]) == (2, 3)
-    assert tell_correlated(found, (0, 1, 2, 7))[0].startswith("Labels 2 and 7 look alike")
+    assert tell_correlated(found, (0, 1, 2, 7))[0].startswith("Label 2 and label 7 look alike")
 
 
 @given(st.floats(0.0, 1.0))

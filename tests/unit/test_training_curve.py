@@ -15,6 +15,7 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.training_curve import training_of_fit
 from annotator.jobs.training_desk import StoreDesk
+from annotator_recipes.unet import UNetTrainer
 from tests.unit.project_builder import make_session
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.unit
 
-RECIPE = FitRecipe(kind="trainer", name="unet", version="1", inputs=())
+RECIPE = FitRecipe(kind="trainer", name="unet", version=UNetTrainer.version, inputs=())
 
 
 @pytest.fixture

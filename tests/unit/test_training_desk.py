@@ -17,7 +17,7 @@ from annotator.domain.errors import AnnotatorError, CancelledError, UnknownNameE
 from annotator.domain.reading import Diagnosis
 from annotator.jobs import training_desk
 from annotator.jobs.handlers import train as train_job
-from annotator.jobs.learning import relearn
+from annotator.jobs.learning import relearn, told
 from annotator.jobs.lessons import LessonCases, adjudicated_lessons, lessons_of
 from annotator.jobs.readings import Readings
 from annotator.jobs.training import train_model
@@ -294,6 +294,7 @@ def test_a_killed_worker_takes_nothing_with_it(
     settings = UNetTrainer.parameters.model_validate(quick)
     unbroken = UNetTrainer().train(cases, settings, no_progress)
     assert store.fit_content(fit.fit_id) == unbroken.content
+    assert any("draws Lesion." in sentence for sentence in told(store, fit))
     assert store.verify() == ()
 
 
