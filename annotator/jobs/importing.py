@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from annotator.api import FoundSeries, Progress, ReadSeries, StudyReader
-    from annotator.domain.study import Case
+    from annotator.domain.study import Case, Reads
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -45,16 +45,21 @@ def import_paths(
     paths: Sequence[str | Path],
     progress: Progress,
     *,
+    reads: Reads = "mask",
     actor: str,
 ) -> ImportReport:
     """Import files and directories of mixed content; one bad series does not stop the others.
 
+    ``reads`` says what is read on the cases; the same image read in another way is another case.
+
     Raises AnnotatorError where a path does not exist or the project cannot be written to.
     """
     files, skipped = list_files(paths)
-    found, more = scan_files(registry.readers(), files, progress, broken=registry.broken_readers())
+    found, more = scan_files(
+        registry.readers(), files, progress, broken=registry.broken_at("readers")
+    )
     skipped.extend(more)
-    before = {case.case_id for case in store.cases()}
+    before = {case.case_id for case in store.every_case()}
     cases: dict[str, Case] = {}
     sources: dict[str, str] = {}
     for number, entry in enumerate(found):
@@ -71,7 +76,7 @@ def import_paths(
         if isinstance(content, Skipped):
             skipped.append(content)
             continue
-        case = _keep(store, entry, content, actor)
+        case = _keep(store, entry, content, reads, actor)
         path = _common_path(entry.paths)
         if case.case_id in cases:
             same = f"the same image as {sources[case.case_id]}, the case {case.title!r}"
@@ -157,10 +162,15 @@ def scan_files(
         claimed = {path for entry in result.found for path in entry.paths}
         claimed.update(entry.path for entry in result.skipped)
         left = [path for path in left if str(path) not in claimed]
-    failures.extend(f"the plugin {name!r} could not be asked: {why}" for name, why in broken)
+    failures.extend(not_asked(broken))
     reason = "; ".join((NOT_AN_IMAGE, *failures))
     skipped.extend(Skipped(path=str(path), reason=reason) for path in left)
     return found, skipped
+
+
+def not_asked(broken: Sequence[tuple[str, str]]) -> list[str]:
+    """Return in words which plugins could not be asked, and why."""
+    return [f"the plugin {name!r} could not be asked: {why}" for name, why in broken]
 
 
 def _read(entry: FoundSeries, progress: Progress) -> ReadSeries | Skipped:
@@ -172,10 +182,10 @@ def _read(entry: FoundSeries, progress: Progress) -> ReadSeries | Skipped:
         return Skipped(path=_common_path(entry.paths), reason=_of_files(entry, _reason(error)))
 
 
-def _keep(store: Store, entry: FoundSeries, content: ReadSeries, actor: str) -> Case:
+def _keep(store: Store, entry: FoundSeries, content: ReadSeries, reads: Reads, actor: str) -> Case:
     try:
         store.add_series(content.series, content.voxels, actor=actor)
-        return store.add_case(entry.title, [content.series.series_id], actor=actor)
+        return store.add_case(entry.title, [content.series.series_id], reads=reads, actor=actor)
     except OSError as error:
         raise AnnotatorError(
             f"cannot keep {entry.title} in the project {store.location}: {_reason(error)}"

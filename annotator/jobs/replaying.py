@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
 from annotator.jobs.fusing import rerun_fusion
 from annotator.jobs.learning import relearn
+from annotator.jobs.trace_learning import relearn_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,10 @@ class Replay:
 def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) -> Replay:
     """Learn and fuse again by every recipe of the project; nothing that is kept changes."""
     recipes: list[Callable[[Progress], object]] = [
-        partial(relearn, store, registry, fit.fit_id, actor=actor) for fit in store.fits()
+        partial(relearn_detector, store, registry, fit, actor=actor)
+        if fit.recipe.kind == "tracing"
+        else partial(relearn, store, registry, fit.fit_id, actor=actor)
+        for fit in store.fits()
     ]
     recipes += [
         partial(rerun_fusion, store, registry, fusion.fusion_id, actor=actor)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from annotator.domain.acceptance import Offer
-from annotator.domain.errors import AccessDeniedError
+from annotator.domain.errors import AccessDeniedError, AnnotatorError
 from annotator.domain.quality import FeedbackRule, neutral_title
+from annotator.session.trace_draft import TraceDraftAccess
 from annotator.session.without_model import reads_without_model
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.api import Progress
+    from annotator.api.tracing import TracedImage
     from annotator.domain.reading import Annotation, Assignment, Box, Diagnosis, Draft, Rater, Step
     from annotator.domain.schema import LabelSchema
-    from annotator.domain.study import Case, Series
+    from annotator.domain.study import Case, Reads, Series
     from annotator.jobs.feedback import LabelFeedback
     from annotator.store import Store
 
@@ -173,14 +175,29 @@ class OwnWork:
         """Return own cases by id, each with the facts of the series that it is drawn on."""
         return {case_id: (case, self.__series_of(case)) for case_id, case in self.cases().items()}
 
+    def image(self, case_id: str) -> TracedImage:
+        """Return an own case's image as a volume to trace in."""
+        from annotator.jobs.traced_images import traced_image  # a worklist needs none of it
+
+        return traced_image(self.__store, self.series(case_id))
+
     def voxels(self, case_id: str) -> NDArray[Any]:
         """Return the stored voxels of an own case, ``(z, y, x[, channel])``, read-only."""
         return self.__store.voxels(self.case(case_id).series_ids[0])
 
     def open_draft(self, case_id: str) -> DraftAccess:
         """Open own draft of an own case, or go on with it; refused once they have reviewed it."""
+        return DraftAccess(self.__store, *self.__open(case_id, "mask"))
+
+    def open_trace(self, case_id: str) -> TraceDraftAccess:
+        """Open own tracing of an own case, or go on with it; refused as `open_draft` is."""
+        return TraceDraftAccess(self.__store, *self.__open(case_id, "tracing"))
+
+    def __open(self, case_id: str, reads: Reads) -> tuple[Draft, str, Offer]:
         case = self.case(case_id)
         rater_id = self.rater.rater_id
+        if case.reads != reads:
+            raise AnnotatorError(f"{case.title!r} is a case that is read as a {case.reads}")
         if self.__store.has_reviewed(first_id(self.__store, case.case_id), rater_id):
             raise AccessDeniedError(
                 f"{self.rater.name} has seen the other readings of {case.title!r} in review; "
@@ -191,7 +208,7 @@ class OwnWork:
             readings=tuple(e.annotation_id for e, _ in model_readings(self.__store, case_id)),
             is_withheld=self.__is_withheld(case_id),
         )
-        return DraftAccess(self.__store, draft, rater_id, offer)
+        return draft, rater_id, offer
 
     @property
     def gives_feedback(self) -> bool:

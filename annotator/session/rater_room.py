@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from annotator.api import Progress
     from annotator.domain.reading import AssignmentState, Box, Rater
     from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Reads
     from annotator.jobs.feedback import LabelFeedback
     from annotator.registry import Registry
     from annotator.session.access import OwnWork
     from annotator.session.prompts import PromptDesk, PromptOption
+    from annotator.session.tracing import OpenTracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class WorklistEntry:
     modality: str
     n_slices: int
     regions: tuple[Box, ...] = ()
+    reads: Reads = "mask"
 
 
 class RaterRoom:
@@ -65,6 +68,7 @@ class RaterRoom:
                     modality=series.modality,
                     n_slices=series.geometry.shape[0],
                     regions=assignment.regions,
+                    reads=case.reads,
                 )
             )
         return tuple(entries)
@@ -111,3 +115,9 @@ class RaterRoom:
     def open_case(self, case_id: str) -> OpenCase:
         """Open an own case and its draft; raises AccessDeniedError for any other case."""
         return OpenCase(self._work, case_id)
+
+    def open_tracing(self, case_id: str) -> OpenTracing:
+        """Open an own case that is traced, and its draft; as `open_case` does for masks."""
+        from annotator.session.tracing import OpenTracing
+
+        return OpenTracing(self._work, case_id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from annotator.analysis.standing import rank_cases
 from annotator.api import no_progress
@@ -16,13 +16,15 @@ from annotator.jobs.repeat_report import report_repeats
 from annotator.jobs.signed_off import report_signed_off
 from annotator.jobs.standings import find_difficulties
 from annotator.session.access import require_reviewer, withheld_cases
+from annotator.session.queue_entry import QueueEntry, QueueState
 from annotator.session.report import report_raters, summarise_cohort
 from annotator.session.review_case import REASONS, Reading, ReviewCase
+from annotator.session.trace_queue import trace_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from annotator.analysis.standing import Difficulty, Standing
+    from annotator.analysis.standing import Difficulty
     from annotator.api import Progress
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.review import CaseScore
@@ -35,34 +37,10 @@ if TYPE_CHECKING:
     from annotator.registry import Registry
     from annotator.session.agreement import AgreementReport
     from annotator.session.report import Cohort, RaterReport
+    from annotator.session.trace_review import TraceReview
     from annotator.store import Store
 
 __all__ = ["REASONS", "QueueEntry", "Reading", "ReviewCase", "ReviewRoom"]
-
-QueueState = Literal["waiting", "open", "signed off"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueEntry:
-    """One row of the reviewer's queue.
-
-    ``score`` and ``standing`` are None until the present readings have been compared;
-    ``foretold`` is how likely a trained model held a dispute to be, 0 to 1, None where none did;
-    ``n_rejected`` is how many places a check of labels rejects that all raters agree on; ``note``
-    says what a reviewer should know first, for example that readings came in after the sign-off.
-    """
-
-    case_id: str
-    title: str
-    score: CaseScore | None
-    state: QueueState
-    n_regions: int
-    n_decided: int
-    n_readings: int
-    n_rejected: int = 0
-    note: str = ""
-    standing: Standing | None = None
-    foretold: float | None = None
 
 
 class ReviewRoom:
@@ -80,7 +58,10 @@ class ReviewRoom:
         return self._store.project().schema
 
     def queue(self) -> tuple[QueueEntry, ...]:
-        """Return the cases with two or more readings: to be decided first, hardest first."""
+        """Return the cases with two or more readings: to be decided first, hardest first.
+
+        Traced cases with one tracing or more are among them.
+        """
         withheld = withheld_cases(self._store, self.reviewer.rater_id)
         by_case = self._annotations()
         scores = {score.case_id: score for score in self._store.case_scores()}
@@ -109,17 +90,24 @@ class ReviewRoom:
             )
             for entry in entries
         ]
+        entries += trace_entries(self._store, withheld)
         return tuple(sorted(entries, key=_rank))
 
     def withheld(self) -> tuple[tuple[str, str], ...]:
         """Return (case id, reason) of the cases that the queue leaves out for blinding."""
         withheld = withheld_cases(self._store, self.reviewer.rater_id)
         by_case = self._annotations()
-        return tuple(
+        masks = tuple(
             (case.case_id, _blinded(self.reviewer, case))
             for case in self._store.cases()
             if case.case_id in withheld and len(by_case.get(case.case_id, ())) >= 2
         )
+        traced = tuple(
+            (case.case_id, _blinded(self.reviewer, case))
+            for case in self._store.tracing_cases()
+            if case.case_id in withheld and self._store.annotations(case.case_id)
+        )
+        return masks + traced
 
     def open_case(
         self, case_id: str, *, method: str = "staple", include_models: bool = False
@@ -143,6 +131,24 @@ class ReviewRoom:
             method=method,
             include_models=include_models,
         )
+
+    def open_tracing(
+        self, case_id: str, *, base: str | None = None, progress: Progress = no_progress
+    ) -> TraceReview:
+        """Open a traced case; looks through the tracing that is reviewed where it was not yet.
+
+        ``base`` is the rater whose tracing is reviewed; see `TraceReadings.load` for which it is
+        otherwise. As with masks, the reviewer cannot correct an own tracing of it from now on.
+        """
+        from annotator.session.trace_review import TraceReview
+
+        case = self._store.tracing_case(case_id)
+        if case.case_id in withheld_cases(self._store, self.reviewer.rater_id):
+            raise AccessDeniedError(_blinded(self.reviewer, case))
+        if not self._store.is_read_only:
+            reviewer_id = self.reviewer.rater_id
+            self._store.note_review(case.case_id, reviewer_id, actor=reviewer_id)
+        return TraceReview(self._store, self._registry, self.reviewer, case.case_id, base, progress)
 
     def report(self, progress: Progress | None = None) -> RaterReport:
         """Compare every rater with the consensus, over the cases that the reviewer may see."""
@@ -246,7 +252,7 @@ def _rank(entry: QueueEntry) -> tuple[bool, bool, bool, float, str]:
     What all agree on and a check of labels rejects is in no measure of disputes.
     """
     standing = entry.standing
-    hard = float(standing.place) if standing else -(entry.foretold or 0.0)
+    hard = float(standing.place) if standing else -(entry.foretold or entry.at_stake_um)
     is_done = entry.state == "signed off"
     return is_done, not entry.n_rejected, standing is None, hard, entry.title
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.review import CaseScore, Finding, Fusion
     from annotator.domain.schema import LabelSchema
-    from annotator.domain.study import Case
+    from annotator.domain.study import Case, Reads
     from annotator.jobs.agreement_facts import AgreementReport
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
@@ -96,8 +96,12 @@ class Session(ModelWork):
         return self.store.add_rater(name, may_review=may_review, actor=ACTOR)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return every case of the project, without those that are read for a second time."""
+        """Return the cases on which masks are drawn, without those read for a second time."""
         return self.store.cases()
+
+    def every_case(self) -> tuple[Case, ...]:
+        """Return the cases of the project of both kinds: masks are drawn, or neurons traced."""
+        return self.store.every_case()
 
     def assign(
         self,
@@ -113,7 +117,7 @@ class Session(ModelWork):
         """
         chosen = [rater.rater_id for rater in self.people()] if rater_ids is None else rater_ids
         plan = plan_assignments(
-            [case.case_id for case in self.cases()],
+            [case.case_id for case in self.every_case()],
             list(chosen),
             self.store.assignments(),
             n_raters=n_raters,
@@ -136,10 +140,17 @@ class Session(ModelWork):
         return QualityDesk(self.store)
 
     def import_studies(
-        self, paths: Sequence[str | Path], *, progress: Progress = no_progress
+        self,
+        paths: Sequence[str | Path],
+        *,
+        reads: Reads = "mask",
+        progress: Progress = no_progress,
     ) -> ImportReport:
-        """Import files and directories here and now; ``jobs`` does the same in another process."""
-        return import_paths(self.store, self.registry, paths, progress, actor=ACTOR)
+        """Import files and directories here and now; ``jobs`` does the same in another process.
+
+        ``reads`` says what is read on the cases: masks are drawn, or neurons traced.
+        """
+        return import_paths(self.store, self.registry, paths, progress, reads=reads, actor=ACTOR)
 
     def review_room(self, rater_id: str) -> ReviewRoom:
         """Enter the reviewer's room; raises AccessDeniedError where that rater may not."""

@@ -26,7 +26,7 @@ def reads_without_model(store: Store, case_id: str, rater_id: str) -> bool:
     if rule is None or not rule.share:
         return False
     project = store.project()
-    case_ids = [case.case_id for case in store.cases()]
+    case_ids = [case.case_id for case in store.every_case()]
     people = [rater.rater_id for rater in store.raters() if not rater.is_model]
     key = f"{project.project_id}:{project.seed}".encode()
     return draw_place(key, case_ids.index(case_id), people.index(rater_id)) < rule.share

@@ -275,6 +275,8 @@ def _slab_ids(connection: Connection, step_id: int, *, is_after: bool) -> dict[i
 
 
 def _runs(connection: Connection, content: Mapping[int, int | None]) -> Content:
+    if not content:  # a step of a tracing, or one that changed nothing
+        return {}
     found = slabs.get(connection, (slab_id for slab_id in content.values() if slab_id is not None))
     return {
         index: None if slab_id is None else found[slab_id] for index, slab_id in content.items()

@@ -138,6 +138,16 @@ def of_case(connection: Connection, case_id: str) -> TraceSignOff | None:
     return None if row is None else _fact(row)
 
 
+def every_of_case(connection: Connection, case_id: str) -> tuple[TraceSignOff, ...]:
+    """Return all sign-offs of a tracing case, the one that holds last."""
+    rows = connection.execute(
+        select(trace_sign_offs)
+        .where(trace_sign_offs.c.case_id == case_id)
+        .order_by(trace_sign_offs.c.row)
+    )
+    return tuple(_fact(row) for row in rows)
+
+
 def read_tree(connection: Connection, sign_off_id: str) -> Tree:
     """Return the tree that was signed off."""
     return trees.read(connection, _row_of(connection, sign_off_id).tree_id)

@@ -138,6 +138,10 @@ class TracingAccess(Access):
         """Return the sign-off of a tracing case that holds, or None."""
         return self._read(trace_reviews.of_case, case_id)
 
+    def trace_sign_offs(self, case_id: str) -> tuple[TraceSignOff, ...]:
+        """Return all sign-offs of a tracing case, the one that holds last."""
+        return self._read(trace_reviews.every_of_case, case_id)
+
     def signed_off_tree(self, sign_off_id: str) -> Tree:
         """Return the tree that was signed off."""
         return self._read(trace_reviews.read_tree, sign_off_id)
