@@ -196,9 +196,9 @@ class Registry:
         with self._lock:
             return (*self._unloaded, *(entry for door in opened for entry in door.broken))
 
-    def broken_readers(self) -> tuple[tuple[str, str], ...]:
-        """Return (plugin or entry, reason) for all that may have been a reader; no other door."""
-        opened = self._open("readers")
+    def broken_at(self, door: Door) -> tuple[tuple[str, str], ...]:
+        """Return (plugin or entry, reason) for all that may have been at a door; opens no other."""
+        opened = self._open(door)
         with self._lock:
             return (*self._unloaded, *opened.broken)
 
