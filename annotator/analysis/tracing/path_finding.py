@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.api.tracing import TracedImage
+    from annotator.analysis.tracing.volume import ImageLike
 
 MAX_BOX_VOXELS = 20_000_000
 _LEAST_COST = 0.02
@@ -24,7 +24,7 @@ _GROWTHS = 2
 
 
 def find_path(
-    image: TracedImage,
+    image: ImageLike,
     start_um: Sequence[float],
     end_um: Sequence[float],
     *,
@@ -38,7 +38,7 @@ def find_path(
 
     Parameters
     ----------
-    image : TracedImage
+    image : ImageLike
         The volume. Only a box around the two points is read; it grows while a way through what
         is outside of it might cost less.
     start_um, end_um : sequence of float

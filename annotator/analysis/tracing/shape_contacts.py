@@ -41,7 +41,7 @@ def find_contacts(course: Course, near_um: float, far_along_um: float) -> list[C
     Edges are sampled so that long ones hide nothing. Parts that are not connected are infinitely
     far apart along the tree.
     """
-    rows, places, along = _sample_edges(course, near_um / 2)
+    rows, places, along = sample_edges(course, near_um / 2)
     pairs = cKDTree(places).query_pairs(near_um, output_type="ndarray")
     if not len(pairs):
         return []
@@ -58,7 +58,7 @@ def find_contacts(course: Course, near_um: float, far_along_um: float) -> list[C
     return _group(pairs, rows, places, along, section, near_um)
 
 
-def _sample_edges(
+def sample_edges(
     course: Course, step_um: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return (row, place, cable from the root) of samples along all edges, nodes among them."""

@@ -120,7 +120,7 @@ def _bundle(
     return finding_at(
         course,
         [*stretches[0].tolist(), int(stretches[1][0])],
-        check="double-trace",
+        check="bundle",
         source="shape",
         severity="warning",
         value=float(n_nodes),
@@ -142,7 +142,7 @@ def _exchange(course: Course, contact: Contact, thresholds: Thresholds) -> Trace
     return finding_at(
         course,
         [contact.nearest, contact.other_nearest],
-        check="wrong-crossing",
+        check="crossing-bend",
         source="shape",
         severity="warning",
         value=crossing.gain_deg,

@@ -65,14 +65,14 @@ class Thresholds:
         3.0, "noise", "brightness of the path above its surroundings, in units of their noise"
     )
     dark_um: float = _limit(6.0, "µm", "a path that is as dark as its surroundings for so long")
-    dip: float = _limit(0.5, "", "brightness falls by this share between two brighter places")
+    dip: float = _limit(0.7, "", "brightness falls by this share between two brighter places")
     offset_um: float = _limit(2.0, "µm", "the path runs so far beside the middle of the neurite")
     offset_radii: float = _limit(1.0, "×", "and so many radii beside it")
     offset_along_um: float = _limit(6.0, "µm", "over so much cable")
-    goes_on_um: float = _limit(10.0, "µm", "a neurite goes on beyond a tip for so long")
-    missed_um: float = _limit(12.0, "µm", "a neurite beside the tree that is not traced, so long")
-    missed_level: float = _limit(
-        0.4, "", "brightness of what counts as a neurite, as a share of the traced ones'"
+    goes_on_um: float = _limit(8.0, "µm", "a neurite goes on beyond a tip for so long")
+    missed_um: float = _limit(10.0, "µm", "a neurite beside the tree that is not traced, so long")
+    missed_dimness: float = _limit(
+        0.05, "", "what is not traced is brighter than this share of what is traced"
     )
     crossing_match: float = _limit(
         0.35, "", "brightness fits so much better if the far sides were exchanged (logarithm)"
@@ -108,10 +108,10 @@ PRESETS: Mapping[str, Thresholds] = {
         crossing_gain_deg=25.0,
         min_contrast=5.0,
         dark_um=4.0,
-        dip=0.3,
+        dip=0.5,
         offset_um=1.0,
-        goes_on_um=6.0,
-        missed_um=8.0,
+        goes_on_um=5.0,
+        missed_um=7.0,
         radius_ratio=1.8,
     ),
     "lenient": replace(
@@ -121,7 +121,7 @@ PRESETS: Mapping[str, Thresholds] = {
         bundle_nodes=20,
         min_contrast=2.0,
         dark_um=12.0,
-        dip=0.7,
+        dip=0.85,
         offset_um=4.0,
         goes_on_um=20.0,
         missed_um=25.0,

@@ -187,7 +187,7 @@ def test_depth_is_missed_in_branches_and_in_trees() -> None:
     sketch.to((40, 20, 20))
     sketch.to((90, -30, 8), fork)
     (finding,) = found(check_depth, sketch.tree())
-    assert (finding.check, len(finding.node_ids)) == ("flat", 59)
+    assert (finding.check, len(finding.node_ids)) == ("flat", 76)
     squeezed = clean().tree()
     flat = replace(squeezed, points=squeezed.points * [1, 1, 0.01])
     assert [f.check for f in found(check_depth, flat)] == ["flat"]
@@ -295,7 +295,7 @@ def crossing_tree(*, is_exchanged: bool) -> Tree:
 def test_exchanged_partners_at_a_crossing_are_one_event() -> None:
     tree = crossing_tree(is_exchanged=True)
     (finding,) = found(check_contacts, tree)
-    assert finding.check == "wrong-crossing"
+    assert finding.check == "crossing-bend"
     assert abs(finding.point_um[0] - 60) < 3
     assert finding.value is not None
     assert finding.value > 60
@@ -320,7 +320,7 @@ def test_a_branch_traced_twice_is_a_bundle() -> None:
     sketch.to((50, 1.5, 0), side)
     sketch.to((80, 1.5, 0))
     (finding,) = found(check_contacts, sketch.tree())
-    assert finding.check == "double-trace"
+    assert finding.check == "bundle"
     assert finding.impact_um == pytest.approx(31, abs=3)
 
 
