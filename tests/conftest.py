@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -12,12 +15,11 @@ from typing import TYPE_CHECKING
 # modules, which load each other on demand, do not survive that.
 import pydantic.fields
 import pydantic.main  # noqa: F401
+import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Iterator
 
 SCREEN = "1920x1080x24"
 # The same examples each time: whether a change passes says something about the change. To search
@@ -60,9 +62,29 @@ def _start_display() -> None:
     _stop.append(stop)
 
 
+@functools.cache
+def _installed(path: tuple[str, ...], group: str) -> importlib.metadata.EntryPoints:
+    """Return what is installed on a search path; whoever installs more for a test lengthens it."""
+    del path
+    return importlib.metadata.entry_points(group=group)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_installed_plugins_once() -> Iterator[None]:
+    """Read the facts of some hundred packages once, not for each of a thousand sessions."""
+    from annotator import registry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", lambda group: _installed(tuple(sys.path), group))
+        yield
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a display, and directories that are not the person's own."""
     is_controller_of_workers = bool(getattr(config.option, "numprocesses", None))
+    # Some hundred processes start in a run; none need compile anew what another one has compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     own = tempfile.TemporaryDirectory(prefix="annotator-tests-", ignore_cleanup_errors=True)
     _stop.append(own.cleanup)
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
