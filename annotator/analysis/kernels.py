@@ -9,8 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,11 +97,22 @@ def in_parts(work: Callable[[int, int], object], n_items: int, smallest: int) ->
         work(0, n_items)
         return
     bounds = [n_items * part // n_parts for part in range(n_parts + 1)]
-    with ThreadPoolExecutor(n_parts - 1) as pool:
-        others = [pool.submit(work, *bounds[part : part + 2]) for part in range(1, n_parts)]
+    others = [_helpers().submit(work, *bounds[part : part + 2]) for part in range(1, n_parts)]
+    try:
         work(bounds[0], bounds[1])
-        for other in others:
-            other.result()
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Return the threads that take other parts: starting them each time costs more than small work.
+
+    Work must not ask for parts of its own, which would wait for these threads on one of them.
+    """
+    return ThreadPoolExecutor(max(1, N_THREADS - 1), thread_name_prefix="kernels")
 
 
 def _load() -> ctypes.CDLL | None:

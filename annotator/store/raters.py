@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _ID_LETTERS = 12
 NO_DIAGNOSIS = to_json(Diagnosis())
 
+# Built once: putting a statement together costs more than running it.
+_EVERY = select(raters.c.rater_id, raters.c.name, raters.c.is_model, raters.c.may_review).order_by(
+    raters.c.created_at, raters.c.name
+)
+
 
 def add(change: Change, name: str, *, is_model: bool, may_review: bool) -> Rater:
     """Add a person or a model; names are unique, whatever their case of letters."""
@@ -59,12 +64,7 @@ def add(change: Change, name: str, *, is_model: bool, may_review: bool) -> Rater
 
 def every(connection: Connection) -> tuple[Rater, ...]:
     """Return all raters in the order in which they came."""
-    rows = connection.execute(
-        select(raters.c.rater_id, raters.c.name, raters.c.is_model, raters.c.may_review).order_by(
-            raters.c.created_at, raters.c.name
-        )
-    )
-    return tuple(Rater(**row._mapping) for row in rows)
+    return tuple(Rater(**row._mapping) for row in connection.execute(_EVERY))
 
 
 def read(connection: Connection, id_or_name: str) -> Rater:

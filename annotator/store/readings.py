@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, bindparam, func, insert, select
 
 from annotator.analysis.runs import SlabGrid
 from annotator.domain.errors import (
@@ -32,7 +33,7 @@ from annotator.store.tables import annotation_table, annotation_trees, repeat_ca
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
 
     from annotator.analysis.runs import MaskRuns
     from annotator.analysis.tracing.tree import Tree
@@ -202,11 +203,19 @@ def every(
 
     Of all cases, repeats and tracings are left out.
     """
+    query = _every_statement(is_of_case=case_id is not None, is_latest=is_latest)
+    owner = {} if case_id is None else {"owner": cases.read(connection, case_id).case_id}
+    return tuple(_fact(row) for row in connection.execute(query, owner))
+
+
+@cache
+def _every_statement(*, is_of_case: bool, is_latest: bool) -> Select[Any]:
+    # Built once: putting a statement together costs more than running it.
     query = select(annotation_table).order_by(
         annotation_table.c.case_id, annotation_table.c.rater_id, annotation_table.c.revision
     )
-    if case_id is not None:
-        query = query.where(annotation_table.c.case_id == cases.read(connection, case_id).case_id)
+    if is_of_case:
+        query = query.where(annotation_table.c.case_id == bindparam("owner"))
     else:
         for left_out in (repeat_cases, tracing_cases):
             query = query.where(annotation_table.c.case_id.not_in(select(left_out.c.case_id)))
@@ -228,7 +237,7 @@ def every(
                 last.c.revision == annotation_table.c.revision,
             ),
         )
-    return tuple(_fact(row) for row in connection.execute(query))
+    return query
 
 
 def read(connection: Connection, annotation_id: str) -> Annotation:

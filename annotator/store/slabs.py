@@ -7,6 +7,7 @@ import itertools
 import struct
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import zstandard
 from sqlalchemy import bindparam, insert, select
 
 from annotator.analysis.runs import SlabRuns, unpack_planes
+from annotator.bundled import resource
 from annotator.domain.errors import IntegrityError
 from annotator.store.tables import slabs
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-_LEVEL = 3
+LEVEL = 3
+"""How hard zstd tries."""
 _KEYS_A_QUERY = 500
 _RUN_BYTES = 6
 _HEADER = struct.Struct("<BBI")
@@ -66,22 +69,33 @@ def slab_key(runs: SlabRuns) -> bytes:
 
 
 def pack(runs: SlabRuns, columns: int) -> bytes:
-    """Return the runs compressed, in the smallest of three codings.
+    """Return the runs compressed, in the smallest of three codings: see `codings`.
+
+    Before them stand the lag and how many were filled up (uint8 each), and what to add to each
+    distance (uint32). The dictionary of slabs spares each small frame its own tables of codes.
+    """
+    packed = [
+        header + _slab_compressor().compress(content) for header, content in codings(runs, columns)
+    ]
+    return min(packed, key=len)
+
+
+def codings(runs: SlabRuns, columns: int) -> list[tuple[bytes, bytes]]:
+    """Return three ways to put runs into bytes, each a header and its content.
 
     An end is kept as its distance from an earlier one: from the one before (a length), or, where a
     row of ``columns`` voxels looks like the row above, from the one that lies ``lag`` runs back,
-    less a row. Distances go byte by byte (all low bytes first), then the labels as uint16, under
-    zstd. Both are filled up to a multiple of the lag. Before them stand the lag and how many were
-    filled up (uint8 each), and what to add to each distance (uint32).
+    less a row. Distances go byte by byte (all low bytes first), then the labels as uint16. Both are
+    filled up to a multiple of the lag.
     """
     ends = runs.ends.astype(_UINT32, copy=False)
     shift = (columns - _CENTRE) % _MODULUS
-    packed = [_compressed(np.diff(ends, prepend=np.uint32(0)), runs.labels, 1, 0)]
+    found = [_coded(np.diff(ends, prepend=np.uint32(0)), runs.labels, 1, 0)]
     for lag in _LAGS:
         distances = ends - np.uint32(shift)
         distances[lag:] -= ends[:-lag]
-        packed.append(_compressed(distances, runs.labels, lag, shift))
-    return min(packed, key=len)
+        found.append(_coded(distances, runs.labels, lag, shift))
+    return found
 
 
 def unpack(blobs: Sequence[bytes]) -> list[SlabRuns]:
@@ -101,7 +115,7 @@ def unpack_joined(
     try:
         # A header that is cut off makes the sum wrong.
         header = np.frombuffer(b"".join([blob[: _HEADER.size] for blob in blobs]), _HEADERS)
-        contents = decompressed([blob[_HEADER.size :] for blob in blobs])
+        contents = _decompressed([blob[_HEADER.size :] for blob in blobs])
     except (zstandard.ZstdError, ValueError, TypeError) as error:
         raise IntegrityError(f"a slab cannot be decompressed ({error})") from error
     sizes = np.array([len(content) for content in contents], np.int64)
@@ -115,9 +129,9 @@ def unpack_joined(
     return found or _unpack_planes_by_sums(contents, header)
 
 
-def decompressed(frames: Sequence[bytes]) -> list[bytes]:
+def _decompressed(frames: Sequence[bytes]) -> list[bytes]:
     """Return what zstd frames hold, on two threads where that pays."""
-    own = decompressor()
+    own = _slab_decompressor()
     # Only zstandard's own compiled form has it.
     together = getattr(own, "multi_decompress_to_buffer", None)
     if together is not None and sum(map(len, frames)) > _WORTH_A_THREAD:
@@ -179,15 +193,15 @@ def _joined(
     return ends.reshape(-1), labels
 
 
-def _compressed(
+def _coded(
     distances: NDArray[np.uint32], labels: NDArray[np.uint16], lag: int, shift: int
-) -> bytes:
+) -> tuple[bytes, bytes]:
     n_filled = -distances.size % lag
     if n_filled:
         distances = np.append(distances, np.zeros(n_filled, _UINT32))
     planes = distances.view(np.uint8).reshape(-1, 4).T.tobytes()
     content = planes + _little(labels, "<u2") + bytes(2 * n_filled)
-    return _HEADER.pack(lag, n_filled, shift) + compressor().compress(content)
+    return _HEADER.pack(lag, n_filled, shift), content
 
 
 def put(connection: Connection, runs: Iterable[SlabRuns], columns: int) -> tuple[StoredSlab, ...]:
@@ -236,7 +250,7 @@ def compressor() -> zstandard.ZstdCompressor:
     try:
         found: zstandard.ZstdCompressor = _local.compressor
     except AttributeError:
-        found = _local.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        found = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     return found
 
 
@@ -246,4 +260,28 @@ def decompressor() -> zstandard.ZstdDecompressor:
         found: zstandard.ZstdDecompressor = _local.decompressor
     except AttributeError:
         found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
+@cache
+def _dictionary() -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(resource("slabs/dictionary.zdict").read_bytes())
+
+
+def _slab_compressor() -> zstandard.ZstdCompressor:
+    try:
+        found: zstandard.ZstdCompressor = _local.slab_compressor
+    except AttributeError:
+        found = _local.slab_compressor = zstandard.ZstdCompressor(
+            level=LEVEL, dict_data=_dictionary(), write_checksum=True
+        )
+    return found
+
+
+def _slab_decompressor() -> zstandard.ZstdDecompressor:
+    """Return what reads frames with the dictionary, and those of older programs without one."""
+    try:
+        found: zstandard.ZstdDecompressor = _local.slab_decompressor
+    except AttributeError:
+        found = _local.slab_decompressor = zstandard.ZstdDecompressor(dict_data=_dictionary())
     return found

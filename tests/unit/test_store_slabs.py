@@ -6,12 +6,13 @@ import hashlib
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotator.analysis.runs import SlabRuns, encode
 from annotator.domain.errors import IntegrityError
-from annotator.store.slabs import pack, slab_key, unpack
+from annotator.store.slabs import codings, pack, slab_key, unpack
 
 pytestmark = pytest.mark.unit
 
@@ -70,3 +71,15 @@ def test_the_coding_follows_what_a_row_looks_like() -> None:
     for mask, lag in ((disc, 2), (disc | beside, 4), (noise, 1)):
         runs = encode(mask[None].astype(np.uint8)).slabs[0]
         assert pack(runs, 512)[0] == lag
+
+
+def test_frames_of_older_programs_are_read_beside_those_with_the_dictionary() -> None:
+    mask = np.zeros((3, 40, 50), np.uint16)
+    mask[1, 5:30, 7:40], mask[2, 8:20, 9:30] = 3, 7
+    grid_slabs = [runs for _, runs in sorted(encode(mask).slabs.items())]
+    header, content = codings(grid_slabs[0], 50)[0]
+    older = header + zstandard.ZstdCompressor(level=3).compress(content)
+    newer = pack(grid_slabs[1], 50)
+    assert zstandard.get_frame_parameters(newer[len(header) :]).dict_id
+    for found, wanted in zip(unpack([older, newer]), grid_slabs[:2], strict=True):
+        assert found.equals(wanted)
