@@ -54,7 +54,7 @@ def _of(profile: Profile) -> str:
 
 
 def _dark_nodes(course: Course, profile: Profile, thresholds: Thresholds) -> NDArray[np.bool_]:
-    contrast = _smooth(course, profile.contrast)
+    contrast = smooth_along(course, profile.contrast)
     dark = np.nan_to_num(contrast, nan=np.inf) < thresholds.min_contrast
     dark &= ~_beside_nodes(course, profile, thresholds)
     return np.asarray(dark & (course.section >= 0) & (course.tree.types != SOMA))
@@ -76,7 +76,7 @@ def _beside_nodes(course: Course, profile: Profile, thresholds: Thresholds) -> N
     return np.asarray(beside & (course.section >= 0) & (course.tree.types != SOMA))
 
 
-def _smooth(course: Course, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def smooth_along(course: Course, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median of each node, its parent and its only child."""
     child = np.arange(len(values))
     only = np.flatnonzero((course.section >= 0) & (course.n_children[course.parents] == 1))
@@ -92,14 +92,7 @@ def check_dips(course: Course, profile: Profile, thresholds: Thresholds) -> list
     The value is the depth of the valley as a share of the lower of the two places, above the
     background. Stretches that are dark by themselves, or beside the neurite, are not told again.
     """
-    signal = _smooth(course, np.nan_to_num(profile.signal, nan=0.0))
-    depth = np.zeros(len(signal))
-    for section in range(course.n_sections):
-        rows = course.section_rows(section)
-        if len(rows) >= 5:
-            depth[rows] = np.maximum(
-                depth[rows], _valley_depths(signal[rows], course.root_um[rows])
-            )
+    depth = measure_dips(course, profile)
     deep = (depth >= thresholds.dip) & (course.tree.types != SOMA)
     dark = _dark_nodes(course, profile, thresholds) | _beside_nodes(course, profile, thresholds)
     findings = []
@@ -123,6 +116,19 @@ def check_dips(course: Course, profile: Profile, thresholds: Thresholds) -> list
             )
         )
     return findings
+
+
+def measure_dips(course: Course, profile: Profile) -> NDArray[np.float64]:
+    """Return how deep a valley of brightness each node lies in, ``(node,)``, 0 to 1."""
+    signal = smooth_along(course, np.nan_to_num(profile.signal, nan=0.0))
+    depth = np.zeros(len(signal))
+    for section in range(course.n_sections):
+        rows = course.section_rows(section)
+        if len(rows) >= 5:
+            depth[rows] = np.maximum(
+                depth[rows], _valley_depths(signal[rows], course.root_um[rows])
+            )
+    return depth
 
 
 def _valley_depths(signal: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -176,16 +182,7 @@ def check_radius(course: Course, profile: Profile, thresholds: Thresholds) -> li
 
     Not asked where every radius is the same: `constant-radii` says so once.
     """
-    tree = course.tree
-    usable = (course.section >= 0) & (tree.types != SOMA) & (tree.radii > 0)
-    usable &= np.isfinite(profile.radii) & (profile.contrast >= thresholds.min_contrast)
-    if not usable.any() or np.ptp(tree.radii[usable]) == 0:
-        return []
-    change = np.zeros(len(tree))
-    change[usable] = np.log(tree.radii[usable] / profile.radii[usable])
-    # Tracers measure at different levels of the flank: only what differs from the rest is wrong.
-    usual = float(np.median(change[usable]))
-    change = np.where(usable, _smooth(course, change - usual), 0.0)
+    change = measure_radius_changes(course, profile, thresholds)
     findings = []
     for sign, word in ((1.0, "thick"), (-1.0, "thin")):
         wrong = sign * change >= np.log(thresholds.radius_ratio)
@@ -211,3 +208,22 @@ def check_radius(course: Course, profile: Profile, thresholds: Thresholds) -> li
                 )
             )
     return findings
+
+
+def measure_radius_changes(
+    course: Course, profile: Profile, thresholds: Thresholds
+) -> NDArray[np.float64]:
+    """Return the logarithm of traced by measured radius, ``(node,)``, less the tree's median.
+
+    Tracers measure at different levels of the flank: only what differs from the rest is wrong. 0
+    where nothing is known, and everywhere in a tree with one radius.
+    """
+    tree = course.tree
+    usable = (course.section >= 0) & (tree.types != SOMA) & (tree.radii > 0)
+    usable &= np.isfinite(profile.radii) & (profile.contrast >= thresholds.min_contrast)
+    change = np.zeros(len(tree))
+    if not usable.any() or np.ptp(tree.radii[usable]) == 0:
+        return change
+    change[usable] = np.log(tree.radii[usable] / profile.radii[usable])
+    usual = float(np.median(change[usable]))
+    return np.where(usable, smooth_along(course, change - usual), 0.0)

@@ -35,8 +35,7 @@ def check_twigs(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
         return []
     cable = course.section_um()
     limit = np.maximum(thresholds.min_tip_um, tree.radii[course.heads])
-    is_terminal = (course.n_children[course.ends] == 0) & (course.n_children[course.heads] > 1)
-    short = is_terminal & (cable < limit) & (tree.types[course.heads] != SOMA)
+    short = is_terminal(tree, course) & (cable < limit)
     return [
         finding_at(
             course,
@@ -55,14 +54,30 @@ def check_twigs(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
     ]
 
 
+def is_terminal(tree: Tree, course: Course) -> NDArray[np.bool_]:
+    """Return which sections lead from a fork, not a soma, to a tip, ``(section,)``."""
+    return np.asarray(
+        (course.n_children[course.ends] == 0)
+        & (course.n_children[course.heads] > 1)
+        & (tree.types[course.heads] != SOMA)
+    )
+
+
+def joins_forks(tree: Tree, course: Course) -> NDArray[np.bool_]:
+    """Return which sections lead from a fork, not a soma, to a fork, ``(section,)``."""
+    return np.asarray(
+        (course.n_children[course.ends] > 1)
+        & (course.n_children[course.heads] > 1)
+        & (tree.types[course.heads] != SOMA)
+    )
+
+
 def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
     """Return forks that follow each other too closely: two, or a cluster that may be one fork."""
     if not course.n_sections:
         return []
     cable = course.section_um()
-    joins_forks = (course.n_children[course.ends] > 1) & (course.n_children[course.heads] > 1)
-    joins_forks &= tree.types[course.heads] != SOMA
-    near = joins_forks & (cable < thresholds.cluster_um)
+    near = joins_forks(tree, course) & (cable < thresholds.cluster_um)
     flagged = np.zeros(len(tree), bool)
     inner = np.repeat(near, np.diff(course.bounds))
     flagged[course.rows[inner]] = True
@@ -96,35 +111,38 @@ def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> l
 
 def check_fork_radius(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
     """Return branches that are much thicker than the fork they leave."""
-    is_branch = np.flatnonzero(
-        (course.n_children[course.heads] > 1)
-        & (tree.types[course.heads] != SOMA)
-        & (tree.radii[course.heads] > 0)
-    )
-    findings = []
-    for k in is_branch:
-        rows = course.rows[course.bounds[k] : course.bounds[k + 1]]
-        radii = tree.radii[rows[:_NODES_OF_A_RADIUS]]
-        radii = radii[radii > 0]
-        if not len(radii):
-            continue
-        ratio = float(np.median(radii)) / float(tree.radii[course.heads[k]])
-        if ratio > thresholds.fork_radius_ratio:
-            findings.append(
-                finding_at(
-                    course,
-                    rows[:_NODES_OF_A_RADIUS],
-                    check="thick-branch",
-                    source="shape",
-                    severity="hint",
-                    value=ratio,
-                    threshold=thresholds.fork_radius_ratio,
-                    unit="×",
-                    probability=odds(ratio, thresholds.fork_radius_ratio, base=0.2),
-                    why=f"The branch is {ratio:.1f} times as thick as the fork that it leaves.",
-                )
-            )
-    return findings
+    return [
+        finding_at(
+            course,
+            course.rows[course.bounds[k] : course.bounds[k + 1]][:_NODES_OF_A_RADIUS],
+            check="thick-branch",
+            source="shape",
+            severity="hint",
+            value=ratio,
+            threshold=thresholds.fork_radius_ratio,
+            unit="×",
+            probability=odds(ratio, thresholds.fork_radius_ratio, base=0.2),
+            why=f"The branch is {ratio:.1f} times as thick as the fork that it leaves.",
+        )
+        for k, ratio in enumerate(measure_fork_radius(tree, course).tolist())
+        if ratio > thresholds.fork_radius_ratio
+    ]
+
+
+def measure_fork_radius(tree: Tree, course: Course) -> NDArray[np.float64]:
+    """Return the radius where each section begins by that of the fork it leaves, ``(section,)``.
+
+    The median of its first nodes; NaN at roots and somata, and where a radius is missing.
+    """
+    ratios = np.full(course.n_sections, np.nan)
+    usable = (course.n_children[course.heads] > 1) & (tree.radii[course.heads] > 0)
+    usable &= tree.types[course.heads] != SOMA
+    for k in np.flatnonzero(usable):
+        radii = tree.radii[course.rows[course.bounds[k] : course.bounds[k + 1]]]
+        radii = radii[:_NODES_OF_A_RADIUS][radii[:_NODES_OF_A_RADIUS] > 0]
+        if len(radii):
+            ratios[k] = np.median(radii) / tree.radii[course.heads[k]]
+    return ratios
 
 
 def check_rising_radius(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:

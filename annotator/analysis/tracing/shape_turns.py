@@ -32,20 +32,8 @@ def check_turns(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
 
     Both are chords of ``reach_um``, so that the shake of single nodes is no turn.
     """
-    rows = np.arange(len(tree))
-    before = climb(course, rows, thresholds.reach_um)
-    after = reach_out(course, thresholds.reach_um)
-    incoming = tree.points - tree.points[before]
-    outgoing = tree.points[after] - tree.points
-    angles = angles_deg(incoming, outgoing)
-    # A chord that ends early is that of a stub: its direction says little.
-    is_long = (
-        np.minimum(course.root_um - course.root_um[before], course.root_um[after] - course.root_um)
-        >= thresholds.reach_um / 2
-    )
-    is_soma = tree.types == SOMA
-    sharp = (angles >= thresholds.turn_deg) & is_long & (course.section >= 0)
-    sharp &= (course.n_children == 1) & ~is_soma & ~is_soma[before]
+    angles = measure_turns(tree, course, thresholds.reach_um)
+    sharp = np.nan_to_num(angles, nan=0.0) >= thresholds.turn_deg
     findings = []
     for event in group_events(course, sharp, bridge=1):
         apex = int(event[np.argmax(angles[event])])
@@ -70,19 +58,32 @@ def check_turns(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
     return findings
 
 
+def measure_turns(tree: Tree, course: Course, reach_um: float) -> NDArray[np.float64]:
+    """Return the turn of the path at each node, ``(node,)`` degrees; NaN where none is told.
+
+    That is at forks, tips and roots, about a soma, and where a chord would be a stub.
+    """
+    before = climb(course, np.arange(len(tree)), reach_um)
+    after = reach_out(course, reach_um)
+    angles = angles_deg(tree.points - tree.points[before], tree.points[after] - tree.points)
+    shorter = np.minimum(
+        course.root_um - course.root_um[before], course.root_um[after] - course.root_um
+    )
+    is_soma = tree.types == SOMA
+    told = (shorter >= reach_um / 2) & (course.section >= 0) & (course.n_children == 1)
+    return np.where(told & ~is_soma & ~is_soma[before], angles, np.nan)
+
+
 def check_forks(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
     """Return forks with implausible angles: between branches, and of a branch to what it leaves.
 
     One finding a fork: a branch that leaves nearly straight back before two that lie too near or
     too far apart.
     """
-    firsts, heads, outward = _fork_branches(tree, course, thresholds.reach_um)
-    before = climb(course, heads, thresholds.reach_um)
-    incoming = tree.points[heads] - tree.points[before]
-    has_way_in = (tree.parents[heads] != NO_PARENT) & (tree.types[heads] != SOMA)
-    reversal = 180.0 - angles_deg(incoming, outward)
+    firsts, heads, outward = fork_branches(tree, course, thresholds.reach_um)
+    reversal = measure_reversals(tree, course, heads, outward, thresholds.reach_um)
     findings, told = [], set()
-    for k in np.flatnonzero(has_way_in & (reversal < thresholds.from_reversal_deg)):
+    for k in np.flatnonzero(reversal < thresholds.from_reversal_deg):
         told.add(int(heads[k]))
         findings.append(
             finding_at(
@@ -99,7 +100,7 @@ def check_forks(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
                 "leads to the fork.",
             )
         )
-    for fork, one, other, angle in _branch_pairs(tree, course, firsts, heads, outward):
+    for fork, one, other, angle in branch_pairs(tree, course, firsts, heads, outward):
         is_near = angle < thresholds.min_branch_deg
         if fork in told or not (is_near or angle > thresholds.max_branch_deg):
             continue
@@ -122,7 +123,7 @@ def check_forks(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
     return findings
 
 
-def _fork_branches(
+def fork_branches(
     tree: Tree, course: Course, reach_um: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return first nodes, forks and directions ``(branch, 3)`` of all branches of forks."""
@@ -133,7 +134,21 @@ def _fork_branches(
     return firsts, heads, tree.points[far] - tree.points[heads]
 
 
-def _branch_pairs(
+def measure_reversals(
+    tree: Tree,
+    course: Course,
+    heads: NDArray[np.int64],
+    outward: NDArray[np.float64],
+    reach_um: float,
+) -> NDArray[np.float64]:
+    """Return how far each branch of a fork is from straight back, degrees; NaN at roots, somata."""
+    before = climb(course, heads, reach_um)
+    reversal = 180.0 - angles_deg(tree.points[heads] - tree.points[before], outward)
+    has_way_in = (tree.parents[heads] != NO_PARENT) & (tree.types[heads] != SOMA)
+    return np.where(has_way_in, reversal, np.nan)
+
+
+def branch_pairs(
     tree: Tree,
     course: Course,
     firsts: NDArray[np.int64],
@@ -165,13 +180,9 @@ def check_contraction(tree: Tree, course: Course, thresholds: Thresholds) -> lis
     """Return branches that are much straighter, or much less, than the one they leave."""
     if not course.n_sections:
         return []
-    chords = np.linalg.norm(tree.points[course.ends] - tree.points[course.heads], axis=1)
-    cable = course.section_um()
-    contraction = chords / np.where(cable > 0, cable, 1.0)
+    contraction, gap = measure_contraction(tree, course)
     parent = course.section[course.heads]
-    is_long = np.diff(course.bounds) >= _MIN_NODES_FOR_CONTRACTION
-    gap = np.where(parent >= 0, np.abs(contraction - contraction[parent]), 0.0)
-    odd = (gap > thresholds.contraction_gap) & is_long & is_long[parent]
+    odd = np.nan_to_num(gap) > thresholds.contraction_gap
     return [
         finding_at(
             course,
@@ -188,6 +199,22 @@ def check_contraction(tree: Tree, course: Course, thresholds: Thresholds) -> lis
         )
         for k in np.flatnonzero(odd)
     ]
+
+
+def measure_contraction(
+    tree: Tree, course: Course
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return chord by cable of each section, and how far that is from the section it leaves.
+
+    ``(section,)`` each; the second is NaN where there is none or one of the two is short.
+    """
+    chords = np.linalg.norm(tree.points[course.ends] - tree.points[course.heads], axis=1)
+    cable = course.section_um()
+    contraction = chords / np.where(cable > 0, cable, 1.0)
+    parent = course.section[course.heads]
+    is_long = np.diff(course.bounds) >= _MIN_NODES_FOR_CONTRACTION
+    told = (parent >= 0) & is_long & is_long[parent]
+    return contraction, np.where(told, np.abs(contraction - contraction[parent]), np.nan)
 
 
 def check_depth(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
