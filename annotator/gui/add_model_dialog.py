@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.buttons import Button, label, set_look
 from annotator.gui.network_card_form import NetworkCardForm
+from annotator.gui.network_guide import NetworkGuide
 from annotator.gui.reading_panel import scrolled
 from annotator.jobs.supplying import licence_words
 
@@ -87,10 +88,12 @@ class AddModelDialog(QDialog):
         top.addWidget(Button("File…", "Choose the file of a model.", self._choose_file))
         top.addWidget(Button("Folder…", "Choose the folder of a model.", self._choose_folder))
         top.addWidget(Button("Look", "Look at what lies there.", self.look))
+        self.guide = NetworkGuide()
         self._body = QWidget()
         self._rows = QVBoxLayout(self._body)
         self._rows.setContentsMargins(0, 0, 8, 0)
         self._rows.setSpacing(6)
+        self._rows.addWidget(self.guide)
         self._rows.addStretch(1)
         self._foot = QWidget()
         foot = QVBoxLayout(self._foot)
@@ -113,8 +116,8 @@ class AddModelDialog(QDialog):
         layout.addWidget(label("Add a model", "title"))
         layout.addWidget(
             label(
-                "A TorchScript, torch.export or ONNX file, a MONAI bundle or an nnU-Net folder. "
-                "Its files stay where they are; nothing in them is run as a program.",
+                "A network that you have, as a file or a folder. Its files stay where they are; "
+                "nothing in them is run as a program, and nothing is downloaded.",
                 "muted",
                 wrap=True,
             )
@@ -124,7 +127,7 @@ class AddModelDialog(QDialog):
         layout.addWidget(scrolled(self._body), 1)
         layout.addWidget(self._foot)
         layout.addLayout(buttons)
-        self.resize(720, 660)
+        self.resize(720, 710)
 
     def _choose_file(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "File of a model", str(Path.home()))
@@ -157,6 +160,7 @@ class AddModelDialog(QDialog):
     def _could_not(self, error: Exception) -> None:
         self.found = None
         self._empty()
+        self.guide.show()
         self._foot.hide()
         words = str(error)
         self._say(words[:1].upper() + words[1:], "bad")
@@ -165,6 +169,7 @@ class AddModelDialog(QDialog):
     def _show(self, found: FoundNetwork) -> None:
         self.found = found
         self._empty()
+        self.guide.hide()
         self._say(f"Found: {found.format_title}. Correct what you know better.", "good")
         self.form = NetworkCardForm(found.card)
         self.form.card.changed.connect(self._say_licence)
@@ -255,7 +260,7 @@ class AddModelDialog(QDialog):
     def _empty(self) -> None:
         self.outputs.clear()
         self.form = None
-        while self._rows.count() > 1:
+        while self._rows.count() > 2:  # the guide and what lies below it stay
             item = self._rows.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:

@@ -128,7 +128,7 @@ class ElidedLabel(QLabel):
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, tone: str = "") -> QLabel:
-    """Return a text label; ``role`` is title, heading, section, muted, small or key."""
+    """Return a text label; ``role`` is title, heading, section, muted, small, code or key."""
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:

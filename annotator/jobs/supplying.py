@@ -15,6 +15,7 @@ from annotator.api import no_progress
 from annotator.api.network_cards import card_from
 from annotator.api.networks import SuppliedNetwork
 from annotator.domain.errors import AnnotatorError, IntegrityError, UnsuitableError
+from annotator.jobs.importing import not_asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,13 +29,30 @@ _CHUNK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundNetwork:
-    """A network on disk that a project could take: nothing of it was kept, nothing was run.
+class SeenNetwork:
+    """A network on disk: nothing of it was kept, nothing was run.
 
     Attributes
     ----------
     card : NetworkCard
         As its files give it.
+    files : tuple of Path
+        All that it is made of.
+    """
+
+    path: Path
+    format: str
+    format_title: str
+    card: NetworkCard
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNetwork:
+    """A network that a project could take.
+
+    Attributes
+    ----------
     suggested : tuple of (int, int)
         Outputs whose name a label of the schema has, and the value of that label.
     """
@@ -46,17 +64,31 @@ class FoundNetwork:
     suggested: tuple[tuple[int, int], ...]
 
 
-def look_at(registry: Registry, path: str | Path, schema: LabelSchema) -> FoundNetwork:
-    """Look at a file or folder; raises AnnotatorError where it holds no network, or is refused."""
+def see(registry: Registry, path: str | Path) -> SeenNetwork:
+    """Look at a file or folder; raises AnnotatorError where it holds no network, or is refused.
+
+    Loads what the libraries of the format load: not for the window's process.
+    """
     place = Path(path).expanduser().absolute()
     found = format_of(registry, place)
     card = _inspect(found, place)
-    return FoundNetwork(
+    return SeenNetwork(
         path=place,
         format=found.name,
         format_title=found.title,
         card=card,
-        suggested=map_labels(card, schema),
+        files=tuple(found.files(place)),
+    )
+
+
+def fitted(seen: SeenNetwork, schema: LabelSchema) -> FoundNetwork:
+    """Return what a project with these labels could take."""
+    return FoundNetwork(
+        path=seen.path,
+        format=seen.format,
+        format_title=seen.format_title,
+        card=seen.card,
+        suggested=map_labels(seen.card, schema),
     )
 
 
@@ -70,15 +102,19 @@ def format_of(registry: Registry, path: Path) -> NetworkFormat:
             return one
     titles = ", ".join(one.title for one in known)
     raise UnsuitableError(
-        f"{path.name} looks like no network that can be used. These can: {titles}; "
-        "docs/models.md says what each needs"
+        "; ".join(
+            (
+                f"{path.name} looks like no network that can be used. These can: {titles}; "
+                "docs/models.md says what each needs",
+                *not_asked(registry.broken_at("network_formats")),
+            )
+        )
     )
 
 
 def supply(
     store: Store,
-    registry: Registry,
-    path: str | Path,
+    seen: SeenNetwork,
     *,
     corrections: Mapping[str, object] | None = None,
     labels: Mapping[int, str] | None = None,
@@ -98,9 +134,7 @@ def supply(
     licence_accepted_by : str
         Who was shown the licence and accepted it; AnnotatorError where it is empty.
     """
-    place = Path(path).expanduser().absolute()
-    found = format_of(registry, place)
-    card = corrected(_inspect(found, place), corrections or {})
+    card = corrected(seen.card, corrections or {})
     schema = store.project().schema
     if labels is not None:
         card = _named_by(card, labels)
@@ -113,11 +147,11 @@ def supply(
         raise AnnotatorError(
             f"{card.title}: its licence must be accepted first. {licence_words(card)}"
         )
-    files = hash_files(found, place, progress)
+    files = hash_files(seen.files, seen.path, progress)
     network = SuppliedNetwork(
-        network_id=identity(found.name, files),
-        format=found.name,
-        path=str(place),
+        network_id=identity(seen.format, files),
+        format=seen.format,
+        path=str(seen.path),
         card=card,
         label_values=values,
         files=files,
@@ -213,11 +247,13 @@ def licence_words(card: NetworkCard) -> str:
 
 
 def hash_files(
-    found: NetworkFormat, path: Path, progress: Progress = no_progress
+    files: Sequence[Path], path: Path, progress: Progress = no_progress
 ) -> tuple[tuple[str, str], ...]:
-    """Return each file, relative to the folder, and its SHA-256; raises AnnotatorError."""
+    """Return each file of what lies at a path, relative to its folder, and its SHA-256.
+
+    Raises AnnotatorError where one cannot be read.
+    """
     folder = path if path.is_dir() else path.parent
-    files = found.files(path)
     total = max(1, sum(file.stat().st_size for file in files))
     done = 0
     hashes = []
@@ -256,7 +292,7 @@ def require_unchanged(
             f"{network.card.title} is no longer at {network.path}; put it back, or remove it from "
             "the project and add it from where it is now"
         )
-    now = dict(hash_files(found, path, progress))
+    now = dict(hash_files(found.files(path), path, progress))
     before = dict(network.files)
     different = sorted(
         name for name in now.keys() | before.keys() if now.get(name) != before.get(name)

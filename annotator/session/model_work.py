@@ -162,9 +162,10 @@ class ModelWork:
 
     def look_at_network(self, path: str | Path) -> FoundNetwork:
         """Return what a file or folder holds, for a person to read; keeps and runs nothing."""
-        from annotator.jobs.supplying import look_at
+        from annotator.jobs.looking import see_apart
+        from annotator.jobs.supplying import fitted
 
-        return look_at(self.registry, path, self.store.project().schema)
+        return fitted(see_apart(path), self.store.project().schema)
 
     def supply_network(
         self,
@@ -180,12 +181,12 @@ class ModelWork:
         ``corrections`` are fields of its card that the user knows better; ``labels`` says which
         label, by name or value, each output draws, by name where it is None.
         """
+        from annotator.jobs.looking import see_apart
         from annotator.jobs.supplying import supply
 
         return supply(
             self.store,
-            self.registry,
-            path,
+            see_apart(path),
             corrections=corrections,
             labels=labels,
             licence_accepted_by=licence_accepted_by,

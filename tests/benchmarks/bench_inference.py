@@ -214,7 +214,7 @@ def make_case(folder: Path) -> None:
     from annotator.domain.geometry import Geometry
     from annotator.domain.schema import Label, LabelSchema
     from annotator.domain.study import Series
-    from annotator.jobs.supplying import supply
+    from annotator.jobs.supplying import see, supply
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -243,8 +243,7 @@ def make_case(folder: Path) -> None:
         store.add_case("Chest", [series.series_id], actor="system")
         supply(
             store,
-            Registry.load(),
-            folder / "network.ts",
+            see(Registry.load(), folder / "network.ts"),
             licence_accepted_by="bench",
             actor="system",
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 
-from annotator.api import NetworkCard, Plugin
-from annotator.domain.errors import AnnotatorError
+from annotator.api.network_cards import card_from
 from annotator.gui.add_model_dialog import AddModelDialog
+from tests.gui.plugin_site import install_plugin
 from tests.gui.small_project import READERS
 from tests.gui.steps import PATIENCE_MS, open_project
 from tests.gui.widget_walk import cut_off, unnamed
@@ -27,22 +29,33 @@ pytestmark = pytest.mark.gui
 LEFT = Qt.MouseButton.LeftButton
 
 
+SCROLLS = '''
+import os
+import signal
+
+from annotator.api import NetworkCard, Plugin
+from annotator.domain.errors import AnnotatorError
+
+
 class Scrolls:
     """Files that end in .scroll; what they hold is the licence."""
 
     name = "scroll"
     title = "Scroll"
 
-    def recognises(self, path: Path) -> bool:
+    def recognises(self, path):
         return path.suffix == ".scroll"
 
-    def files(self, path: Path) -> tuple[Path, ...]:
+    def files(self, path):
         return (path,)
 
-    def inspect(self, path: Path) -> NetworkCard:
+    def inspect(self, path):
         text = path.read_text()
+        print("what a library prints is no answer")
         if "pickle" in text:
             raise AnnotatorError("it holds a pickle, which could run anything")
+        if "poison" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
         return NetworkCard(
             title="Old scroll",
             n_dims=3,
@@ -51,15 +64,24 @@ class Scrolls:
             licence=text,
         )
 
-    def open(self, *_: object, **__: object) -> None:
+    def open(self, *_, **__):
         raise AssertionError("nothing is opened before it is used")
 
 
+plugin = Plugin(name="moods", network_formats=(Scrolls,))
+'''
+
+
 @pytest.fixture
-def dialog(window: MainWindow, qtbot: QtBot, project: Path) -> AddModelDialog:
+def dialog(
+    window: MainWindow,
+    qtbot: QtBot,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AddModelDialog:
+    install_plugin(tmp_path, monkeypatch, SCROLLS)
     open_project(window, qtbot, project)
-    assert window.session is not None
-    window.session.registry.register(Plugin(name="scrolls", network_formats=(Scrolls,)))  # type: ignore[arg-type]
     QTest.mouseClick(window.project.setup.models, LEFT)
     models = window.errands.models.list
     assert models is not None
@@ -80,8 +102,15 @@ def test_a_network_is_taken_in_with_what_the_user_knows(
 ) -> None:
     place = tmp_path / "old.scroll"
     place.write_text("Do as you like.")
+    assert dialog.guide.isVisible(), "what can be added is told until something was found"
+    assert cut_off(dialog) == []
+    QTest.mouseClick(dialog.guide.copy, LEFT)
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    assert card_from(json.loads(clipboard.text()), what="the example").title == "Liver tumours"
     look(dialog, qtbot, place, "Found: Scroll")
     qtbot.wait(30)
+    assert not dialog.guide.isVisible()
     assert unnamed(dialog) == []
     assert cut_off(dialog) == []
     assert "Do as you like." in dialog.licence.text()
@@ -124,3 +153,17 @@ def test_what_is_no_network_is_told_in_words(
     look(dialog, qtbot, tmp_path / "bad.scroll", "It holds a pickle")
     assert not dialog.add.isEnabled()
     look(dialog, qtbot, tmp_path / "none.scroll", "There is no file or folder")
+
+
+def test_a_file_that_ends_what_reads_it_leaves_the_window(
+    window: MainWindow, qtbot: QtBot, dialog: AddModelDialog, tmp_path: Path
+) -> None:
+    place = tmp_path / "poison.scroll"
+    place.write_text("poison")
+    look(dialog, qtbot, place, "The process that looked at poison.scroll ended")
+    assert "Nothing of it was taken in" in dialog.words.text()
+    assert not dialog.add.isEnabled()
+    place.write_text("Do as you like.")
+    look(dialog, qtbot, place, "Found: Scroll")
+    assert window.session is not None
+    assert window.session.networks() == ()

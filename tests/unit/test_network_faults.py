@@ -15,7 +15,7 @@ import pytest
 from annotator.cli import main
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.network_reading import NetworkReader, network_settings
-from annotator.jobs.supplying import supply
+from annotator.jobs.supplying import see, supply
 from annotator.registry import Registry
 from annotator.session.session import Session
 from annotator.store import Store
@@ -48,7 +48,7 @@ def _bring(store: Store, directory: Path) -> Registry:
     registry = Registry()
     registry.register(PLUGIN)
     path = write_network(directory / "bright.fake")
-    supply(store, registry, path, licence_accepted_by="Anna", actor="system")
+    supply(store, see(registry, path), licence_accepted_by="Anna", actor="system")
     return registry
 
 

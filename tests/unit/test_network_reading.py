@@ -20,7 +20,7 @@ from annotator.jobs.network_reading import (
     smaller_patch,
 )
 from annotator.jobs.run import run_job
-from annotator.jobs.supplying import supply
+from annotator.jobs.supplying import see, supply
 from annotator.registry import Registry
 from tests.fake_networks import CARD, PLUGIN, TROUBLE, write_network
 from tests.unit.project_builder import add_case, make_session
@@ -63,7 +63,10 @@ class Bench:
     def bring(self, card: NetworkCard = CARD, **options: float) -> str:
         path = write_network(self.path / f"{card.title}.fake", card, **options)
         found = supply(
-            self.session.store, self.registry, path, licence_accepted_by="Anna", actor="system"
+            self.session.store,
+            see(self.registry, path),
+            licence_accepted_by="Anna",
+            actor="system",
         )
         return found.network_id
 

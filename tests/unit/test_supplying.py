@@ -57,6 +57,18 @@ def test_labels_map_by_name_whatever_the_capitals(session: Session, path: Path) 
     assert session.store.verify() == ()
 
 
+def test_this_process_loads_nothing_of_a_network(
+    session: Session, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError("a network was looked at in the window's process")
+
+    monkeypatch.setattr("annotator_networks.torchscript.TorchScriptFormat.inspect", loaded)
+    monkeypatch.setattr("annotator_networks.torchscript.TorchScriptFormat.files", loaded)
+    assert session.look_at_network(path).card.title == "Tiny"
+    assert session.supply_network(path, licence_accepted_by="me").card.title == "Tiny"
+
+
 def test_names_with_lines_and_spaces_are_the_same() -> None:
     card = NetworkCard(title="t", n_dims=3, n_channels=1, labels=((4, "  LESION "), (7, "x")))
     assert map_labels(card, SCHEMA) == ((4, 1),)
