@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import json
+import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +20,6 @@ import SimpleITK
 from annotator.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 SHAPE = (6, 24, 20)
@@ -92,7 +95,16 @@ def box_mask(first: int, last: int, value: int = 1) -> NDArray[np.uint8]:
 
 
 def project_with_readings(directory: Path) -> Path:
-    """Return a project of one case with three raters' readings."""
+    """Return a project of one case with three raters' readings, and the files that it came of."""
+    shutil.copytree(_with_readings(), directory, dirs_exist_ok=True)
+    return directory / "project"
+
+
+@functools.cache
+def _with_readings() -> Path:
+    """Make the project once; every test has a copy of its own."""
+    directory = Path(tempfile.mkdtemp(prefix="annotator-readings-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     rng = np.random.default_rng(3)
     project = directory / "project"
     image = write_volume(directory / "Head one.nii.gz", rng.integers(0, 200, SHAPE, np.int16))
@@ -102,4 +114,4 @@ def project_with_readings(directory: Path) -> Path:
     for name, first, last in (("Ann", 4, 12), ("Bob", 5, 12), ("Cy", 4, 15)):
         mask = write_volume(directory / f"{name}.nii.gz", box_mask(first, last))
         must("add-reading", project, "Head one", "--rater", name, "--mask", mask)
-    return project
+    return directory
