@@ -16,7 +16,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 #endif
 
-#define VERSION 2
+#define VERSION 3
 #define IMPOSSIBLE (-1)
 #define NO_MEMORY (-2)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 """Must be that of ``kernels.c``: a library left over from another one is not used."""
 N_THREADS = min(2, os.cpu_count() or 1)
 """More do not pay: these loops wait for memory."""
@@ -49,6 +49,11 @@ _SIGNATURES = {
     "order_by_depth": "l pll p",
     "add_upwards": " ppp l p",
     "list_children": " pl pp",
+    "measure_edges": " ppl pp",
+    "mark_nodes": " pppp pp pp l pp p",
+    "find_branches": " ppp pl pp",
+    "find_same_places": "l pl p",
+    "find_beside": "l pppp pp l dddd pp",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {
@@ -57,6 +62,7 @@ _TYPES = {
     "l": ctypes.c_int64,
     "u": ctypes.c_uint64,
     "f": ctypes.c_float,
+    "d": ctypes.c_double,
 }
 
 

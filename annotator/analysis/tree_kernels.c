@@ -292,3 +292,284 @@ EXPORTED void list_children(const int64_t *parents, int64_t n_nodes, int64_t *st
     for (int64_t row = n_nodes; row > 0; row--) starts[row] = starts[row - 1];
     starts[0] = 0;
 }
+
+/* ---- What checks of a tree look at --------------------------------------------------------- */
+
+/* Lengths of edges (0 for roots, NaN where a place is none), and how straight each goes on from its
+ * parent's edge: the cosine of the turn, NaN where there is none. */
+EXPORTED void measure_edges(const double *points, const int64_t *parents, int64_t n_nodes, double *lengths,
+                            double *cosines) {
+    for (int64_t row = 0; row < n_nodes; row++) {
+        const int64_t up = parents[row];
+        lengths[row] = 0.0;
+        if (up == NO_PARENT) continue;
+        const double x = points[3 * row] - points[3 * up], y = points[3 * row + 1] - points[3 * up + 1],
+                     z = points[3 * row + 2] - points[3 * up + 2];
+        const double length = sqrt(x * x + y * y + z * z);
+        lengths[row] = isfinite(length) ? length : NAN;
+    }
+    for (int64_t row = 0; row < n_nodes; row++) {
+        const int64_t up = parents[row], over = up == NO_PARENT ? NO_PARENT : parents[up];
+        cosines[row] = NAN;
+        if (over == NO_PARENT || !(lengths[row] > 0.0) || !(lengths[up] > 0.0)) continue;
+        double sum = 0.0;
+        for (int axis = 0; axis < 3; axis++)
+            sum += (points[3 * row + axis] - points[3 * up + axis]) * (points[3 * up + axis] - points[3 * over + axis]);
+        cosines[row] = sum / (lengths[row] * lengths[up]);
+    }
+}
+
+enum {
+    NOT_FINITE = 1, NO_RADIUS = 2, ZERO_LENGTH = 4, GAP = 8, MULTIFURCATION = 16, SPUR = 32, TYPE_CHANGE = 64,
+    RADIUS_JUMP = 128, BACK_TRACK = 256, KINK = 512, SOMA_BEGINS = 1024, IS_ROOT = 2048
+};
+enum { AT_ZERO, AT_CHILDREN, AT_SPUR, AT_JUMP, AT_BACK, AT_RETRACE, AT_KINK };
+#define SOMA 1
+#define N_NAMED 5
+
+/* Mark each node with what is noticed there; `limits` and `gaps` (by type) as structure.py sets them. */
+EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int32_t *types, const double *radii,
+                         const int64_t *starts, const int64_t *children, const double *lengths,
+                         const double *cosines, int64_t n_nodes, const double *limits, const double *gaps,
+                         uint32_t *marks) {
+    const double jump = limits[AT_JUMP];
+    for (int64_t row = 0; row < n_nodes; row++) {
+        const int64_t up = parents[row], first = starts[row], end = starts[row + 1], n_children = end - first;
+        const int is_root = up == NO_PARENT, is_soma = types[row] == SOMA;
+        const int is_below_soma = !is_root && types[up] == SOMA;
+        uint32_t mark = is_root ? IS_ROOT : 0;
+        if (!isfinite(points[3 * row]) || !isfinite(points[3 * row + 1]) || !isfinite(points[3 * row + 2]))
+            mark |= NOT_FINITE;
+        if (!(radii[row] > 0.0) || isinf(radii[row])) mark |= NO_RADIUS;
+        if (is_soma && !is_below_soma) mark |= SOMA_BEGINS;
+        if ((double)n_children > limits[AT_CHILDREN] && !is_root && !is_soma) mark |= MULTIFURCATION;
+        if (is_root) {
+            marks[row] = mark;
+            continue;
+        }
+        const int32_t kind = types[row] > 0 && types[row] < N_NAMED ? types[row] : 0;
+        if (lengths[row] <= limits[AT_ZERO]) mark |= ZERO_LENGTH;
+        if (lengths[row] > gaps[kind] && !is_below_soma) mark |= GAP;
+        const int64_t n_beside = starts[up + 1] - starts[up];
+        if (n_children == 0 && n_beside > 1 && !is_below_soma && parents[up] != NO_PARENT &&
+            lengths[row] < fmax(limits[AT_SPUR], radii[up]))
+            mark |= SPUR;
+        if (types[row] != types[up] && kind > SOMA && types[up] > SOMA && types[up] < N_NAMED && n_beside == 1)
+            mark |= TYPE_CHANGE;
+        int n_thinner = 0, n_thicker = 0, goes_back = 0;
+        double straightest = NAN;
+        for (int64_t i = first; i < end; i++) {
+            const double other = radii[children[i]], cosine = cosines[children[i]];
+            n_thinner += other * jump < radii[row];
+            n_thicker += other > radii[row] * jump;
+            straightest = fmax(straightest, cosine);
+            if (n_children == 1 && cosine < limits[AT_BACK] && !is_below_soma) {
+                goes_back |= cosine < limits[AT_RETRACE];
+                for (int64_t j = starts[children[i]]; j < starts[children[i] + 1]; j++)
+                    goes_back |= starts[children[i] + 1] - starts[children[i]] == 1 && cosines[children[j]] < limits[AT_BACK];
+            }
+        }
+        if (n_children > 0 && !is_soma && !is_below_soma &&
+            ((radii[row] > radii[up] * jump && n_thinner == n_children) ||
+             (radii[row] * jump < radii[up] && n_thicker == n_children)))
+            mark |= RADIUS_JUMP;
+        if (goes_back) mark |= BACK_TRACK;
+        const double bend = (isnan(cosines[row]) ? 0.0 : 1.0 - cosines[row]) +
+                            (isnan(straightest) ? 0.0 : 1.0 - straightest);
+        if (bend > limits[AT_KINK] && !is_below_soma) mark |= KINK;
+        marks[row] = mark;
+    }
+}
+
+/* The first node of each node's branch (its own row for roots), and the cable from there. Rows come
+ * in an order where parents are first; those that do not come stay as they are. */
+EXPORTED void find_branches(const int64_t *parents, const int64_t *starts, const double *lengths,
+                            const int64_t *order, int64_t n_ordered, int64_t *heads, double *along) {
+    for (int64_t i = 0; i < n_ordered; i++) {
+        const int64_t row = order[i], up = parents[row];
+        const int begins = up == NO_PARENT || parents[up] == NO_PARENT || starts[up + 1] - starts[up] != 1;
+        heads[row] = begins ? row : heads[up];
+        along[row] = begins ? 0.0 : along[up] + (lengths[row] > 0.0 ? lengths[row] : 0.0);
+    }
+}
+
+static uint64_t mixed(uint64_t value) {
+    value ^= value >> 31;
+    value *= 0x7fb5d329728ea185ULL;
+    value ^= value >> 27;
+    return value;
+}
+
+/* The first row at exactly the place of each, -1 where it is the first itself or has no place. */
+EXPORTED int64_t find_same_places(const double *points, int64_t n_nodes, int64_t *same) {
+    uint64_t size = 64;
+    while (size < 2 * (uint64_t)n_nodes) size *= 2;
+    int32_t *const rows = malloc(size * sizeof *rows);
+    if (!rows) return NO_MEMORY;
+    memset(rows, 0xff, size * sizeof *rows);
+    for (int64_t row = 0; row < n_nodes; row++) {
+        double place[3];
+        uint64_t hash = 0, bits;
+        same[row] = -1;
+        for (int axis = 0; axis < 3; axis++) {
+            place[axis] = points[3 * row + axis] + 0.0; /* -0 is 0 */
+            memcpy(&bits, place + axis, sizeof bits);
+            hash = mixed((hash + bits) * 0x9e3779b97f4a7c15ULL);
+        }
+        if (!(isfinite(place[0]) && isfinite(place[1]) && isfinite(place[2]))) continue;
+        for (uint64_t at = (hash ^ hash >> 32) & (size - 1);; at = (at + 1) & (size - 1)) {
+            if (rows[at] < 0) {
+                rows[at] = (int32_t)row;
+                break;
+            }
+            const double *other = points + 3 * rows[at];
+            if (other[0] == place[0] && other[1] == place[1] && other[2] == place[2]) {
+                same[row] = rows[at];
+                break;
+            }
+        }
+    }
+    free(rows);
+    return 0;
+}
+
+typedef struct {
+    double middle[3], along[3], half, within;
+    int64_t row;
+} Edge;
+
+static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits) {
+    enum { BITS = 11, N = 1 << BITS };
+    uint64_t *other_keys = malloc((size_t)n * sizeof **keys);
+    int32_t *other_places = malloc((size_t)n * sizeof **places);
+    if (!other_keys || !other_places) {
+        free(other_keys);
+        free(other_places);
+        return 0;
+    }
+    for (int shift = 0; shift < n_bits; shift += BITS) {
+        int64_t first[N + 1] = {0};
+        for (int64_t i = 0; i < n; i++) first[((*keys)[i] >> shift & (N - 1)) + 1]++;
+        for (int i = 0; i < N; i++) first[i + 1] += first[i];
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t to = first[(*keys)[i] >> shift & (N - 1)]++;
+            other_keys[to] = (*keys)[i];
+            other_places[to] = (*places)[i];
+        }
+        uint64_t *const swapped_keys = *keys;
+        int32_t *const swapped_places = *places;
+        *keys = other_keys, *places = other_places;
+        other_keys = swapped_keys, other_places = swapped_places;
+    }
+    free(other_keys);
+    free(other_places);
+    return 1;
+}
+
+/* Does the middle of `one` lie within `other`, and how far from its line? */
+static double distance_to(const Edge *one, const Edge *other, double within) {
+    double square = 0.0, forth = 0.0;
+    for (int axis = 0; axis < 3; axis++) {
+        const double step = one->middle[axis] - other->middle[axis];
+        square += step * step;
+        forth += step * other->along[axis];
+    }
+    if (fabs(forth) > other->half) return INFINITY;
+    const double beside = square - forth * forth;
+    return beside <= within * within ? beside : INFINITY;
+}
+
+typedef struct {
+    const int64_t *heads;
+    const double *lengths_along;
+    double least_cosine, least_along;
+    int64_t *partners;
+    double *nearest;
+} Beside;
+
+/* So many others an edge is compared with in a row of cells: without it a heap of nodes takes forever. */
+#define MOST_NEAR 64
+
+static void compare_edges(const Beside *task, const Edge *one, const Edge *other) {
+    if (task->heads[one->row] == task->heads[other->row] &&
+        !(fabs(task->lengths_along[one->row] - task->lengths_along[other->row]) > task->least_along))
+        return;
+    const double cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
+                          one->along[2] * other->along[2];
+    if (!(fabs(cosine) >= task->least_cosine)) return;
+    const double within = fmax(one->within, other->within);
+    const double there = distance_to(one, other, within), back = distance_to(other, one, within);
+    if (there < task->nearest[one->row]) task->nearest[one->row] = there, task->partners[one->row] = other->row;
+    if (back < task->nearest[other->row]) task->nearest[other->row] = back, task->partners[other->row] = one->row;
+}
+
+/* For each edge (named for its outer node) the nearest parallel one of another branch, or further than
+ * `least_along` along the same, whose line its middle lies beside by no more than the greater `within`
+ * of both; -1 where there is none. Edges are compared whose middles lie within one `cell` or in cells
+ * that touch. */
+EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const double *lengths,
+                             const double *within, const int64_t *heads, const double *lengths_along,
+                             int64_t n_nodes, double cell, double longest, double least_cosine,
+                             double least_along, int64_t *partners, double *nearest) {
+    Edge *const edges = malloc((size_t)(n_nodes + 1) * sizeof *edges);
+    Edge *const sorted = malloc((size_t)(n_nodes + 1) * sizeof *sorted);
+    uint64_t *keys = malloc((size_t)(n_nodes + 1) * sizeof *keys);
+    int32_t *places = malloc((size_t)(n_nodes + 1) * sizeof *places);
+    int64_t n = 0, result = NO_MEMORY;
+    double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
+    if (!edges || !sorted || !keys || !places) goto end;
+    for (int64_t row = 0; row < n_nodes; row++) {
+        partners[row] = -1;
+        nearest[row] = INFINITY;
+        if (!(lengths[row] > 0.0) || lengths[row] > longest) continue;
+        Edge *edge = edges + n;
+        const double *to = points + 3 * row, *from = points + 3 * parents[row];
+        for (int axis = 0; axis < 3; axis++) {
+            edge->middle[axis] = 0.5 * (to[axis] + from[axis]);
+            edge->along[axis] = (to[axis] - from[axis]) / lengths[row];
+            low[axis] = fmin(low[axis], edge->middle[axis]);
+            high[axis] = fmax(high[axis], edge->middle[axis]);
+        }
+        edge->half = 0.5 * lengths[row];
+        edge->within = within[row];
+        edge->row = row;
+        places[n] = (int32_t)n;
+        n++;
+    }
+    int bits[3];
+    for (int axis = 0; axis < 3; axis++) {
+        if (n == 0 || !((high[axis] - low[axis]) / cell < 1e6)) { /* such trees are left to others */
+            result = n == 0 ? 0 : IMPOSSIBLE;
+            goto end;
+        }
+        bits[axis] = width_of((uint64_t)((high[axis] - low[axis]) / cell) + 3);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t at[3];
+        for (int axis = 0; axis < 3; axis++) at[axis] = (uint64_t)((edges[i].middle[axis] - low[axis]) / cell) + 1;
+        keys[i] = (at[2] << bits[1] | at[1]) << bits[0] | at[0];
+    }
+    if (!sort_by_key(&keys, &places, n, bits[0] + bits[1] + bits[2])) goto end;
+    for (int64_t i = 0; i < n; i++) sorted[i] = edges[places[i]];
+    const Beside task = {heads, lengths_along, least_cosine, least_along, partners, nearest};
+    const uint64_t row_step = 1ULL << bits[0], plane_step = 1ULL << (bits[0] + bits[1]);
+    const uint64_t steps[4] = {row_step, plane_step - row_step, plane_step, plane_step + row_step};
+    int64_t behind[4] = {0, 0, 0, 0};
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = i + 1; j < n && j - i <= MOST_NEAR && keys[j] <= keys[i] + 1; j++)
+            compare_edges(&task, sorted + i, sorted + j);
+        for (int side = 0; side < 4; side++) {
+            const uint64_t wanted = keys[i] + steps[side];
+            while (behind[side] < n && keys[behind[side]] < wanted - 1) behind[side]++;
+            for (int64_t j = behind[side]; j < n && j - behind[side] < MOST_NEAR && keys[j] <= wanted + 1; j++)
+                compare_edges(&task, sorted + i, sorted + j);
+        }
+    }
+    result = 0;
+end:
+    free(edges);
+    free(sorted);
+    free(keys);
+    free(places);
+    return result;
+}

@@ -1,0 +1,151 @@
+"""All checks of a tree, by name, and the way to ask them: all at once, or again after an edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from annotator.analysis.tracing.course import Course, trace_course
+from annotator.analysis.tracing.structure import LOCAL_CHECKS, Looked, capped, look
+from annotator.analysis.tracing.structure_beside import find_double_traces, find_wrong_crossings
+from annotator.analysis.tracing.structure_whole import (
+    find_coincident,
+    find_fragments,
+    find_loops,
+    find_several_somata,
+)
+from annotator.analysis.tracing.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from annotator.domain.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from annotator.analysis.tracing.swc import SwcFile
+    from annotator.analysis.tracing.tree import Tree
+    from annotator.domain.tracing import TraceFinding
+
+
+class ImageLike(Protocol):
+    """A volume that was traced, as `annotator.api.tracing.TracedImage` is one."""
+
+    @property
+    def voxels(self) -> NDArray[np.generic]:
+        """``(z, y, x)``."""
+        ...
+
+    @property
+    def spacing_um(self) -> tuple[float, float, float]:
+        """Along ``(z, y, x)``."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """What is checked; what several checks ask of it is found once."""
+
+    tree: Tree
+    image: ImageLike | None = None
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+
+    @cached_property
+    def looked(self) -> Looked:
+        """The tree looked over, for checks of its structure."""
+        return look(self.tree)
+
+    @cached_property
+    def course(self) -> Course:
+        """The tree's course, for checks of its shape."""
+        return trace_course(self.tree)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check: what it finds in a subject, and whether it must see the image."""
+
+    run: Callable[[Subject], Sequence[TraceFinding]]
+    needs_image: bool = False
+
+
+def _of_structure(find: Callable[[Looked], list[TraceFinding]]) -> Check:
+    return Check(run=lambda subject: capped(find(subject.looked)))
+
+
+STRUCTURE_CHECKS: Mapping[str, Check] = {
+    "loop": _of_structure(find_loops),
+    "fragment": _of_structure(find_fragments),
+    "several-somata": _of_structure(find_several_somata),
+    **{name: _of_structure(find) for name, find in LOCAL_CHECKS.items()},
+    "coincident": _of_structure(find_coincident),
+    "double-trace": _of_structure(find_double_traces),
+    "wrong-crossing": _of_structure(find_wrong_crossings),
+}
+"""Checks that ask for no threshold but what the tree itself tells."""
+
+CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS}
+"""Every check of a tree by name."""
+
+_EXPLAINS: Mapping[str, frozenset[str]] = {
+    "loop": frozenset({"gap", "wrong-crossing", "back-track", "zero-length"}),
+    "wrong-crossing": frozenset({"gap", "back-track"}),
+    "double-trace": frozenset({"coincident"}),
+    "missing-parent": frozenset({"fragment"}),
+}
+"""A finding says the same as these that begin at one of its nodes: they are left out."""
+
+
+def check_tree(
+    tree: Tree,
+    image: ImageLike | None = None,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    *,
+    names: Collection[str] | None = None,
+) -> tuple[TraceFinding, ...]:
+    """Return what may be wrong with a tree, what has most at stake first.
+
+    ``names`` are the checks to ask, all where none are given; those that need an image are left out
+    without one. Nothing in a tree makes it fail: loops, places that are no numbers and a tree
+    without nodes are told or pass.
+
+    Raises UnknownNameError for a check that does not exist.
+    """
+    for name in names or ():
+        if name not in CHECKS:
+            raise UnknownNameError("check", name, CHECKS)
+    if not len(tree):
+        return ()
+    subject = Subject(tree=tree, image=image, thresholds=thresholds)
+    found = [
+        finding
+        for name, check in CHECKS.items()
+        if (names is None or name in names) and not (check.needs_image and image is None)
+        for finding in check.run(subject)
+    ]
+    return ranked(without_echoes(found))
+
+
+def check_file(
+    file: SwcFile, image: ImageLike | None = None, thresholds: Thresholds = DEFAULT_THRESHOLDS
+) -> tuple[TraceFinding, ...]:
+    """Return what may be wrong with a file: its text and its tree, each finding with its line."""
+    lines = dict(zip(file.tree.ids.tolist(), file.lines.tolist(), strict=True))
+    of_tree = check_tree(file.tree, image, thresholds)
+    located = [replace(finding, line=lines.get(finding.node_id)) for finding in of_tree]
+    return ranked(without_echoes([*file.findings, *located]))
+
+
+def ranked(findings: Collection[TraceFinding]) -> tuple[TraceFinding, ...]:
+    """Return findings, what has most at stake first."""
+    return tuple(sorted(findings, key=lambda finding: (-finding.at_stake_um, finding.node_id)))
+
+
+def without_echoes(findings: Collection[TraceFinding]) -> list[TraceFinding]:
+    """Return findings without those that another one explains."""
+    explained: set[tuple[str, int]] = set()
+    for finding in findings:
+        for echo in _EXPLAINS.get(finding.check, ()):
+            explained.update((echo, node_id) for node_id in finding.node_ids)
+    return [one for one in findings if (one.check, one.node_id) not in explained]

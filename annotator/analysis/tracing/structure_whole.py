@@ -1,0 +1,144 @@
+"""Checks of a tree's structure that must see all of it: loops, loose parts, somata, same places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.analysis import kernels
+from annotator.analysis.tracing import structure_scan as marks
+from annotator.analysis.tracing.structure import Kind, Looked, runs_of, tell
+from annotator.analysis.tracing.tree import NO_PARENT, Tree, depths
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.tracing import TraceFinding
+
+
+def find_loops(looked: Looked) -> list[TraceFinding]:
+    """Return each loop once, from its longest edge on: that is the one that should not be."""
+    kind = Kind(check="loop", severity="error", probability=1.0, unit="nodes")
+    tree, lengths = looked.tree, looked.scan.lengths
+    rows = np.flatnonzero(depths(tree) < 0)
+    if not len(rows):
+        return []
+    landed, cycles = _cycles(tree, rows)
+    told = []
+    for number, cycle in enumerate(cycles):
+        longest = int(np.argmax(np.nan_to_num(lengths[cycle])))
+        # Upwards in the list; the event runs from its beginning outwards.
+        ordered = [*cycle[longest::-1], *cycle[:longest:-1]]
+        impact = float(np.nansum(lengths[rows[landed == number]]))
+        what = "is its own parent" if len(cycle) == 1 else f"is below itself, {len(cycle):,} nodes"
+        told.append(
+            tell(
+                looked,
+                kind,
+                ordered,
+                f"The node {what}: the tree runs in a loop that no root reaches.",
+                value=float(len(cycle)),
+                threshold=0.0,
+                impact_um=impact,
+            )
+        )
+    return told
+
+
+def _cycles(tree: Tree, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[list[int]]]:
+    """Return which loop each of these rows leads to, and the rows of each loop, upwards."""
+    ahead = tree.parents.copy()
+    for _ in range(len(rows).bit_length()):
+        ahead[rows] = ahead[ahead[rows]]
+    number: dict[int, int] = {}
+    cycles: list[list[int]] = []
+    for landing in np.unique(ahead[rows]).tolist():
+        if landing not in number:
+            cycle = [landing]
+            while (up := int(tree.parents[cycle[-1]])) != landing:
+                cycle.append(up)
+            number.update(dict.fromkeys(cycle, len(cycles)))
+            cycles.append(cycle)
+    return np.array([number[row] for row in ahead[rows].tolist()]), cycles
+
+
+def find_fragments(looked: Looked) -> list[TraceFinding]:
+    """Return each part of the tracing but the largest: it hangs on nothing."""
+    kind = Kind(check="fragment", severity="warning", probability=0.8, unit="µm")
+    roots = looked.scan.rows(marks.IS_ROOT)
+    if len(roots) < 2:
+        return []
+    below = looked.below_um
+    largest = max(roots, key=lambda row: float(below[row]))
+    return [
+        tell(
+            looked,
+            kind,
+            [row],
+            f"A part of {below[row]:.1f} µm hangs on nothing: it begins a tree of its own.",
+            value=float(below[row]),
+        )
+        for row in roots
+        if row != largest
+    ]
+
+
+def find_several_somata(looked: Looked) -> list[TraceFinding]:
+    """Return each soma but the thickest; nodes of one soma are joined by edges."""
+    kind = Kind(check="several-somata", severity="error", probability=0.9)
+    tree = looked.tree
+    rows = looked.scan.rows(marks.SOMA_BEGINS)
+    if len(rows) < 2:
+        return []
+    thickest = max(rows, key=lambda row: float(np.nan_to_num(tree.radii[row])))
+    return [
+        tell(
+            looked,
+            kind,
+            [row],
+            f"This is one of {len(rows)} somata that no edge joins; a neuron has one.",
+            value=float(len(rows)),
+            threshold=1.0,
+        )
+        for row in rows
+        if row != thickest
+    ]
+
+
+def find_coincident(looked: Looked) -> list[TraceFinding]:
+    """Return nodes at exactly the place of another one that is neither parent nor child."""
+    kind = Kind(check="coincident", severity="warning", probability=0.7)
+    tree = looked.tree
+    same = same_places(tree.points)
+    rows = np.flatnonzero(same >= 0)
+    others = same[rows]
+    is_joined = (tree.parents[rows] == others) | (tree.parents[others] == rows)
+    # Of a run of edges without length all nodes lie on the first.
+    is_joined |= (looked.scan.marks[rows] & marks.ZERO_LENGTH) > 0
+    told = []
+    for run in runs_of(looked, rows[~is_joined].tolist()):
+        other = int(tree.ids[same[run[0]]])
+        many = "" if len(run) == 1 else f", with {len(run) - 1:,} nodes after it"
+        told.append(
+            tell(looked, kind, run, f"The node lies exactly where node {other} lies{many}.")
+        )
+    return told
+
+
+def same_places(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the first row at exactly the place of each, -1 for the first and without a place."""
+    n_nodes = len(points)
+    library = kernels.library()
+    if library is not None:
+        points, same = np.ascontiguousarray(points), np.empty(n_nodes, np.int64)
+        if library.find_same_places(kernels.address(points), n_nodes, kernels.address(same)) == 0:
+            return same
+    same = np.full(n_nodes, -1, np.int64)
+    rows = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if len(rows):
+        places = points[rows] + 0.0
+        _, first, group = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        found = rows[first[group.reshape(-1)]]
+        same[rows] = np.where(found == rows, NO_PARENT, found)
+    return same
