@@ -138,7 +138,8 @@ def _is_alike(pieces: Rows, others: Rows, union: Union) -> NDArray[np.bool_]:
     """Return which pieces the same tracers have."""
     has_both = (pieces != LINK) & (others != LINK)
     differ: Rows = np.count_nonzero(union.votes[pieces] != union.votes[others], axis=1)
-    return np.logical_and(has_both, differ == 0)
+    alike: NDArray[np.bool_] = has_both & (differ == 0)
+    return alike
 
 
 def _facts(tree: Tree, pieces: Rows, union: Union) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

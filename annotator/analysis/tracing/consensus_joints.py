@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KEPT = 0.5
 _LEAP_PER_TOLERANCE = 3
 _MIDST_PER_TOLERANCE = 2
+_NEAR_PER_TOLERANCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +76,29 @@ def find_branches(matched: Matched, union: Union) -> Branches:
     """Return the branches of the union and how they are joined."""
     steps = _walk_all(matched, union)
     pieces = _first_branches(matched, union)
-    number = _numbered(pieces, len(union.rows))
-    joints = _joints(union, number, steps)
-    cuts = _cuts(union, pieces, number, joints, matched.tolerance)
+    number, starts = _numbered(union, pieces)
+    near = _NEAR_PER_TOLERANCE * matched.tolerance
+    joints = _joints(union, number, starts, steps, near)
+    cuts = _cuts(union, pieces, starts, joints, matched.tolerance)
     if cuts:
         pieces = [
             part
             for branch, own in enumerate(pieces)
             for part in np.split(own, cuts.get(branch, []))
         ]
-        number = _numbered(pieces, len(union.rows))
-        joints = _joints(union, number, steps)
+        number, starts = _numbered(union, pieces)
+        joints = _joints(union, number, starts, steps, near)
     return Branches(pieces=pieces, number=number, joints=joints)
 
 
-def _numbered(pieces: list[Rows], n_pieces: int) -> Rows:
-    number = np.full(n_pieces, -1)
+def _numbered(union: Union, pieces: list[Rows]) -> tuple[Rows, Floats]:
+    """Return the branch of each piece, and how far along it the piece begins."""
+    number = np.full(len(union.rows), -1)
+    starts = np.zeros(len(union.rows))
     for branch, own in enumerate(pieces):
         number[own] = branch
-    return number
+        starts[own] = np.cumsum(union.lengths[own]) - union.lengths[own]
+    return number, starts
 
 
 def _first_branches(matched: Matched, union: Union) -> list[Rows]:
@@ -174,10 +179,12 @@ def _walk(fine: Fine, piece_of: Rows, leap: float) -> _Steps:
     return _Steps(np.concatenate(firsts), np.concatenate(seconds))
 
 
-def _joints(union: Union, number: Rows, steps: list[_Steps]) -> tuple[Joint, ...]:
-    """Return every pair of branches that somebody steps between."""
+def _joints(
+    union: Union, number: Rows, starts: Floats, steps: list[_Steps], near: float
+) -> tuple[Joint, ...]:
+    """Return every pair of branches that somebody steps between, and where."""
     has = _has_branches(union, number)
-    found: dict[tuple[int, int], dict[int, tuple[int, int]]] = {}
+    found: dict[tuple[int, int], list[_Votes]] = {}
     for tracer, own in enumerate(steps):
         ends = np.stack([number[own.pieces], number[own.next_pieces]], axis=1)
         for step in np.flatnonzero(ends[:, 0] != ends[:, 1]).tolist():
@@ -185,21 +192,40 @@ def _joints(union: Union, number: Rows, steps: list[_Steps]) -> tuple[Joint, ...
             key = int(ends[step, 0]), int(ends[step, 1])
             if key[0] > key[1]:
                 pair, key = pair[::-1], key[::-1]
-            found.setdefault(key, {}).setdefault(tracer, pair)
-    joints: list[Joint] = []
-    for key, by_tracer in found.items():
-        could = has[key[0]] & has[key[1]]
-        could[list(by_tracer)] = True
-        joints.append(
-            Joint(
-                branches=key,
+            at = float(starts[pair[0]]), float(starts[pair[1]])
+            same = found.setdefault(key, [])
+            votes = next((votes for votes in same if votes.is_near(at, near)), None)
+            if votes is None:
                 # Whoever agrees most with the others says where.
-                pieces=next(iter(by_tracer.values())),
-                voters=tuple(sorted(by_tracer)),
-                support=float(union.trust[list(by_tracer)].sum() / union.trust[could].sum()),
+                votes = _Votes(at, pair, [])
+                same.append(votes)
+            if tracer not in votes.voters:
+                votes.voters.append(tracer)
+    joints: list[Joint] = []
+    for key, places in found.items():
+        for votes in places:
+            could = has[key[0]] & has[key[1]]
+            could[votes.voters] = True
+            joints.append(
+                Joint(
+                    branches=key,
+                    pieces=votes.pieces,
+                    voters=tuple(votes.voters),
+                    support=float(union.trust[votes.voters].sum() / union.trust[could].sum()),
+                )
             )
-        )
     return tuple(joints)
+
+
+class _Votes(NamedTuple):
+    """Who joins two branches at a place: how far along each, and the pieces there."""
+
+    at: tuple[float, float]
+    pieces: tuple[int, int]
+    voters: list[int]
+
+    def is_near(self, at: tuple[float, float], near: float) -> bool:
+        return max(abs(at[0] - self.at[0]), abs(at[1] - self.at[1])) <= near
 
 
 def _has_branches(union: Union, number: Rows) -> NDArray[np.bool_]:
@@ -216,27 +242,22 @@ def _has_branches(union: Union, number: Rows) -> NDArray[np.bool_]:
 def _cuts(
     union: Union,
     pieces: list[Rows],
-    number: Rows,
+    starts: Floats,
     joints: tuple[Joint, ...],
     tolerance: float,
 ) -> dict[int, list[int]]:
     """Return after how many of its pieces each branch is to be cut."""
     margin = _MIDST_PER_TOLERANCE * tolerance
-    place = np.zeros(len(number), np.int64)
-    start, stop = np.zeros(len(number)), np.zeros(len(number))
-    for own in pieces:
-        place[own] = np.arange(len(own))
-        ends = np.cumsum(union.lengths[own])
-        start[own], stop[own] = ends - union.lengths[own], ends
     cuts: dict[int, list[int]] = {}
     done: dict[int, list[float]] = {}
     for joint in sorted(joints, key=lambda joint: (-joint.support, joint.branches)):
         if joint.support <= KEPT:
             break
         for branch, piece in zip(joint.branches, joint.pieces, strict=True):
-            at, end = float(start[piece]), float(stop[pieces[branch][-1]])
+            own = pieces[branch]
+            at, end = float(starts[piece]), float(starts[own[-1]] + union.lengths[own[-1]])
             others = [0.0, end, *done.get(branch, [])]
             if min(abs(at - other) for other in others) > margin:
                 done.setdefault(branch, []).append(at)
-                cuts.setdefault(branch, []).append(int(place[piece]))
+                cuts.setdefault(branch, []).append(int(np.flatnonzero(own == piece)[0]))
     return {branch: sorted(places) for branch, places in cuts.items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit, logit
 
 from annotator.analysis.case_bootstrap import sum_ends
 from annotator.analysis.staple import staple
@@ -26,6 +27,7 @@ _SMOOTHING = 0.02
 """As a share of all cable, how much each tracer is taken to have judged rightly beforehand."""
 _FEWEST_TO_LEARN = 3
 _LEAST_TRUST = 0.01
+_LEAST_CHANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,27 @@ class TracerPerformance:
     sensitivity_interval: tuple[float, float] | None
     precision_interval: tuple[float, float] | None
     length_um: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Belief:
+    """How likely cable is there, given who has it.
+
+    ``evidence`` ``(2, tracer)`` is the logarithm of the odds that a tracer's having it not, and
+    having it, is worth; ``prior`` those before anybody is asked. None: votes count alike.
+    """
+
+    evidence: Floats | None
+    prior: float = 0.0
+
+    def probability(self, votes: NDArray[np.bool_]) -> Floats:
+        """Return how likely cable with these votes ``(piece, tracer)`` is there, ``(piece,)``."""
+        if self.evidence is None:
+            shares: Floats = votes.mean(axis=1)
+            return shares
+        odds = self.prior + np.where(votes, self.evidence[1], self.evidence[0]).sum(axis=1)
+        found: Floats = expit(odds)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +83,8 @@ class Union:
     trust : ndarray
         What each tracer's word weighs where joints are disputed, ``(tracer,)``: estimated
         sensitivity times precision, greater than 0.
+    belief : Belief
+        What made the probability of the votes.
     """
 
     tracers: Rows
@@ -68,6 +93,7 @@ class Union:
     votes: NDArray[np.bool_]
     probability: Floats
     trust: Floats
+    belief: Belief
 
 
 def rank_tracers(matched: Matched) -> Rows:
@@ -102,35 +128,36 @@ def unite(matched: Matched) -> Union:
         votes.append(shared[own])
         lengths.append(fine.lengths[own])
     all_votes, all_lengths = np.concatenate(votes), np.concatenate(lengths)
-    probability, trust = _believe(all_votes, all_lengths)
+    belief = _believe(all_votes, all_lengths)
+    probability = belief.probability(all_votes)
+    hits, said = (all_lengths * probability) @ all_votes, all_lengths @ all_votes
+    true = float(all_lengths @ probability)
     return Union(
         tracers=np.concatenate(tracers),
         rows=np.concatenate(rows),
         lengths=all_lengths,
         votes=all_votes,
         probability=probability,
-        trust=trust,
+        trust=np.maximum(hits**2 / np.maximum(said * true, 1e-12), _LEAST_TRUST),
+        belief=belief,
     )
 
 
-def _believe(votes: NDArray[np.bool_], lengths: Floats) -> tuple[Floats, Floats]:
-    """Return how likely each piece is there, and the tracers' trust."""
+def _believe(votes: NDArray[np.bool_], lengths: Floats) -> Belief:
+    """Learn from all votes ``(piece, tracer)`` what each tracer's is worth."""
     n_tracers = votes.shape[1]
     total = float(lengths.sum())
     if n_tracers < _FEWEST_TO_LEARN or total <= 0:
-        return votes.mean(axis=1), np.ones(n_tracers)
-    nobody = np.zeros((1, n_tracers), np.bool_)
-    patterns, which = np.unique(np.concatenate([nobody, votes]), axis=0, return_inverse=True)
-    of_piece = which.ravel()[1:]
-    cable = np.bincount(of_piece, weights=lengths, minlength=len(patterns)) / total
-    cable[which.ravel()[0]] = _ROOM
-    counts = np.maximum(np.round(cable * _SHARES), 1).astype(np.int64)
-    found = staple(patterns.astype(np.int64), counts, (0, 1), smoothing=_SMOOTHING * _SHARES)
-    probability = found.posterior[:, 1][of_piece]
-    hits = (lengths * probability) @ votes
-    said, true = lengths @ votes, float(lengths @ probability)
-    trust = hits**2 / np.maximum(said * true, 1e-12)
-    return probability, np.maximum(trust, _LEAST_TRUST)
+        return Belief(evidence=None)
+    patterns, which = np.unique(votes, axis=0, return_inverse=True)
+    cable = np.bincount(which.ravel(), weights=lengths, minlength=len(patterns)) / total
+    # Nobody traced the room around.
+    patterns = np.concatenate([patterns, np.zeros((1, n_tracers), np.bool_)]).astype(np.int64)
+    counts = np.maximum(np.round(np.append(cable, _ROOM) * _SHARES), 1).astype(np.int64)
+    found = staple(patterns, counts, (0, 1), smoothing=_SMOOTHING * _SHARES)
+    said = np.log(np.maximum(found.confusion, _LEAST_CHANCE))
+    prior = float(counts @ patterns.mean(axis=1)) / float(counts.sum())
+    return Belief(evidence=(said[:, :, 1] - said[:, :, 0]).T, prior=float(logit(prior)))
 
 
 def judge_tracers(
