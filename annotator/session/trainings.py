@@ -10,12 +10,16 @@ from annotator.jobs.training_curve import SECONDS
 from annotator.jobs.training_desk import TrainingExample, example_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from annotator.domain.training import Training
     from annotator.registry import Registry
     from annotator.store import Store
 
 __all__ = ["TrainingEntry", "TrainingExample", "TrainingView", "training_entries", "training_view"]
 
+_N_CASES: dict[str, int] = {}
+"""Cases by id of training."""
 TrainingState = Literal["waiting", "under way", "left", "stopped", "done"]
 
 
@@ -63,7 +67,9 @@ class TrainingView:
 
 def training_entries(store: Store, registry: Registry) -> tuple[TrainingEntry, ...]:
     """Return all trainings, newest first."""
-    return tuple(_entry(store, registry, one) for one in store.trainings())
+    found = store.trainings()
+    _count_cases(store, [one.training_id for one in found])
+    return tuple(_entry(store, registry, one) for one in found)
 
 
 def training_view(store: Store, registry: Registry, training_id: str) -> TrainingView:
@@ -81,13 +87,28 @@ def training_view(store: Store, registry: Registry, training_id: str) -> Trainin
     )
 
 
+def _count_cases(store: Store, training_ids: Sequence[str]) -> None:
+    """Count the cases of trainings that were not seen before, in one look at the readings.
+
+    The window asks again and again, and a training may have thousands. The id is the digest of what
+    it learns from, so that what was counted holds for ever.
+    """
+    unknown = [one for one in training_ids if one not in _N_CASES]
+    if not unknown:
+        return
+    case_of = {entry.annotation_id: entry.case_id for entry in store.annotations(latest=False)}
+    for training_id in unknown:
+        inputs = store.training_recipe(training_id).inputs
+        _N_CASES[training_id] = len({case_of[one] for one in inputs})
+
+
 def _entry(store: Store, registry: Registry, training: Training) -> TrainingEntry:
     try:
         title = registry.trainer(training.name).title
     except UnknownNameError:
         title = training.name
     job = None if training.job_id is None else store.job(training.job_id)
-    inputs = store.training_recipe(training.training_id).inputs
+    _count_cases(store, [training.training_id])
     state: TrainingState = "left"
     if training.fit_id is not None:
         state = "stopped" if training.stop_requested else "done"
@@ -105,6 +126,6 @@ def _entry(store: Store, registry: Registry, training: Training) -> TrainingEntr
         message=job.message if job else "",
         error=job.error if job else "",
         fit_id=training.fit_id,
-        n_cases=len({store.annotation(one).case_id for one in inputs}),
+        n_cases=_N_CASES[training.training_id],
         created_at=training.created_at,
     )

@@ -79,6 +79,11 @@ class ShelvedCase:
     case: TrainingCase
     places: Mapping[int, NDArray[np.int64]]
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory of all of it."""
+        return self.case.n_bytes + sum(one.nbytes for one in self.places.values())
+
 
 class Shelf:
     """The cases of a training. At most ``memory_mb`` of them stay in memory, besides one.
@@ -113,10 +118,10 @@ class Shelf:
         case = self._prepare(read_case(self._cases[number], number, self._plan), self._plan)
         found = ShelvedCase(case=case, places=_places(case))
         self._held[number] = found
-        self._n_bytes += case.n_bytes
+        self._n_bytes += found.n_bytes
         while self._n_bytes > self._room and len(self._held) > 1:
             _, oldest = self._held.popitem(last=False)
-            self._n_bytes -= oldest.case.n_bytes
+            self._n_bytes -= oldest.n_bytes
         return found
 
 

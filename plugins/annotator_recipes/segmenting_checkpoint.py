@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ class Checkpoint:
         Loss on cases held out after each round; empty where none is held out.
     n_done : int
         Rounds that are done.
+    scaler : dict
+        How losses are scaled for half precision; empty where they are not.
     """
 
     best: dict[str, Tensor]
@@ -44,6 +46,7 @@ class Checkpoint:
     best_dice: float = 0.0
     losses: list[float] = field(default_factory=list)
     n_done: int = 0
+    scaler: dict[str, Any] = field(default_factory=dict)
 
     def add_round(self, held_out: dict[str, float], networks: nn.Module) -> None:
         """Count a round, with its loss and Dice on cases held out where there are any."""
@@ -67,6 +70,7 @@ class Checkpoint:
             "best_dice": self.best_dice,
             "losses": self.losses,
             "n_done": self.n_done,
+            "scaler": self.scaler,
         }
         return to_bytes(facts, arrays)
 

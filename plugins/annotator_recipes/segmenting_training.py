@@ -73,6 +73,15 @@ def _require_drawings(cases: Sequence[CaseVotes], title: str) -> None:
         raise AnnotatorError(f"{title} learns from drawings; nobody has drawn anything")
 
 
+def half_on(device: torch.device) -> torch.dtype | None:
+    """Return what convolutions are computed in; None where half of the digits are no faster.
+
+    With float16, losses are scaled so that small gradients are not lost (Micikevicius et al.,
+    *Mixed Precision Training*, ICLR 2018).
+    """
+    return torch.float16 if device.type == "cuda" else None
+
+
 class Training:
     """A training under way."""
 
@@ -106,11 +115,15 @@ class Training:
         self.networks = recipe.networks(plan).to(self._device)
         trained = [one for one in self.networks.parameters() if one.requires_grad]
         self._optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=_DECAY)
+        self._half = half_on(self._device)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._half is not None)
         self._state = Checkpoint(best=copy_state(self.networks))
         self._is_stopped = False
         kept = desk.kept()
         if kept is not None:
             self._state = Checkpoint.of_bytes(kept, self.networks, self._optimiser)
+        if self._state.scaler:
+            self._scaler.load_state_dict(self._state.scaler)
 
     def go_on(self, progress: Progress) -> None:
         """Go on with the rounds that are left, and leave the networks at the best one."""
@@ -121,6 +134,7 @@ class Training:
                 break
             started_s = time.monotonic()
             if cost_s <= _KEEP_SHARE * (started_s - kept_s):
+                self._state.scaler = self._scaler.state_dict()
                 self._desk.keep(self._state.to_bytes(self.networks, self._optimiser))
                 kept_s = time.monotonic()
                 cost_s = kept_s - started_s
@@ -173,9 +187,11 @@ class Training:
     def _step(self, numbers: Sequence[int], epoch: int, random: np.random.Generator) -> float:
         batch = self._windows.changed(numbers, random)
         try:
-            loss = self._recipe.loss(self.networks, batch, epoch, random)
+            with torch.autocast(self._device.type, self._half, enabled=self._half is not None):
+                loss = self._recipe.loss(self.networks, batch, epoch, random)
             self._optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.unscale_(self._optimiser)
         except RuntimeError as error:
             if _NO_MEMORY.search(str(error)) is None:
                 raise
@@ -186,7 +202,8 @@ class Training:
             ) from error
         for group in self._optimiser.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], _GRADIENT)
-        self._optimiser.step()
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
         self._recipe.after_step(self.networks, batch, epoch)
         return loss.item()
 
