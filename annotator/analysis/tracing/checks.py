@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from annotator.analysis.tracing.course import Course, trace_course
+from annotator.analysis.tracing.image_crossings import check_forks_for_crossings
+from annotator.analysis.tracing.plausibility import (
+    IMAGE_CHECKS,
+    SHAPE_CHECKS,
+    ImageCheck,
+    ShapeCheck,
+)
+from annotator.analysis.tracing.profile import Profile, measure_profile
 from annotator.analysis.tracing.structure import LOCAL_CHECKS, Looked, capped, look
 from annotator.analysis.tracing.structure_beside import find_double_traces, find_wrong_crossings
 from annotator.analysis.tracing.structure_whole import (
@@ -21,26 +29,10 @@ from annotator.domain.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from annotator.analysis.tracing.swc import SwcFile
     from annotator.analysis.tracing.tree import Tree
+    from annotator.analysis.tracing.volume import ImageLike
     from annotator.domain.tracing import TraceFinding
-
-
-class ImageLike(Protocol):
-    """A volume that was traced, as `annotator.api.tracing.TracedImage` is one."""
-
-    @property
-    def voxels(self) -> NDArray[np.generic]:
-        """``(z, y, x)``."""
-        ...
-
-    @property
-    def spacing_um(self) -> tuple[float, float, float]:
-        """Along ``(z, y, x)``."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +52,13 @@ class Subject:
     def course(self) -> Course:
         """The tree's course, for checks of its shape."""
         return trace_course(self.tree)
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """What the image says along the tree; None without one."""
+        if self.image is None:
+            return None
+        return measure_profile(self.course, self.image, self.thresholds.reach_um)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,32 @@ STRUCTURE_CHECKS: Mapping[str, Check] = {
 }
 """Checks that ask for no threshold but what the tree itself tells."""
 
-CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS}
+
+def _of_shape(find: ShapeCheck) -> Check:
+    return Check(run=lambda subject: capped(find(subject.tree, subject.course, subject.thresholds)))
+
+
+def _of_image(find: ImageCheck) -> Check:
+    def run(subject: Subject) -> Sequence[TraceFinding]:
+        if subject.profile is None:
+            return ()
+        return capped(find(subject.course, subject.profile, subject.thresholds))
+
+    return Check(run=run, needs_image=True)
+
+
+PLAUSIBILITY_CHECKS: Mapping[str, Check] = {
+    **{name: _of_shape(find) for name, find in SHAPE_CHECKS.items()},
+    "crossing-forks": Check(
+        run=lambda subject: capped(
+            check_forks_for_crossings(subject.course, subject.profile, subject.thresholds)
+        )
+    ),
+    **{name: _of_image(find) for name, find in IMAGE_CHECKS.items()},
+}
+"""Checks by shape and by image; what they report from is the subject's thresholds."""
+
+CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS, **PLAUSIBILITY_CHECKS}
 """Every check of a tree by name."""
 
 _EXPLAINS: Mapping[str, frozenset[str]] = {

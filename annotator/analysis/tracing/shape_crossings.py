@@ -48,17 +48,18 @@ def check_contacts(tree: Tree, course: Course, thresholds: Thresholds) -> list[T
     contacts = find_contacts(course, near_um, thresholds.far_along_um)
     before = climb(course, np.arange(len(tree)), thresholds.reach_um)
     after = reach_out(course, thresholds.reach_um)
-    findings = []
-    for contact in contacts:
+    found: dict[tuple[str, int], TraceFinding] = {}
+    for contact in sorted(contacts, key=lambda contact: contact.distance_um):
         angle = _angle_between(tree, before, after, contact)
         finding = (
             _bundle(course, contact, angle, thresholds)
             or _exchange(course, contact, thresholds)
             or _touch(course, contact, thresholds)
         )
+        # A tip beside a fork touches several branches of it: the nearest is told.
         if finding is not None:
-            findings.append(finding)
-    return findings
+            found.setdefault((finding.check, finding.node_id), finding)
+    return list(found.values())
 
 
 def find_crossings(course: Course, thresholds: Thresholds) -> list[Crossing]:
@@ -157,6 +158,9 @@ def _exchange(course: Course, contact: Contact, thresholds: Thresholds) -> Trace
 
 
 def _touch(course: Course, contact: Contact, thresholds: Thresholds) -> TraceFinding | None:
+    if course.piece[contact.nearest] != course.piece[contact.other_nearest]:
+        # Loose parts are told by themselves.
+        return None
     sides = ((contact.rows, contact.other_nearest), (contact.other_rows, contact.nearest))
     for rows, other in sides:
         is_tip = course.n_children[rows] == 0

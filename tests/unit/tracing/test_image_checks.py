@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from annotator.analysis.tracing.checks import check_tree
 from annotator.analysis.tracing.course import trace_course
 from annotator.analysis.tracing.image_crossings import (
     check_crossing_brightness,
@@ -231,3 +232,14 @@ def test_trees_outside_of_their_image_are_borne() -> None:
     assert everything(outside, image) == []
     nowhere = replace(outside, points=np.full_like(outside.points, np.nan))
     assert everything(nowhere, image) == []
+
+
+def test_all_checks_are_asked_at_one_door() -> None:
+    lines, image = y_shape(24)
+    one, two = thinned(lines[0]), thinned(lines[1])
+    tree = tree_of((np.concatenate([one, two[1:]]), NO_PARENT))
+    with_image = {finding.check for finding in check_tree(tree, image)}
+    assert "missed-branch" in with_image
+    assert with_image - {finding.check for finding in check_tree(tree)} == {"missed-branch"}
+    lenient = check_tree(tree, image, replace(LIMITS, missed_um=500.0))
+    assert "missed-branch" not in {finding.check for finding in lenient}

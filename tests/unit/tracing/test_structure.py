@@ -170,7 +170,7 @@ def test_a_change_that_is_taken_back_is_one_event() -> None:
 def test_findings_of_a_file_tell_lines() -> None:
     text = b"# a\n1 1 0 0 0 1 -1\n2 3 1 0 0 0 1\n3 3 2 0 0 1 2\n4 3 3 0 0 1 9\n5 3 4 0 0 1 4\n"
     told = {(one.check, one.line, one.node_id) for one in check_file(read_swc(text))}
-    assert told == {("no-radius", 3, 2), ("missing-parent", 5, 4)}
+    assert told == {("no-radius", 3, 2), ("missing-parent", 5, 4), ("loose-part", 5, 4)}
 
 
 def test_a_check_that_does_not_exist() -> None:
