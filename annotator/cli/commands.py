@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
+from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.quality_commands import QUALITY_COMMANDS
 
 _CASE = Argument(names=("case",), help="id or unique title of a case", options={"metavar": "CASE"})
@@ -496,6 +497,7 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator findings lungs",
     ),
     *QUALITY_COMMANDS,
+    *COMPARING_COMMANDS,
     Command(
         name="export",
         summary="write masks or tables, each read back and compared",

@@ -80,12 +80,16 @@ class Matched:
     shared : tuple of ndarray
         For each tree, which tracers' cable runs along each node's edge, ``(node, tracer)`` bool;
         the tracer's own column is true.
+    beside : tuple of ndarray
+        The nearest edge of each tracer's tree that runs along each node's edge, by its row,
+        ``(node, tracer)``; -1 where none does.
     tolerance : float
         µm.
     """
 
     trees: tuple[Fine, ...]
     shared: tuple[Flags, ...]
+    beside: tuple[Rows, ...]
     tolerance: float
 
     def in_order(self, order: Rows) -> Matched:
@@ -93,6 +97,7 @@ class Matched:
         return Matched(
             trees=tuple(self.trees[tracer] for tracer in order),
             shared=tuple(self.shared[tracer][:, order] for tracer in order),
+            beside=tuple(self.beside[tracer][:, order] for tracer in order),
             tolerance=self.tolerance,
         )
 
@@ -106,13 +111,24 @@ def match_trees(trees: Sequence[Tree], *, tolerance: float) -> Matched:
     """Lay trees over each other; ``tolerance`` is in µm."""
     fine = tuple(refine(tree, tolerance) for tree in trees)
     shared: list[Flags] = []
-    for number, own in enumerate(fine):
-        columns = [
-            np.asarray(own.course.is_edge) if number == other else run_along(own, cable, tolerance)
-            for other, cable in enumerate(fine)
+    beside: list[Rows] = []
+    for own in fine:
+        rows = np.stack([_beside(own, other, tolerance) for other in fine], axis=1)
+        beside.append(rows)
+        flags = [
+            np.asarray(own.course.is_edge)
+            if own is other
+            else _made_whole(own.course, column >= 0, tolerance)
+            for other, column in zip(fine, rows.T, strict=True)
         ]
-        shared.append(np.stack(columns, axis=1))
-    return Matched(trees=fine, shared=tuple(shared), tolerance=tolerance)
+        shared.append(np.stack(flags, axis=1))
+    return Matched(trees=fine, shared=tuple(shared), beside=tuple(beside), tolerance=tolerance)
+
+
+def _beside(own: Fine, other: Fine, tolerance: float) -> Rows:
+    if own is other:
+        return np.where(own.course.is_edge, np.arange(len(own.tree)), -1)
+    return find_beside(own, other.cable, other.tangents, tolerance)
 
 
 def refine(tree: Tree, tolerance: float) -> Fine:
@@ -163,12 +179,6 @@ def _tangents(course: Course, window: float) -> Floats:
     is_lost = course.is_edge & ~tangents.any(axis=1)
     tangents[is_lost] = unit(course.vectors[is_lost])
     return tangents
-
-
-def run_along(own: Fine, other: Fine, tolerance: float) -> Flags:
-    """Return which edges of a tree another's cable runs along, ``(node,)``."""
-    beside = find_beside(own, other.cable, other.tangents, tolerance)
-    return _made_whole(own.course, beside >= 0, tolerance)
 
 
 def find_beside(own: Fine, cable: Cable, tangents: Floats, tolerance: float) -> Rows:

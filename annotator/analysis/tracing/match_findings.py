@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,10 @@ class _Teller:
         self._tracer = tracer
         self._fine: Fine = matched.trees[tracer]
         self._short = _SHORT_PER_TOLERANCE * matched.tolerance
+        course = self._fine.course
+        self._reach = _APART_PER_TOLERANCE * matched.tolerance
+        self._outward = reach_out(course, self._reach)
+        self._inward = climb(course, np.arange(len(course.tree)), self._reach)
 
     def only_some(self) -> list[TraceFinding]:
         """Return the branches of this tracer at whose beginning others stop."""
@@ -147,9 +152,8 @@ class _Teller:
             places = np.stack([self._place(piece) for piece in joint.pieces])
             row = int(max(self._nodes_at(places), key=lambda node: course.root_um[node]))
             # Where branches meet all are near; a little farther on they have parted.
-            reach = _APART_PER_TOLERANCE * self._matched.tolerance
-            ends = [reach_out(course, reach)[row], climb(course, np.array([row]), reach)[0]]
-            says = [self._joins(fine, course.tree.points[ends]) for fine in self._matched.trees]
+            ends = int(self._outward[row]), int(self._inward[row])
+            says = [self._joins(tracer, ends) for tracer in range(len(self._names))]
             says[self._tracer] = True
             against = np.array([say is False for say in says])
             joins = np.array([say is True for say in says])
@@ -166,20 +170,28 @@ class _Teller:
                 f"{self._list(np.flatnonzero(against))} traced both and did not.",
             )
             found.append(self._with_sides(finding, joins))
-        return found
+        return self._apart(found)
 
-    def _joins(self, fine: Fine, places: Floats) -> bool | None:
-        """Tell whether a tracer goes from one place to the other; None: is not at both."""
-        tolerance = self._matched.tolerance
-        nearest = fine.cable.nearest(places)
-        if not (nearest.distances <= tolerance).all():
+    def _apart(self, findings: list[TraceFinding]) -> list[TraceFinding]:
+        """Return findings without those that tell of the same place again."""
+        kept: list[TraceFinding] = []
+        for finding in sorted(findings, key=lambda one: (-one.at_stake_um, one.node_id)):
+            gaps = [math.dist(finding.point_um, other.point_um) for other in kept]
+            if min(gaps, default=math.inf) > self._reach:
+                kept.append(finding)
+        return kept
+
+    def _joins(self, tracer: int, ends: tuple[int, int]) -> bool | None:
+        """Tell whether a tracer goes from one node's edge to the other's; None: lacks one."""
+        one, other = self._matched.beside[self._tracer][list(ends), tracer].tolist()
+        if one < 0 or other < 0:
             return None
-        course = fine.course
-        one, other = nearest.rows.tolist()
+        course = self._matched.trees[tracer].course
         if course.piece[one] != course.piece[other]:
             return False
+        limit = _NEAR_PER_TOLERANCE * self._matched.tolerance
+        limit += float(abs(np.subtract(*self._fine.course.root_um[list(ends)])))
         way = 0.0
-        limit = _NEAR_PER_TOLERANCE * tolerance + float(np.linalg.norm(places[0] - places[1]))
         while one != other and way <= limit:
             if course.depth[one] < course.depth[other]:
                 one, other = other, one

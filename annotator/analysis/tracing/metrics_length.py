@@ -29,12 +29,12 @@ class SharedLength:
     @property
     def precision(self) -> float | None:
         """The share of the test's cable that lies near the gold's."""
-        return self.test_shared / self.test if self.test > 0 else None
+        return min(self.test_shared / self.test, 1.0) if self.test > 0 else None
 
     @property
     def recall(self) -> float | None:
         """The share of the gold's cable that lies near the test's."""
-        return self.gold_shared / self.gold if self.gold > 0 else None
+        return min(self.gold_shared / self.gold, 1.0) if self.gold > 0 else None
 
     @property
     def f1(self) -> float | None:
