@@ -6,6 +6,7 @@ from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.quality_commands import QUALITY_COMMANDS
+from annotator.cli.tracing_commands import TRACING_COMMANDS
 
 _CASE = Argument(names=("case",), help="id or unique title of a case", options={"metavar": "CASE"})
 _CASES = Argument(
@@ -111,6 +112,12 @@ COMMANDS: tuple[Command, ...] = (
                 names=("paths",),
                 help="files and directories",
                 options={"metavar": "PATH", "nargs": "+"},
+            ),
+            Argument(
+                names=("--reads",),
+                help="what is read on the cases: masks are drawn (mask), or neurons are traced "
+                "(tracing)",
+                options={"choices": ("mask", "tracing"), "default": "mask"},
             ),
         ),
         example="annotator import lungs /data/ct",
@@ -498,6 +505,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *QUALITY_COMMANDS,
     *COMPARING_COMMANDS,
+    *TRACING_COMMANDS,
     Command(
         name="export",
         summary="write masks or tables, each read back and compared",
@@ -507,7 +515,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument(names=("directory",), help="where to", options={"metavar": "DIR"}),
             Argument(
                 names=("--format",),
-                help="nifti, dicom-seg, csv or json",
+                help="nifti, dicom-seg, csv, json, or swc for tracings",
                 options={"metavar": "NAME", "required": True},
             ),
         ),

@@ -57,6 +57,7 @@ def demo(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
     """List what is installed, and what is broken."""
+    from annotator.jobs.exporting import export_formats
     from annotator.registry import Registry
 
     registry = Registry.load()
@@ -89,10 +90,7 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
         "network_formats": [
             {"name": one.name, "title": one.title} for one in registry.network_formats()
         ],
-        "export_formats": [
-            {"name": name}
-            for name in (*(writer.name for writer in registry.mask_writers()), "csv", "json")
-        ],
+        "export_formats": [{"name": name} for name in export_formats(registry)],
         "broken": [{"name": name, "reason": reason} for name, reason in registry.broken()],
     }
     lines: list[str] = []

@@ -41,7 +41,7 @@ def new(arguments: argparse.Namespace, progress: Progress) -> Result:
 def import_studies(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Import files and directories; fails where nothing at all could be imported."""
     with Session.open(arguments.project) as session:
-        report = session.import_studies(arguments.paths, progress=progress)
+        report = session.import_studies(arguments.paths, reads=arguments.reads, progress=progress)
         cases = [
             case_document(session, case) | {"is_new": case.case_id in report.new_case_ids}
             for case in report.cases
@@ -99,19 +99,23 @@ def assign(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 def _of_study(session: Session) -> list[Assignment]:
     """Return the assignments without cases that are read for the second time."""
-    cases = {case.case_id for case in session.cases()}
+    cases = {case.case_id for case in session.every_case()}
     return [entry for entry in session.store.assignments() if entry.case_id in cases]
 
 
 def list_project(arguments: argparse.Namespace, progress: Progress) -> Result:
     """List cases and raters."""
     with Session.open(arguments.project) as session:
-        annotations = session.store.annotations()
+        annotations = session.store.annotations() + tuple(
+            entry
+            for case in session.tracing_cases()
+            for entry in session.store.annotations(case.case_id)
+        )
         readers = Counter(entry.rater_id for entry in annotations)
         assigned = Counter(entry.rater_id for entry in _of_study(session))
         cases = [
             case_document(session, case) | _state(session, case, annotations)
-            for case in session.cases()
+            for case in session.every_case()
         ]
         raters = [
             rater_document(rater)
@@ -201,6 +205,7 @@ def case_document(session: Session, case: Case) -> dict[str, Any]:
     return {
         "id": case.case_id,
         "title": case.title,
+        "reads": case.reads,
         "modality": series.modality,
         "kind": series.kind,
         "shape": list(series.geometry.shape),
@@ -217,6 +222,8 @@ def rater_document(rater: Rater) -> dict[str, Any]:
 def _state(session: Session, case: Case, annotations: tuple[Annotation, ...]) -> dict[str, Any]:
     own = [entry for entry in annotations if entry.case_id == case.case_id]
     names = {rater.rater_id: rater.name for rater in session.store.raters()}
+    store = session.store
+    signed = store.adjudication if case.reads == "mask" else store.trace_sign_off
     return {
         "n_readings": len(own),
         "readings": [
@@ -228,11 +235,12 @@ def _state(session: Session, case: Case, annotations: tuple[Annotation, ...]) ->
             }
             for entry in own
         ],
-        "is_signed_off": session.store.adjudication(case.case_id) is not None,
+        "is_signed_off": signed(case.case_id) is not None,
     }
 
 
 def _grid_words(case: dict[str, Any]) -> str:
     z, y, x = case["shape"]
     size = f"{x}×{y}" if z == 1 else f"{x}×{y}×{z}"
-    return f"{case['modality']} {size}"
+    words = f"{case['modality']} {size}"
+    return words if case["reads"] == "mask" else f"{words}  traced"

@@ -31,7 +31,7 @@ class ProjectFacts:
     def of(cls, session: Session) -> ProjectFacts:
         """Return the facts of a project as they are now."""
         return cls(
-            cases=session.cases(),
+            cases=session.every_case(),
             people=session.people(),
             n_assignments=len(session.store.assignments()),
             is_read_only=session.store.is_read_only,

@@ -16,14 +16,20 @@ from annotator.jobs.export_tables import tables_of
 from annotator.jobs.table_files import write_csv, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from annotator.api import MaskForExport, Progress
     from annotator.registry import Registry
     from annotator.store import Store
 
+    _Write = Callable[
+        [Store, Registry, Path, str, Sequence[str] | None, Progress],
+        Iterator["ExportedFile | NotExported"],
+    ]
+
 TABLE_FORMATS = ("csv", "json")
+TRACING_FORMAT = "swc"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
 
@@ -33,7 +39,7 @@ class ExportedFile:
     """One file that was written, read back and found equal.
 
     ``role`` is ``reading``, ``fused``, ``adjudicated`` or ``table``; ``content_id`` the id of the
-    annotation, fusion or adjudication; empty for tables, which hold several.
+    annotation, fusion, adjudication or signed-off tracing; empty for tables, which hold several.
     """
 
     name: str
@@ -84,9 +90,10 @@ def export_project(
     make_directory(directory)
     files: list[ExportedFile] = []
     skipped: list[NotExported] = []
-    write = _write_tables if format_name in TABLE_FORMATS else _write_masks
     try:
-        for entry in write(store, registry, directory, format_name, case_ids, progress):
+        for entry in _writer(format_name)(
+            store, registry, directory, format_name, case_ids, progress
+        ):
             if isinstance(entry, ExportedFile):
                 files.append(entry)
             else:
@@ -98,9 +105,15 @@ def export_project(
     return ExportReport(directory=directory, files=tuple(files), skipped=tuple(skipped))
 
 
+def _writer(format_name: str) -> _Write:
+    if format_name == TRACING_FORMAT:
+        return _write_tracings
+    return _write_tables if format_name in TABLE_FORMATS else _write_masks
+
+
 def export_formats(registry: Registry) -> tuple[str, ...]:
-    """Return the formats that can be written: masks by plugins, then tables."""
-    return (*(writer.name for writer in registry.mask_writers()), *TABLE_FORMATS)
+    """Return the formats that can be written: masks by plugins, tables, tracings."""
+    return (*(writer.name for writer in registry.mask_writers()), *TABLE_FORMATS, TRACING_FORMAT)
 
 
 def make_directory(directory: Path) -> None:
@@ -175,6 +188,20 @@ def _write_tables(
         paths = [write_csv(directory / f"{name}.csv", rows) for name, rows in tables.items()]
     for path in paths:
         yield _hashed(path, ExportedFile(name=path.name, role="table"))
+
+
+def _write_tracings(
+    store: Store,
+    _: Registry,
+    directory: Path,
+    format_name: str,
+    case_ids: Sequence[str] | None,
+    progress: Progress,
+) -> Iterator[ExportedFile]:
+    from annotator.jobs.trace_exporting import write_tracings  # masks need none of it
+
+    for path, entry in write_tracings(store, directory, case_ids, progress):
+        yield _hashed(path, entry)
 
 
 def _hashed(path: Path, entry: ExportedFile) -> ExportedFile:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from annotator.api import Progress
+    from annotator.domain.study import Case
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -35,8 +36,15 @@ ACTOR = "system"
 def import_studies(
     store: Store, registry: Registry, parameters: Parameters, progress: Progress
 ) -> Result:
-    """Import the files and directories in ``paths``."""
-    report = import_paths(store, registry, parameters["paths"], progress, actor=ACTOR)
+    """Import the files and directories in ``paths``, to be read as ``reads``, masks or tracings."""
+    report = import_paths(
+        store,
+        registry,
+        parameters["paths"],
+        progress,
+        reads=parameters.get("reads", "mask"),
+        actor=ACTOR,
+    )
     return {
         "cases": [
             {
@@ -307,6 +315,55 @@ def report(store: Store, registry: Registry, parameters: Parameters, progress: P
     return {"path": parameters["path"], "n_bytes": n_bytes, "n_cases": found.about.n_cases}
 
 
+def trace_findings(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Look through a tracing of each of ``cases``, or of every traced case; ``base``: whose."""
+    from annotator.jobs.trace_finding import find_traces  # loads what other jobs do not need
+    from annotator.jobs.trace_readings import TraceReadings
+
+    found: list[dict[str, object]] = []
+
+    def one(case_id: str, report: Progress) -> None:
+        readings = TraceReadings.load(store, case_id, parameters.get("base"))
+        traces = find_traces(store, registry, readings, report, actor=ACTOR)
+        at_stake_um = sum(item.at_stake_um for item in traces.items)
+        found.append({"case": case_id, "places": len(traces.items), "at_stake_um": at_stake_um})
+
+    chosen = parameters.get("cases")
+    cases = [case.case_id for case in store.tracing_cases()] if chosen is None else chosen
+    skipped = _each_case(
+        store, {"cases": cases}, progress, "looking through", one, store.tracing_case
+    )
+    return {"findings": found, "skipped": skipped}
+
+
+def learn_traces(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Let ``detector`` learn from the signed-off tracings where tracings go wrong."""
+    from annotator.jobs.trace_learning import learn_detector
+
+    fit = learn_detector(
+        store,
+        registry,
+        parameters["detector"],
+        parameters.get("parameters", {}),
+        progress,
+        actor=ACTOR,
+    )
+    return {"fit": fit.fit_id, "summary": list(fit.summary)}
+
+
+def trace_report(store: Store, _: Registry, parameters: Parameters, progress: Progress) -> Result:
+    """Write the report on traced ``cases``, or on every one, to the file ``path``."""
+    from annotator.jobs.trace_report import report_traces
+
+    path = Path(parameters["path"])
+    n_cases, n_bytes = report_traces(store, path, parameters.get("cases"), progress)
+    return {"path": str(path), "n_bytes": n_bytes, "n_cases": n_cases}
+
+
 HANDLERS: dict[str, Handler] = {
     "import": import_studies,
     "predict": predict,
@@ -319,6 +376,9 @@ HANDLERS: dict[str, Handler] = {
     "find errors": find_errors,
     "export": export,
     "report": report,
+    "trace findings": trace_findings,
+    "learn traces": learn_traces,
+    "trace report": trace_report,
 }
 
 
@@ -333,10 +393,15 @@ def _each_case(
     progress: Progress,
     verb: str,
     one: Callable[[str, Progress], None],
+    find: Callable[[str], Case] | None = None,
 ) -> list[dict[str, str]]:
-    """Do one thing to each case; return the cases that it does not fit, each with the reason."""
+    """Do one thing to each case; return the cases that it does not fit, each with the reason.
+
+    ``find`` returns a case by id or title, one on which masks are drawn where it is not given.
+    """
     chosen = parameters.get("cases")
-    cases = store.cases() if chosen is None else [store.study_case(entry) for entry in chosen]
+    find = find or store.study_case
+    cases = store.cases() if chosen is None else [find(entry) for entry in chosen]
     skipped: list[dict[str, str]] = []
     for number, case in enumerate(cases):
 

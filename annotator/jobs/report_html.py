@@ -19,7 +19,7 @@ from annotator.jobs.report_pictures import PICTURES, WIDTH_IN
 from annotator.jobs.report_words import day
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from annotator.api import Progress
@@ -43,7 +43,7 @@ def report_to_file(
     settings: ReportSettings = DEFAULTS,
 ) -> tuple[AgreementReport, int]:
     """Compare the chosen cases, or all, and write the report; return it and how many bytes."""
-    _refuse_directory(path)
+    refuse_directory(path)
     cases = store.cases() if case_ids is None else tuple(map(store.study_case, case_ids))
 
     def gathering(fraction: float, message: str) -> None:
@@ -56,7 +56,7 @@ def report_to_file(
     return report, write_report(report, path, drawing)
 
 
-def _refuse_directory(path: Path) -> None:
+def refuse_directory(path: Path) -> None:
     """Raise AnnotatorError where there can be no file of that name, before anything is computed."""
     if path.is_dir():
         raise AnnotatorError(f"{path} is a directory; name the file to write, such as report.html")
@@ -64,7 +64,13 @@ def _refuse_directory(path: Path) -> None:
 
 def write_report(report: AgreementReport, path: Path, progress: Progress) -> int:
     """Write the report as HTML; return how many bytes. An existing file is replaced."""
-    content = report_html(report, progress).encode()
+    return write_page(path, report_html(report, progress))
+
+
+def write_page(path: Path, text: str) -> int:
+    """Write a page in UTF-8; return how many bytes. An existing file is replaced."""
+    refuse_directory(path)
+    content = text.encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -84,13 +90,36 @@ def report_html(report: AgreementReport, progress: Progress) -> str:
             picture_address(picture, report, style) for style in (LIGHT, DARK)
         )
     about = report.about
+    return page(
+        kind="Agreement report",
+        title=about.title,
+        version=about.version,
+        made=f"{day(about.created_at)}, label schema “{about.schema}”",
+        facts=_facts(report),
+        sections=sections,
+        pictures=pictures,
+    )
+
+
+def page(
+    *,
+    kind: str,
+    title: str,
+    version: str,
+    made: str,
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    pictures: Mapping[str, tuple[str, ...]],
+) -> str:
+    """Return a report as one HTML page; ``kind`` says what report it is."""
     folder = resource("report")
     return Template((folder / "report.html").read_text(encoding="utf-8")).substitute(
         style=(folder / "report.css").read_text(encoding="utf-8"),
-        title=escape(about.title),
-        version=escape(about.version),
-        made=escape(f"{day(about.created_at)}, label schema “{about.schema}”"),
-        facts="\n".join(_fact(name, value) for name, value in _facts(report)),
+        kind=escape(kind),
+        title=escape(title),
+        version=escape(version),
+        made=escape(made),
+        facts="\n".join(_fact(name, value) for name, value in facts),
         contents="\n".join(
             f'<li><a href="#{section.key}">{escape(section.title)}</a></li>' for section in sections
         ),
@@ -137,7 +166,7 @@ def _fact(name: str, value: str) -> str:
     return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
 
 
-def _section(section: Section, pictures: dict[str, tuple[str, ...]]) -> str:
+def _section(section: Section, pictures: Mapping[str, tuple[str, ...]]) -> str:
     blocks = "\n".join(_block(block, pictures) for block in section.blocks)
     head = f'<h2 id="{section.key}-title">{escape(section.title)}</h2>'
     return (
@@ -146,7 +175,7 @@ def _section(section: Section, pictures: dict[str, tuple[str, ...]]) -> str:
     )
 
 
-def _block(block: Block, pictures: dict[str, tuple[str, ...]]) -> str:
+def _block(block: Block, pictures: Mapping[str, tuple[str, ...]]) -> str:
     if isinstance(block, Paragraph):
         kind = ' class="note"' if block.is_note else ""
         return f"<p{kind}>{escape(block.text)}</p>"
@@ -160,7 +189,7 @@ def _block(block: Block, pictures: dict[str, tuple[str, ...]]) -> str:
     return _figure(block, pictures)
 
 
-def _figure(block: Drawing, pictures: dict[str, tuple[str, ...]]) -> str:
+def _figure(block: Drawing, pictures: Mapping[str, tuple[str, ...]]) -> str:
     if block.key not in pictures:
         return ""
     light, dark = pictures[block.key]

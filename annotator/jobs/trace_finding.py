@@ -8,7 +8,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from annotator.analysis.tracing.checks import CHECKS, check_tree
-from annotator.analysis.tracing.differing import find_differences
+from annotator.analysis.tracing.lacking import find_lacking
+from annotator.analysis.tracing.match_findings import MISSING, find_disputes
 from annotator.analysis.tracing.tree import edge_lengths
 from annotator.domain.trace_review import FoundTraces, TraceItem, TraceOffer
 from annotator.jobs.trace_learning import find_learned, newest_detector
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NEAR_UM = 5.0
 """Findings so near to each other are one place to look at."""
+
+_NEAR_PER_TOLERANCE = 3
 
 _Reason = tuple["TraceFinding", tuple[TraceOffer, ...]]
 
@@ -63,7 +66,7 @@ def find_traces(
         progress(0.4, "judging every point")
         reasons += [(one, ()) for one in find_learned(store, registry, detector, readings)]
     progress(0.7, "comparing tracers")
-    reasons += _differences(readings)
+    reasons += _disputes(readings)
     found = FoundTraces(
         case_id=readings.case.case_id,
         base_id=readings.base.annotation_id,
@@ -86,32 +89,33 @@ def _is_decided(store: Store, found: FoundTraces) -> bool:
     return bool(store.trace_verdicts(found.case_id, found.findings_key))
 
 
-def _differences(readings: TraceReadings) -> list[_Reason]:
+def _disputes(readings: TraceReadings) -> list[_Reason]:
+    """Return where tracers differ from the reviewed one; what it lacks with what could be taken."""
     others = readings.others
-    own = readings.base.annotation_id
-    names = [readings.name_of(own), *(readings.name_of(one.annotation_id) for one in others)]
-    found = find_differences(
-        readings.tree,
-        [readings.trees[one.annotation_id] for one in others],
-        names,
-        tolerance_um=tracing_tolerance_um(readings.image.spacing_um),
-    )
-    return [
-        (
-            difference.finding,
-            tuple(
-                TraceOffer(
-                    annotation_id=others[branch.other].annotation_id,
-                    rater_id=others[branch.other].rater_id,
-                    node_ids=branch.node_ids,
-                    to_id=branch.to_id,
-                    length_um=branch.length_um,
-                )
-                for branch in difference.branches
-            ),
+    if not others or not len(readings.tree):
+        return []
+    tolerance = tracing_tolerance_um(readings.image.spacing_um)
+    names = {one: readings.name_of(one) for one in readings.annotation_ids}
+    by_name = {name: readings.trees[one] for one, name in names.items()}
+    disputes = find_disputes(by_name, tolerance=tolerance)[names[readings.base.annotation_id]]
+    trees = [readings.trees[one.annotation_id] for one in others]
+    lacking = find_lacking(readings.tree, trees, tolerance_um=tolerance)
+    found: list[_Reason] = []
+    for finding in disputes:
+        offers = tuple(
+            TraceOffer(
+                annotation_id=others[branch.other].annotation_id,
+                rater_id=others[branch.other].rater_id,
+                node_ids=branch.node_ids,
+                to_id=branch.to_id,
+                length_um=branch.length_um,
+            )
+            for branch in lacking
+            if finding.check == MISSING
+            and branch.distance_um(finding.point_um) <= _NEAR_PER_TOLERANCE * tolerance
         )
-        for difference in found
-    ]
+        found.append((finding, offers))
+    return found
 
 
 def merge_reasons(reasons: Sequence[_Reason], near_um: float = NEAR_UM) -> tuple[TraceItem, ...]:

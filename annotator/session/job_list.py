@@ -27,6 +27,9 @@ KINDS = {
     "find errors": "Check of labels",
     "export": "Export",
     "report": "Report",
+    "trace findings": "Check of tracings",
+    "learn traces": "Learning from signed-off tracings",
+    "trace report": "Report on tracings",
 }
 """Kind of job → what a person calls it."""
 
@@ -88,7 +91,7 @@ def _about(parameters: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Name what a job is about, from its parameters; ``titles`` are those of networks, by id."""
     if parameters.get("network"):
         return f": {', '.join(titles.get(one, one[:8]) for one in parameters['network'])}"
-    for key in ("model", "trainer", "method", "path", "directory"):
+    for key in ("model", "trainer", "detector", "method", "path", "directory"):
         if parameters.get(key):
             return f": {parameters[key]}"
     if parameters.get("fit"):
@@ -161,7 +164,7 @@ def _import(result: Mapping[str, Any]) -> str:
 
 
 def _train(result: Mapping[str, Any]) -> str:
-    return " ".join(("The model is trained.", *result.get("summary", [])))
+    return " ".join(("The model is trained.", *map(_sentence, result.get("summary", []))))
 
 
 def _check(result: Mapping[str, Any]) -> str:
@@ -184,6 +187,12 @@ _OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "find errors": _check,
     "export": _export,
     "report": lambda result: f"Written to {result['path']}.",
+    "trace findings": lambda result: (
+        f"{_many(sum(one['places'] for one in result['findings']), 'place')} to look at in "
+        f"{_many(len(result['findings']), 'tracing')}."
+    ),
+    "learn traces": _train,
+    "trace report": lambda result: f"Written to {result['path']}.",
 }
 
 

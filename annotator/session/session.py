@@ -16,6 +16,7 @@ from annotator.session.access import OwnWork
 from annotator.session.assignment import plan_assignments
 from annotator.session.model_work import ACTOR, ModelWork
 from annotator.session.rater_room import RaterRoom
+from annotator.session.trace_work import TraceWork
 from annotator.store import Store
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 NO_ANSWERS = Diagnosis()
 
 
-class Session(ModelWork):
+class Session(ModelWork, TraceWork):
     """One opened project. Every method may be called from any thread.
 
     What it hands out is less free: an open case, a draft and a review case belong to one thread.

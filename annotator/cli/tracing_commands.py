@@ -1,0 +1,80 @@
+"""Commands for the tracings of a project."""
+
+from __future__ import annotations
+
+from annotator.cli.command import PROJECT, Argument, Command
+
+_CASES = Argument(
+    names=("cases",),
+    help="ids or unique titles of traced cases; every one where none is given",
+    options={"metavar": "CASE", "nargs": "*"},
+)
+
+TRACING_COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="add-tracing",
+        summary="add an SWC file as a rater's tracing of a case",
+        run="annotator.cli.project_tracings:add_tracing",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("case",),
+                help="id or unique title of a case that was imported with --reads tracing",
+                options={"metavar": "CASE"},
+            ),
+            Argument(names=("rater",), help="who traced it", options={"metavar": "RATER"}),
+            Argument(names=("file",), help="the SWC file", options={"metavar": "FILE.swc"}),
+            Argument(
+                names=("--unit",),
+                help="unit of the file; the one that fits the image where it is not given",
+                options={"choices": ("um", "voxel")},
+            ),
+            Argument(
+                names=("--automatic",),
+                help="a program traced it; it is added as a rater where there is none of that name",
+                options={"action": "store_true"},
+            ),
+            Argument(
+                names=("--draft",),
+                help="as the start of the person's own drawing, not as a submitted tracing",
+                options={"action": "store_true"},
+            ),
+            Argument(
+                names=("--diagnosis",),
+                help="an answer to a question of the schema; may be given several times",
+                options={"metavar": "KEY=ANSWER", "action": "append", "default": []},
+            ),
+        ),
+        example='annotator add-tracing neurons "Cell 1" APP2 cell-1-app2.swc --automatic',
+    ),
+    Command(
+        name="trace-findings",
+        summary="look through tracings: checks, learned errors, what tracers dispute",
+        run="annotator.cli.project_tracings:trace_findings",
+        arguments=(
+            PROJECT,
+            _CASES,
+            Argument(
+                names=("--base",),
+                help="whose tracing is looked through; the one that is reviewed if not given",
+                options={"metavar": "RATER"},
+            ),
+        ),
+        example="annotator trace-findings neurons",
+    ),
+    Command(
+        name="trace-report",
+        summary="write what was checked, found, decided and changed in tracings as an HTML file",
+        run="annotator.cli.project_tracings:trace_report",
+        arguments=(
+            PROJECT,
+            _CASES,
+            Argument(
+                names=("--out",),
+                help="the file to write (%(default)s)",
+                options={"metavar": "FILE.html", "default": "tracing-report.html"},
+            ),
+        ),
+        example="annotator trace-report neurons --out neurons.html",
+    ),
+)
