@@ -78,6 +78,8 @@ class AddModelDialog(QDialog):
         self.person.setAccessibleName("Who accepts the licence")
         self.person.setToolTip("Who you are; the project keeps it with the model.")
         self.person.addItems(list(people))
+        self.missing = label("", "muted", wrap=True)
+        self.missing.setAccessibleName("What is still missing")
         self.add = Button("Add", "Take it into the project.", self._add, kind="primary")
         self._lay_out()
         self._check()
@@ -107,7 +109,7 @@ class AddModelDialog(QDialog):
         foot.addLayout(accept)
         self._foot.hide()
         buttons = QHBoxLayout()
-        buttons.addStretch(1)
+        buttons.addWidget(self.missing, 1)
         buttons.addWidget(self.add)
         buttons.addWidget(Button("Cancel", "Leave the project as it is.", self.reject))
         layout = QVBoxLayout(self)
@@ -226,8 +228,15 @@ class AddModelDialog(QDialog):
         self.licence.setText(words)
 
     def _check(self) -> None:
-        has_labels = bool(self.labels())
-        self.add.setEnabled(self.found is not None and self.agrees.isChecked() and has_labels)
+        missing = []
+        if self.found is not None:
+            if not self.labels():
+                missing.append("choose what at least one output draws")
+            if not self.agrees.isChecked():
+                missing.append("read and accept the licence")
+        words = ", and ".join(missing)
+        self.missing.setText(f"{words[:1].upper()}{words[1:]}." if words else "")
+        self.add.setEnabled(self.found is not None and not missing)
 
     def _add(self) -> None:
         if self.found is None or self.form is None:

@@ -40,7 +40,7 @@ class CanvasHolder(QWidget):
         self._series: Series | None = None
         self._mask: NDArray[Any] | None = None
         self._schema: LabelSchema | None = None
-        self._busy = EmptyState("job", "Opening…", "Reading the images.")
+        self._busy = EmptyState("job", "Opening…", "", is_busy=True)
         self._stack = QStackedWidget()
         self._stack.addWidget(empty)
         self._stack.addWidget(self._busy)
@@ -73,7 +73,9 @@ class CanvasHolder(QWidget):
         self._foot.hide()
 
     def show_busy(self, title: str, explanation: str) -> None:
-        """Say what is going on until the case is there."""
+        """Say what is going on until the case is there; also why the first one takes longer."""
+        if self.canvas is None:
+            explanation += " The first case takes longer: the program loads what shows images."
         self._busy.say(title, explanation)
         self._stack.setCurrentWidget(self._busy)
         self._foot.hide()

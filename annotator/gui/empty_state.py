@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.icons import pixmap
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class EmptyState(QWidget):
-    """An icon, a sentence, an explanation and at most one button."""
+    """An icon, a sentence, an explanation and at most one button.
+
+    ``is_busy``: a bar moves below the words, because something is under way.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,8 @@ class EmptyState(QWidget):
         title: str,
         explanation: str,
         button: tuple[str, str, Callable[[], object]] | None = None,
+        *,
+        is_busy: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -44,6 +49,14 @@ class EmptyState(QWidget):
             text.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(text)
         self.button: Button | None = None
+        if is_busy:
+            moving = QProgressBar()
+            moving.setRange(0, 0)
+            moving.setTextVisible(False)
+            moving.setFixedSize(220, 6)
+            moving.setAccessibleName("Under way")
+            moving.setToolTip("It is not known how long this takes.")
+            layout.addWidget(moving, 0, Qt.AlignmentFlag.AlignHCenter)
         if button is not None:
             words, tooltip, run = button
             self.button = Button(words, tooltip, run, kind="primary")

@@ -237,7 +237,7 @@ class RaterRoomPanel(QWidget):
         if room is None or not self.leave():
             return
         title = next((entry.title for entry in self._entries if entry.case_id == case_id), "")
-        self.holder.show_busy(f"Opening {title}…", "The first case takes a moment longer.")
+        self.holder.show_busy(f"Opening {title}…", "Reading the images.")
         self.worklist.cases.set_current(case_id)
 
         def work() -> OpenCase:

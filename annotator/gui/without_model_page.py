@@ -33,6 +33,9 @@ class WithoutModelPage(ControlPage):
             "Keep", "Let raters read this share of their cases without a model.", self._keep,
             kind="primary",
         )  # fmt: skip
+        self.now = label("", wrap=True)
+        self.now.setAccessibleName("What holds now")
+        self._say(round(100 * share))
         row = QHBoxLayout()
         row.addWidget(label("Cases that a rater reads without a model"))
         row.addWidget(self.share)
@@ -49,6 +52,7 @@ class WithoutModelPage(ControlPage):
                 wrap=True,
             )
         )
+        self._layout.addWidget(self.now)
         self._layout.addLayout(row)
         self._layout.addStretch(1)
         self._layout.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -57,10 +61,15 @@ class WithoutModelPage(ControlPage):
         percent, quality = self.share.value(), self._quality
 
         def done(_: object) -> None:
-            self.told.emit(
-                f"Raters read {percent} % of their cases without a model now."
-                if percent
-                else "Raters are offered models' drawings on every case now."
-            )
+            self._say(percent)
+            self.told.emit(self.now.text())
 
         self._run("without model", lambda: quality.set_share_without_model(percent / 100), done)
+
+    def _say(self, percent: int) -> None:
+        self.now.setText(
+            f"Raters read {percent} % of their cases without a model now. What came of it stands "
+            "in the report under Quality, as soon as both kinds of cases were read."
+            if percent
+            else "Raters are offered models' drawings on every case now."
+        )

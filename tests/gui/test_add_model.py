@@ -116,6 +116,10 @@ def test_a_network_is_taken_in_with_what_the_user_knows(
     assert "Do as you like." in dialog.licence.text()
     assert dialog.labels() == {1: "1"}, "by name; what has none draws nothing"
     assert not dialog.add.isEnabled(), "the licence comes first"
+    assert dialog.missing.text() == "Read and accept the licence."
+    dialog.outputs[1].setCurrentIndex(0)
+    assert dialog.missing.text().startswith("Choose what at least one output draws, and read")
+    dialog.outputs[1].setCurrentIndex(dialog.outputs[1].findData(1))
     dialog.outputs[2].setCurrentIndex(dialog.outputs[2].findText("Organ"))
     assert dialog.form is not None
     dialog.form.card.fields["title"].setText("My scroll")  # type: ignore[attr-defined]
