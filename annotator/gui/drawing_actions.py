@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from annotator.gui.actions import Action
@@ -150,15 +149,12 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
     _tool("eraser", "Eraser", "E", "Take away what is drawn: hold the left button and move."),
     _tool("polygon", "Polygon", "P", "Click corners; Enter or a double click closes and fills."),
     _tool("fill", "Fill", "F", "Fill the closed area under the click; in 3D, the closed space."),
-    replace(
-        _tool(
-            "prompt",
-            "Point",
-            "A",
-            "Click what is meant and let a model draw it; Ctrl + click or right click what is not. "
-            "Drag a box, Shift + drag a scribble. Enter: next object, Esc: drop it.",
-        ),
-        rooms=("rater",),
+    _tool(
+        "prompt",
+        "Point",
+        "A",
+        "Click what is meant and let a model draw it; Ctrl + click or right click what is not. "
+        "Drag a box, Shift + drag a scribble. Enter: next object, Esc: drop it.",
     ),
     _tool("picker", "Pick label", "I", "Click a mark to draw on with its label.", "pick"),
     _tool("crosshair", "Crosshair", "C", "Click to bring all views to that point."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -12,18 +12,37 @@ from annotator.drawing.proposal import Proposal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from annotator.api import Prompt, PromptAnswer
+    from annotator.domain.study import Series
     from annotator.drawing.edit import Edit
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
     from annotator.gui.prompt_bar import PromptBar
-    from annotator.session.open_case import OpenCase
+    from annotator.session.draft import DraftSession
     from annotator.session.prompts import PromptDesk, PromptOption
 
 TOOL = Proposal.name
 PATIENCE_MS = 250
 """After so long it is said on the image that an answer is being worked out."""
 _KEY = "prompt"
+
+
+class Pointed(Protocol):
+    """Images that are pointed at, and the draft that the answers are drawn into."""
+
+    @property
+    def voxels(self) -> NDArray[Any]:
+        """Stored values ``(z, y, x[, channel])``."""
+
+    @property
+    def series(self) -> Series:
+        """Their facts."""
+
+    @property
+    def drawing(self) -> DraftSession:
+        """The draft."""
 
 
 class _Shown(NamedTuple):
@@ -49,7 +68,7 @@ class Pointing(QObject):
         self.bar = bar
         self._background = background
         self._canvas: Canvas | None = None
-        self._case: OpenCase | None = None
+        self._case: Pointed | None = None
         self._make_desk: Callable[[str, Callable[[float, str], None]], PromptDesk] | None = None
         self._desk: PromptDesk | None = None
         self._proposal: Proposal | None = None
@@ -77,7 +96,7 @@ class Pointing(QObject):
     def begin(
         self,
         canvas: Canvas,
-        case: OpenCase,
+        case: Pointed,
         make_desk: Callable[[str, Callable[[float, str], None]], PromptDesk],
     ) -> None:
         """Point at another case."""

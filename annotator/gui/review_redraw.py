@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from annotator.gui.drawing_tools import DrawingTools
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from annotator.domain.study import Series
     from annotator.gui.canvas import Canvas
     from annotator.gui.label_palette import LabelPalette
+    from annotator.gui.pointing import Pointing
     from annotator.gui.review_view import ReviewView
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.session.draft import DraftSession
+
+
+class Redrawn(NamedTuple):
+    """What is pointed at while a region is drawn anew."""
+
+    voxels: NDArray[Any]
+    series: Series
+    drawing: DraftSession
 
 
 class Redrawing:
-    """The canvas on the reviewer's own draft, for one region at a time."""
+    """The canvas on the reviewer's own draft, for one region at a time.
 
-    def __init__(self, strip: ToolStrip, settings: Settings) -> None:
+    ``offer`` finds the models that can be pointed with on a case, and hands them over.
+    """
+
+    def __init__(
+        self,
+        strip: ToolStrip,
+        settings: Settings,
+        pointing: Pointing,
+        offer: Callable[[Pointing, Canvas, Redrawn], None],
+    ) -> None:
         self.strip = strip
         self.tools = DrawingTools(strip, settings)
+        self.tools.pointing = self.pointing = pointing
+        self._offer = offer
         self.region: int | None = None
 
     def begin(self, view: ReviewView, region: int, canvas: Canvas, labels: LabelPalette) -> None:
@@ -38,10 +64,13 @@ class Redrawing:
         canvas.frame(view.findings[region].box)
         view.highlight(canvas, region)
         self.region = region
+        self._offer(self.pointing, canvas, Redrawn(case.voxels, case.series, drawing))
+        self.pointing.take_up(self.tools.tool)
 
     def end(self) -> None:
         """Stop drawing."""
         self.tools.cancel()
+        self.pointing.end()
         self.tools.end()
         self.region = None
 

@@ -13,11 +13,14 @@ from annotator.gui.dispute_strip import DisputeStrip
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
 from annotator.gui.model_desk import ModelDesk
+from annotator.gui.pointing import Pointing
+from annotator.gui.prompt_bar import PromptBar
 from annotator.gui.review_desk import ReviewDesk
 from annotator.gui.review_panel import ReviewPanel
 from annotator.gui.review_queue import ReviewQueue
 from annotator.gui.review_redraw import Redrawing
 from annotator.gui.review_view import ReviewView
+from annotator.gui.tool_strip import HEIGHT
 from annotator.gui.window_presets import windows_for
 from annotator.session.trained_models import trainer_options
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import Fusion
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
+    from annotator.gui.review_redraw import Redrawn
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
     from annotator.session.differences import Difference
@@ -82,7 +86,11 @@ class ReviewRoomPanel(QWidget):
         self._withheld: tuple[tuple[str, str], ...] = ()
         self.strip = strip
         self.view_tools = DrawingTools(strip, settings)
-        self.redrawing = Redrawing(redraw_strip, settings)
+        bar = PromptBar(HEIGHT, self)
+        redraw_strip.add(bar)
+        pointing = Pointing(bar, background, self)
+        pointing.told.connect(self.hint_changed)
+        self.redrawing = Redrawing(redraw_strip, settings, pointing, self._point_at)
         self.redrawing.tools.failed.connect(self.failed)
         self.redrawing.tools.nothing_to.connect(
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
@@ -402,6 +410,15 @@ class ReviewRoomPanel(QWidget):
         if self.model_desk is not None:
             self.model_desk.refresh()
 
+    def _point_at(self, pointing: Pointing, canvas: Canvas, redrawn: Redrawn) -> None:
+        """Offer the models that can be pointed with while a region is drawn anew."""
+        room = self.room
+        if room is None:
+            return
+        pointing.begin(canvas, redrawn, room.prompt_desk)
+        series = redrawn.series
+        self._background.run("prompt models", lambda: room.prompt_models(series), pointing.offer)
+
     def _signed_off(self, title: str) -> None:
         if self.leave():
             self.refresh_queue()
@@ -410,6 +427,7 @@ class ReviewRoomPanel(QWidget):
     def _connect(self, canvas: Canvas) -> None:
         self.view_tools.connect_canvas(canvas)
         self.redrawing.tools.connect_canvas(canvas)
+        self.redrawing.pointing.connect_canvas(canvas)
         canvas.position_changed.connect(lambda place: self.disputes.set_position(int(place[0])))
 
     def _let_go(self) -> None:

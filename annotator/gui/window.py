@@ -64,7 +64,6 @@ TOOL_GROUPS = (
     ("edit.undo", "edit.redo"),
     ("view.hide", "view.layout"),
 )
-REDRAW_GROUPS = tuple(tuple(key for key in group if key != "tool.prompt") for group in TOOL_GROUPS)
 REVIEW_GROUPS = (
     (
         "show.contours",
@@ -172,7 +171,7 @@ class MainWindow(QMainWindow):
 
         made = ReviewRoomPanel(
             self._strip(REVIEW_GROUPS, draws=False),
-            self._strip(REDRAW_GROUPS, draws=True),
+            self._strip(TOOL_GROUPS, draws=True),
             self.background,
             self.settings,
         )

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.review import CaseScore
     from annotator.domain.schema import LabelSchema
-    from annotator.domain.study import Case
+    from annotator.domain.study import Case, Series
     from annotator.jobs.acceptance_facts import AcceptanceReport
     from annotator.jobs.gold_report import GoldReport
     from annotator.jobs.repeat_report import IntraReport
     from annotator.jobs.signed_off import SignedOffReport
     from annotator.registry import Registry
     from annotator.session.agreement import AgreementReport
+    from annotator.session.prompts import PromptDesk, PromptOption
     from annotator.session.report import Cohort, RaterReport
     from annotator.session.trace_review import TraceReview
     from annotator.store import Store
@@ -149,6 +150,18 @@ class ReviewRoom:
             reviewer_id = self.reviewer.rater_id
             self._store.note_review(case.case_id, reviewer_id, actor=reviewer_id)
         return TraceReview(self._store, self._registry, self.reviewer, case.case_id, base, progress)
+
+    def prompt_models(self, series: Series) -> tuple[PromptOption, ...]:
+        """Return the models that can be pointed with on a series; why not where they cannot."""
+        from annotator.session.prompts import prompt_options
+
+        return prompt_options(self._registry, series, self.schema)
+
+    def prompt_desk(self, name: str, progress: Progress = no_progress) -> PromptDesk:
+        """Return a prompt model that gets a process of its own; must be closed."""
+        from annotator.session.prompts import PromptDesk
+
+        return PromptDesk(name, progress=progress)
 
     def report(self, progress: Progress | None = None) -> RaterReport:
         """Compare every rater with the consensus, over the cases that the reviewer may see."""

@@ -92,8 +92,7 @@ def test_every_drawing_tool_has_a_key_of_its_own() -> None:
     }
     for action in tools:
         assert any(keys == "Esc" or len(keys) == 1 for keys in action.shortcut), action.key
-        if action.key != "tool.prompt":  # a reviewer redraws by hand
-            assert {"rater", "redraw"} <= set(action.rooms)
+        assert {"rater", "redraw"} <= set(action.rooms)
 
 
 def test_every_action_is_in_the_shortcuts_page_of_its_rooms(window: MainWindow) -> None:

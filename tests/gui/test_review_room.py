@@ -179,6 +179,36 @@ def test_a_region_is_redrawn_with_the_keys_of_drawing(
     assert desk.case.verdicts[region].choice == "redraw"
 
 
+def test_a_region_is_redrawn_by_pointing(
+    window: MainWindow, qtbot: QtBot, desk: ReviewDesk
+) -> None:
+    region = desk.current
+    assert region is not None
+    press(window, Qt.Key.Key_R)
+    press(window, Qt.Key.Key_A)
+    pointing = window.review.redrawing.pointing
+    assert window.book["tool.prompt"].isChecked()
+    assert pointing.bar.isVisible()
+    qtbot.waitUntil(lambda: pointing.bar.option is not None, timeout=PATIENCE_MS)
+    before = desk.case.redraw.mask.copy()
+    z, y, x = (float(value) for value in desk.canvas.position)
+    stroke(window, qtbot, [(z, y, x)])
+    qtbot.waitUntil(
+        lambda: len(pointing.prompts) == 1 and not pointing.is_waiting, timeout=PATIENCE_MS
+    )
+    drawn = desk.case.redraw.mask != before
+    assert drawn.any()
+    assert set(desk.case.redraw.mask[drawn].tolist()) == {desk.view.findings[region].label}
+    press(window, Qt.Key.Key_Z)
+    np.testing.assert_array_equal(desk.case.redraw.mask, before)
+    stroke(window, qtbot, [(z, y, x)])
+    qtbot.waitUntil(lambda: bool((desk.case.redraw.mask != before).any()), timeout=PATIENCE_MS)
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert window.room_name == "review"
+    assert desk.case.verdicts[region].choice == "redraw"
+    assert pointing.prompts == ()
+
+
 def test_redrawing_and_deciding_are_never_shown_together(
     window: MainWindow, desk: ReviewDesk
 ) -> None:
