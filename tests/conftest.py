@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.metadata
 import os
 import shutil
@@ -96,6 +97,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     if not is_controller_of_workers:
         _start_display()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector pass over what was imported: a test of the window collects twice."""
+    del session
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
