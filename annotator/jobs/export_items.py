@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.network_output import unquantised
 from annotator.analysis.runs import decode
 from annotator.api import MaskForExport
 from annotator.domain.errors import IntegrityError, UnknownNameError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.domain.reading import Annotation
     from annotator.domain.review import Fusion
     from annotator.domain.study import Case
     from annotator.jobs.readings import Readings
@@ -66,6 +68,7 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 content_id=annotation.annotation_id,
                 mask=decode(store.annotation_mask(annotation.annotation_id)),
                 annotation=annotation,
+                probability=_kept_probability(store, annotation),
                 origin=None if whose is None else decode(whose),
             ),
         )
@@ -95,6 +98,17 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 origin=decode(origin),
             ),
         )
+
+
+def _kept_probability(store: Store, annotation: Annotation) -> dict[int, NDArray[np.float32]]:
+    """Return the probability of each label that a model kept; people leave none."""
+    found = {}
+    for kind, label in store.prediction_maps(annotation.annotation_id):
+        if kind == "probability":
+            runs = store.prediction_map(annotation.annotation_id, "probability", label)
+            if runs is not None:
+                found[label] = unquantised(decode(runs))
+    return found
 
 
 def fused_item(

@@ -19,6 +19,7 @@ from annotator.file_names import case_stems, slug
 from annotator.jobs.export_tables import label_volumes_mm3, tables_of
 from annotator.jobs.exporting import export_project
 from annotator.jobs.table_files import Table, write_csv
+from annotator.store.prediction_maps import PredictionMap
 from tests.unit.project_builder import add_case, block, make_session
 
 if TYPE_CHECKING:
@@ -71,6 +72,24 @@ def test_adjudicated_mask_is_exported(session: Session, tmp_path: Path) -> None:
     assert adjudication is not None
     ids = {entry.role: entry.content_id for entry in report.files}
     assert ids["adjudicated"] == adjudication.adjudication_id
+
+
+def test_how_sure_a_model_was_goes_with_its_reading(session: Session, tmp_path: Path) -> None:
+    """A person draws a voxel or does not: only models leave a probability."""
+    (case,) = session.cases()
+    model = session.store.add_rater("Net", is_model=True, actor="system")
+    kept = PredictionMap("probability", 1, encode(np.where(LEFT > 0, 255, 128).astype(np.uint8)))
+    session.store.add_prediction(case.case_id, model.rater_id, encode(LEFT), [kept], actor="system")
+    out = tmp_path / "out"
+    report = export_project(session.store, session.registry, out, "nifti", None, no_progress)
+    names = {entry.name for entry in report.files if entry.name.endswith("probability.nii.gz")}
+    assert names == {
+        "Case-1_fused-majority_probability.nii.gz",
+        "Case-1_reading-Net_probability.nii.gz",
+    }
+    read = SimpleITK.ReadImage(str(out / "Case-1_reading-Net_probability.nii.gz"))
+    found = SimpleITK.GetArrayFromImage(read)
+    np.testing.assert_allclose(found, np.where(LEFT > 0, 1.0, 127 / 254), atol=1e-6)
 
 
 def test_tables_hold_the_verdicts(session: Session) -> None:
