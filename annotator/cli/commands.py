@@ -6,6 +6,7 @@ from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.quality_commands import QUALITY_COMMANDS
+from annotator.cli.threshold_commands import THRESHOLD_COMMANDS
 from annotator.cli.tracing_commands import TRACING_COMMANDS
 
 _CASE = Argument(names=("case",), help="id or unique title of a case", options={"metavar": "CASE"})
@@ -506,6 +507,7 @@ COMMANDS: tuple[Command, ...] = (
     *QUALITY_COMMANDS,
     *COMPARING_COMMANDS,
     *TRACING_COMMANDS,
+    *THRESHOLD_COMMANDS,
     Command(
         name="export",
         summary="write masks or tables, each read back and compared",

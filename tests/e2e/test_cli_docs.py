@@ -15,6 +15,7 @@ from annotator.cli.commands import COMMANDS
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.parser import GLOBAL_FLAGS, parse
 from annotator.cli.quality_commands import QUALITY_COMMANDS
+from annotator.cli.threshold_commands import THRESHOLD_COMMANDS
 from annotator.cli.tracing_commands import TRACING_COMMANDS
 from annotator.jobs.export_tables import tables_of
 from annotator.session.schema_io import bundled_schemas
@@ -41,7 +42,8 @@ OPAQUE = {"diagnosis", "parameters", "planted", "report"}
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
 ELSEWHERE = {"models", "predict", "prompt", "propagate", "train", "evaluate", "list"} | {
-    one.name for one in (*COMPARING_COMMANDS, *QUALITY_COMMANDS, *TRACING_COMMANDS)
+    one.name
+    for one in (*COMPARING_COMMANDS, *QUALITY_COMMANDS, *THRESHOLD_COMMANDS, *TRACING_COMMANDS)
 }
 """Commands whose keys other tests look at."""
 TINY = ("--set", "epochs=1", "--set", "size=32", "--set", "width=4", "--set", "levels=2")

@@ -172,7 +172,7 @@ def _measure_image(
     contrast = np.where(np.isfinite(profile.contrast), contrast, np.nan)
     change = np.exp(np.abs(measure_radius_changes(course, profile, start)))
     return {
-        "min_contrast": _per_section(course, contrast, np.fmin),
+        "min_contrast": _dim_parts(course, contrast),
         "dip": _per_section(course, measure_dips(course, profile), np.fmax),
         "offset_um": np.linalg.norm(profile.offsets, axis=1)[course.section >= 0],
         "radius_ratio": change[change > 1],
@@ -185,6 +185,13 @@ def _per_section(
     """Return the highest or lowest value of each section, ``(section,)``."""
     picked: NDArray[np.float64] = pick.reduceat(values[course.rows], course.bounds[:-1])
     return picked
+
+
+def _dim_parts(course: Course, contrast: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a low quartile of the contrast of each section: one dark node is no dark stretch."""
+    sections = np.split(contrast[course.rows], course.bounds[1:-1])
+    seen = [values[np.isfinite(values)] for values in sections]
+    return np.array([np.quantile(values, 0.25) for values in seen if len(values)])
 
 
 def describe_changes(changes: Iterable[Change]) -> tuple[str, ...]:
