@@ -12,7 +12,7 @@ import numpy as np
 
 from annotator.analysis.runs import decode, labels_in
 from annotator.jobs.case_votes import case_votes, signed_off
-from annotator.jobs.readings import Readings
+from annotator.jobs.readings import Readings, counted_by_case
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,9 @@ def lessons_of(
 ) -> tuple[Lesson, ...]:
     """Return the cases of a project that so many have read, by id."""
     lessons = []
+    read = counted_by_case(store, include_models=include_models)
     for case in sorted(store.cases(), key=lambda entry: entry.case_id):
-        readings = Readings.load(store, case.case_id, include_models=include_models)
+        readings = Readings(store, case, read.get(case.case_id, ()))
         if len(readings.annotations) >= least_readings:
             lessons.append(Lesson(readings=readings, adjudication=signed_off(store, readings)))
     return tuple(lessons)

@@ -101,10 +101,12 @@ def every(connection: Connection) -> tuple[Case, ...]:
 
 def read(connection: Connection, case_id_or_title: str) -> Case:
     """Return one case by id, by title, or by title in another case of letters."""
+    found = _by_id(connection, case_id_or_title)
+    if found is not None:
+        return found
     known = every(connection)
     wanted = case_id_or_title.casefold()
     for matches in (
-        [case for case in known if case.case_id == case_id_or_title],
         [case for case in known if case.title == case_id_or_title],
         [case for case in known if case.title.casefold() == wanted],
     ):
@@ -116,6 +118,26 @@ def read(connection: Connection, case_id_or_title: str) -> Case:
                 f"case {case_id_or_title!r} could be any of {listed}; give the id instead"
             )
     raise UnknownNameError("case", case_id_or_title, [case.title for case in known])
+
+
+def _by_id(connection: Connection, case_id: str) -> Case | None:
+    """Return a case without looking at the others: what goes through all of them asks for each."""
+    title = connection.execute(select(cases.c.title).where(cases.c.case_id == case_id)).scalar()
+    if title is None:
+        return None
+    series_ids = connection.execute(
+        select(case_series.c.series_id)
+        .where(case_series.c.case_id == case_id)
+        .order_by(case_series.c.position)
+    ).scalars()
+    tracing = select(tracing_cases.c.case_id).where(tracing_cases.c.case_id == case_id)
+    is_traced = connection.execute(tracing).first() is not None
+    return Case(
+        case_id=case_id,
+        title=title,
+        series_ids=tuple(series_ids),
+        reads="tracing" if is_traced else "mask",
+    )
 
 
 def read_of_study(connection: Connection, case_id_or_title: str) -> Case:
