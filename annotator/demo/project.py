@@ -11,6 +11,7 @@ import numpy as np
 from annotator.analysis.runs import encode
 from annotator.api import no_progress
 from annotator.bundled import resource
+from annotator.demo.neuron import add_neuron
 from annotator.demo.readings import GUEST, REVIEWER, SOURCES, rater_names, readings_of
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.importing import scan_files
@@ -69,6 +70,7 @@ def _build(directory: Path, progress: Progress) -> None:
             progress(0.3 * number / len(SOURCES), f"importing {case_key}")
             _add_case(session, case_key)
         session.assign(rater_ids=[guest.rater_id])
+        add_neuron(session)
         steps: list[tuple[str, dict[str, object]]] = [
             *[("predict", dict[str, object](model=name)) for name in MODELS],
             *[("fuse", dict[str, object](method=name)) for name in METHODS],

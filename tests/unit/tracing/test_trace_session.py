@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from annotator.analysis.tracing.editable import nodes_of
 from annotator.analysis.tracing.tree import make_tree
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.analysis.tracing.editable import TraceEdit
     from annotator.analysis.tracing.tree import Tree
     from annotator.domain.study import Case
     from annotator.session.session import Session
+    from annotator.session.trace_draft import TraceDraftSession
     from annotator.session.trace_review import TraceReview
 
 pytestmark = pytest.mark.unit
@@ -259,3 +264,67 @@ def test_nobody_has_traced(session: Session) -> None:
         review(session, case)
     with pytest.raises(AnnotatorError, match="masks are drawn"):
         session.review_room(session.store.rater("Rita").rater_id).open_tracing("Case 1")
+
+
+_STROKES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["add", "move", "delete"]), st.integers(0, 99)),
+        st.sampled_from(["undo", "redo", "reopen"]),
+    ),
+    max_size=14,
+)
+_NUMBERS = itertools.count(100)
+
+
+def make_edit(drawing: TraceDraftSession, tool: str, number: int) -> TraceEdit | None:
+    """Return an edit at a node that a number chooses, or None where there is none."""
+    tree = drawing.tree
+    ids = tree.tree().ids
+    node_id = int(ids[number % len(ids)]) if len(ids) else None
+    if tool == "add":
+        return add_path(tree, np.full((1 + number % 3, 3), float(number)), parent_id=node_id)
+    if node_id is None:
+        return None
+    if tool == "move":
+        return move_nodes(tree, [node_id], np.full((1, 3), float(number)))
+    return delete_subtree(tree, node_id)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(strokes=_STROKES)
+def test_disk_equals_the_live_tree_whatever_is_drawn(session: Session, strokes: list[Any]) -> None:
+    number = next(_NUMBERS)
+    case = session.store.add_case(
+        "Neuron", add_case(session, number).series_ids, reads="tracing", actor="system"
+    )
+    ada = session.add_rater(f"Ada {number}")
+    session.store.assign(case.case_id, ada.rater_id, 1, actor="system")
+    room = session.rater_room(ada.rater_id)
+    drawing = room.open_tracing(case.case_id).drawing
+    past, future = [nodes_of(drawing.tree.tree())], []
+    for stroke in strokes:
+        if stroke == "undo":
+            assert (drawing.undo() is None) == (len(past) == 1)
+            if len(past) > 1:
+                future.append(past.pop())
+        elif stroke == "redo":
+            assert (drawing.redo() is None) == (not future)
+            if future:
+                past.append(future.pop())
+        elif stroke == "reopen":
+            drawing.close()
+            drawing = room.open_tracing(case.case_id).drawing
+        else:
+            edit = make_edit(drawing, *stroke)
+            if edit is not None and not edit.is_empty:
+                drawing.record(stroke[0], edit)
+                past.append(nodes_of(drawing.tree.tree()))
+                future.clear()
+        assert nodes_of(drawing.tree.tree()).is_same(past[-1])
+    drawing.flush()
+    stored = session.store.draft_tree(drawing.draft.draft_id)
+    assert nodes_of(stored).is_same(past[-1])
+    assert (drawing.draft.can_undo, drawing.draft.can_redo) == (len(past) > 1, bool(future))
+    drawing.close()
