@@ -467,22 +467,22 @@ static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits)
 }
 
 /* Does the middle of `one` lie within `other`, and how far from its line? */
-static double distance_to(const Edge *one, const Edge *other, double within) {
+static double distance_to(const Edge *one, const Edge *other, double within, double reach) {
     double square = 0.0, forth = 0.0;
     for (int axis = 0; axis < 3; axis++) {
         const double step = one->middle[axis] - other->middle[axis];
         square += step * step;
         forth += step * other->along[axis];
     }
-    if (fabs(forth) > other->half) return INFINITY;
+    if (square > reach * reach || fabs(forth) > other->half + 0.5 * fmin(within, other->half)) return INFINITY;
     const double beside = square - forth * forth;
     return beside <= within * within ? beside : INFINITY;
 }
 
 typedef struct {
-    const int64_t *heads;
+    const int64_t *heads, *parents;
     const double *lengths_along;
-    double least_cosine, least_along;
+    double least_cosine, least_along, reach;
     int64_t *partners;
     double *nearest;
 } Beside;
@@ -494,19 +494,19 @@ static void compare_edges(const Beside *task, const Edge *one, const Edge *other
     if (task->heads[one->row] == task->heads[other->row] &&
         !(fabs(task->lengths_along[one->row] - task->lengths_along[other->row]) > task->least_along))
         return;
+    if (task->parents[one->row] == other->row || task->parents[other->row] == one->row) return;
     const double cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
                           one->along[2] * other->along[2];
     if (!(fabs(cosine) >= task->least_cosine)) return;
     const double within = fmax(one->within, other->within);
-    const double there = distance_to(one, other, within), back = distance_to(other, one, within);
+    const double there = distance_to(one, other, within, task->reach), back = distance_to(other, one, within, task->reach);
     if (there < task->nearest[one->row]) task->nearest[one->row] = there, task->partners[one->row] = other->row;
     if (back < task->nearest[other->row]) task->nearest[other->row] = back, task->partners[other->row] = one->row;
 }
 
 /* For each edge (named for its outer node) the nearest parallel one of another branch, or further than
  * `least_along` along the same, whose line its middle lies beside by no more than the greater `within`
- * of both; -1 where there is none. Edges are compared whose middles lie within one `cell` or in cells
- * that touch. */
+ * of both; -1 where there is none. Edges are compared whose middles lie within `cell` of each other. */
 EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const double *lengths,
                              const double *within, const int64_t *heads, const double *lengths_along,
                              int64_t n_nodes, double cell, double longest, double least_cosine,
@@ -551,7 +551,7 @@ EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const
     }
     if (!sort_by_key(&keys, &places, n, bits[0] + bits[1] + bits[2])) goto end;
     for (int64_t i = 0; i < n; i++) sorted[i] = edges[places[i]];
-    const Beside task = {heads, lengths_along, least_cosine, least_along, partners, nearest};
+    const Beside task = {heads, parents, lengths_along, least_cosine, least_along, cell, partners, nearest};
     const uint64_t row_step = 1ULL << bits[0], plane_step = 1ULL << (bits[0] + bits[1]);
     const uint64_t steps[4] = {row_step, plane_step - row_step, plane_step, plane_step + row_step};
     int64_t behind[4] = {0, 0, 0, 0};

@@ -152,11 +152,18 @@ def check_tree(
 
 
 def check_file(
-    file: SwcFile, image: ImageLike | None = None, thresholds: Thresholds = DEFAULT_THRESHOLDS
+    file: SwcFile,
+    image: ImageLike | None = None,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    *,
+    names: Collection[str] | None = None,
 ) -> tuple[TraceFinding, ...]:
-    """Return what may be wrong with a file: its text and its tree, each finding with its line."""
+    """Return what may be wrong with a file, each finding with its line.
+
+    That is what is wrong with its text, and what `check_tree` finds in its tree.
+    """
     lines = dict(zip(file.tree.ids.tolist(), file.lines.tolist(), strict=True))
-    of_tree = check_tree(file.tree, image, thresholds)
+    of_tree = check_tree(file.tree, image, thresholds, names=names)
     located = [replace(finding, line=lines.get(finding.node_id)) for finding in of_tree]
     return ranked(without_echoes([*file.findings, *located]))
 

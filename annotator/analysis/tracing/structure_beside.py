@@ -29,11 +29,12 @@ _LEAST_COSINE = 0.9
 _LEAST_EDGES = 5
 _LEAST_LENGTHS = 6.0
 """A double trace is so many times longer than its paths may lie apart."""
-_LONGEST = 3.0
-"""Edges longer than so many medians are not compared: they are gaps."""
 _BEND_GAIN, _BEND_SHARE = 1.5, 0.5
 """Joined the other way two edges bend by so many usual bends less, and by this share."""
 _LENGTH_SHARE = 1.3
+_SHORTER, _LESS_BENT = 0.8, 0.8
+_REACH = 3
+"""Nodes before and behind an edge by which its course is judged."""
 _MOST_STEPS = 100_000
 
 
@@ -84,8 +85,9 @@ def find_partners(looked: Looked) -> NDArray[np.int64]:
     order = parents_first(tree)
     heads, along = _branches(scan, order)
     within = _within(scan)
-    longest = _LONGEST * median
-    cell = float(within.max()) + median
+    # Gaps are left out; edges as long as most others find those half of their length ahead.
+    longest = scan.limits.gaps_um[0]
+    cell = float(within.max()) + longest / 6
     library = kernels.library()
     if library is not None:
         nearest = np.empty(len(tree))
@@ -136,7 +138,7 @@ def _partners_in_numpy(
         return partners
     ends, begins = tree.points[rows], tree.points[tree.parents[rows]]
     middles, ways = (ends + begins) / 2, (ends - begins) / lengths[rows, None]
-    pairs = cKDTree(middles).query_pairs(2 * cell, output_type="ndarray")
+    pairs = cKDTree(middles).query_pairs(cell, output_type="ndarray")
     both = np.concatenate([pairs, pairs[:, ::-1]])
     one, other = both.T
     is_apart = heads[rows[one]] != heads[rows[other]]
@@ -146,7 +148,10 @@ def _partners_in_numpy(
     beside = (steps**2).sum(axis=1) - forth**2
     limit = np.maximum(within[rows[one]], within[rows[other]])
     is_beside = is_apart & (np.abs((ways[one] * ways[other]).sum(axis=1)) >= _LEAST_COSINE)
-    is_beside &= (np.abs(forth) <= lengths[rows[other]] / 2) & (beside <= limit**2)
+    half = lengths[rows[other]] / 2
+    is_beside &= np.abs(forth) <= half + np.minimum(limit, half) / 2
+    is_beside &= (beside <= limit**2) & (tree.parents[rows[one]] != rows[other])
+    is_beside &= tree.parents[rows[other]] != rows[one]
     one, other, beside = one[is_beside], other[is_beside], beside[is_beside]
     order = np.lexsort((beside, one))
     firsts = order[np.unique(one[order], return_index=True)[1]]
@@ -165,7 +170,7 @@ def _paired_runs(
     rows = np.flatnonzero(partners >= 0)
     if not len(rows):
         return []
-    run_of = tops_of(tree, rows.tolist())
+    run_of = tops_of(tree, _bridged(tree, partners))
     against: dict[tuple[int, int], list[int]] = {}
     for row in rows.tolist():
         one, other = run_of[row], run_of.get(int(partners[row]))
@@ -185,14 +190,28 @@ def _paired_runs(
     return told
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Edge:
-    """An edge that bends at both ends: rows before, at its begin, at its end and behind."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Edges:
+    """Edges that bend: rows some nodes before, at their begin, at their end, some nodes behind."""
 
-    before: int
-    begin: int
-    end: int
-    behind: int
+    before: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+    behind: NDArray[np.int64]
+
+
+def _bridged(tree: Tree, partners: NDArray[np.int64]) -> list[int]:
+    """Return rows with a partner, and up to two in a row without one between such."""
+    is_paired = partners >= 0
+    up = np.where(tree.parents == NO_PARENT, np.arange(len(tree)), tree.parents)
+    bridged = is_paired.copy()
+    below = np.flatnonzero(is_paired & ~is_paired[up])
+    bridged[up[below]] |= is_paired[up[up[below]]]
+    over = up[below]
+    two = below[~is_paired[up[over]] & is_paired[up[up[over]]]]
+    bridged[up[two]] = bridged[up[up[two]]] = True
+    rows: list[int] = np.flatnonzero(bridged).tolist()
+    return rows
 
 
 def find_wrong_crossings(looked: Looked) -> list[TraceFinding]:
@@ -200,87 +219,110 @@ def find_wrong_crossings(looked: Looked) -> list[TraceFinding]:
     kind = Kind(check="wrong-crossing", severity="error", probability=0.6, unit="")
     tree, scan = looked.tree, looked.scan
     edges = _bent_edges(scan)
-    if len(edges) < 2:
+    if len(edges.end) < 2:
         return []
-    ends = np.array([[edge.begin, edge.end] for edge in edges])
-    middles = tree.points[ends].mean(axis=1)
-    lengths = scan.lengths[ends[:, 1]]
-    # Partners of a crossing are edges between the same four ends: no longer than either.
-    reach = np.minimum(lengths, scan.limits.gaps_um[0])
+    middles = (tree.points[edges.begin] + tree.points[edges.end]) / 2
+    # Partners of a crossing are edges between the same four ends: no further apart than long.
+    reach = np.minimum(scan.lengths[edges.end], scan.limits.gaps_um[0])
     near = cKDTree(middles).query_pairs(float(reach.max()), output_type="ndarray")
     apart = np.linalg.norm(middles[near[:, 0]] - middles[near[:, 1]], axis=1)
     near = near[apart <= np.maximum(reach[near[:, 0]], reach[near[:, 1]])]
     least = _BEND_GAIN * scan.limits.kink
+    gains = _gains(tree.points, edges, near[:, 0], near[:, 1], least)
     told: list[tuple[float, TraceFinding]] = []
-    for first, second in near.tolist():
-        one, other = edges[first], edges[second]
-        gain = _gain(tree, one, other)
-        if gain < least or _is_below(tree, one, other):
+    for place in np.flatnonzero(gains > 0).tolist():
+        one, other = edges.end[near[place]].tolist()
+        if _is_below(tree, one, other) or _is_below(tree, other, one):
             continue
-        if looked.below_um[one.end] > looked.below_um[other.end]:
+        if looked.below_um[one] > looked.below_um[other]:
             one, other = other, one
-        partner = int(tree.ids[other.end])
         why = (
-            f"This branch and that of node {partner} both bend here; each goes on straight if "
-            "they are exchanged: a crossing was taken wrongly."
+            f"This branch and that of node {tree.ids[other]} both bend here; each goes on "
+            "straight if they are exchanged: a crossing was taken wrongly."
         )
-        finding = tell(looked, kind, [one.end, other.end], why, value=gain, threshold=least)
-        told.append((gain, finding))
+        gain = float(gains[place])
+        told.append((gain, tell(looked, kind, [one, other], why, value=gain, threshold=least)))
     return _best_of_each(told)
 
 
-def _bent_edges(scan: Scan) -> list[_Edge]:
-    parents = scan.tree.parents
-    edges = []
-    for row in scan.rows(marks.KINK):
-        begin = int(parents[row])
-        before = int(parents[begin])
-        if before == NO_PARENT or not (scan.lengths[row] > 0 and scan.lengths[begin] > 0):
-            continue
-        behind = scan.children_of(row)
-        straight = [child for child in behind if scan.cosines[child] == scan.cosines[child]]
-        on = max(straight, key=lambda child: float(scan.cosines[child]), default=row)
-        edges.append(_Edge(before=before, begin=begin, end=row, behind=on))
-    return edges
+def _bent_edges(scan: Scan) -> _Edges:
+    parents, lengths = scan.tree.parents, scan.lengths
+    end = np.flatnonzero(scan.marks & marks.KINK)
+    begin = parents[end]
+    has_both = (parents[begin] != NO_PARENT) & (lengths[end] > 0) & (lengths[begin] > 0)
+    end, begin = end[has_both], begin[has_both]
+    onwards = _straight_on(scan)
+    before, behind = begin, end
+    for _ in range(_REACH):
+        up = parents[before]
+        is_on = (up != NO_PARENT) & (lengths[before] > 0)
+        before = np.where(is_on, up, before)
+        behind = onwards[behind]
+    return _Edges(before=before, begin=begin, end=end, behind=behind)
 
 
-def _gain(tree: Tree, one: _Edge, other: _Edge) -> float:
-    """Return how much less two edges bend with their ends exchanged; 0 where that is no better."""
-    if len({one.begin, one.end, other.begin, other.end}) < 4:
-        return 0.0
-    points = tree.points
-    now = _bend(points, one, one) + _bend(points, other, other)
-    then = _bend(points, one, other) + _bend(points, other, one)
+def _straight_on(scan: Scan) -> NDArray[np.int64]:
+    """Return the child that goes straightest on from each node, itself where none does."""
+    onwards = np.arange(len(scan.tree))
+    children, parents = scan.children, scan.tree.parents
+    cosines = scan.cosines[children]
+    own = children[~np.isnan(cosines)]
+    best = np.full(len(scan.tree), -np.inf)
+    np.maximum.at(best, parents[own], scan.cosines[own])
+    chosen = own[scan.cosines[own] == best[parents[own]]][::-1]
+    onwards[parents[chosen]] = chosen
+    return onwards
+
+
+def _gains(
+    points: NDArray[np.float64],
+    edges: _Edges,
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+    least: float,
+) -> NDArray[np.float64]:
+    """Return how much less pairs of edges bend with their ends exchanged; 0 where not at all."""
+    now = _bends(points, edges, one, one) + _bends(points, edges, other, other)
+    then = _bends(points, edges, one, other) + _bends(points, edges, other, one)
     lengths = [
-        float(np.linalg.norm(points[begin.begin] - points[end.end]))
+        np.linalg.norm(points[edges.begin[begin]] - points[edges.end[end]], axis=1)
         for begin, end in ((one, one), (other, other), (one, other), (other, one))
     ]
-    is_shorter = lengths[2] + lengths[3] <= _LENGTH_SHARE * (lengths[0] + lengths[1])
-    return now - then if is_shorter and then <= _BEND_SHARE * now else 0.0
+    share = (lengths[2] + lengths[3]) / (lengths[0] + lengths[1])
+    # Much shorter edges that bend less are as good a sign as edges no longer that go straight on.
+    is_better = (share <= _LENGTH_SHARE) & (then <= _BEND_SHARE * now) & (now - then >= least)
+    is_better |= (share <= _SHORTER) & (then <= _LESS_BENT * now) & (now - then >= least / 2)
+    are_four = (edges.begin[one] != edges.begin[other]) & (edges.begin[one] != edges.end[other])
+    are_four &= edges.begin[other] != edges.end[one]
+    return np.where(is_better & are_four, now - then, 0.0)
 
 
-def _bend(points: NDArray[np.float64], begin: _Edge, end: _Edge) -> float:
-    """Return how much a path bends that begins as one edge and ends as another, 0 to 4."""
-    way = points[end.end] - points[begin.begin]
-    return _turn(points[begin.begin] - points[begin.before], way) + _turn(
-        way, points[end.behind] - points[end.end]
-    )
+def _bends(
+    points: NDArray[np.float64],
+    edges: _Edges,
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return how much paths bend that begin as some edges and end as others, 0 to 4."""
+    begin, end = points[edges.begin[begins]], points[edges.end[ends]]
+    way = end - begin
+    coming = begin - points[edges.before[begins]]
+    going = points[edges.behind[ends]] - end
+    return _turns(coming, way) + _turns(way, going)
 
 
-def _turn(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    size = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return 1.0 - float(one @ other) / size if size > 0 else 0.0
+def _turns(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cosines = (one * other).sum(axis=1) / np.where(sizes > 0, sizes, 1.0)
+    return np.where(sizes > 0, 1.0 - cosines, 0.0)
 
 
-def _is_below(tree: Tree, one: _Edge, other: _Edge) -> bool:
-    """Return whether one edge hangs on the other: exchanged they would close a loop."""
-    for edge, wanted in ((one, other.end), (other, one.end)):
-        at, n_steps = edge.begin, 0
-        while at not in (NO_PARENT, wanted) and n_steps < _MOST_STEPS:
-            at, n_steps = int(tree.parents[at]), n_steps + 1
-        if at == wanted:
-            return True
-    return False
+def _is_below(tree: Tree, one: int, other: int) -> bool:
+    """Return whether one node hangs on the other: exchanged they would close a loop."""
+    at, n_steps = one, 0
+    while at not in (NO_PARENT, other) and n_steps < _MOST_STEPS:
+        at, n_steps = int(tree.parents[at]), n_steps + 1
+    return at == other
 
 
 def _best_of_each(told: list[tuple[float, TraceFinding]]) -> list[TraceFinding]:

@@ -25,7 +25,8 @@ N_NAMED = 5
 """Types from 0 to here have a threshold of their own for gaps; others share that of 0."""
 _SAMPLE = 1 << 16
 _ENOUGH = 20
-_USUAL_TURNS = 0.9
+_USUAL_TURNS = 0.75
+_KINK_SHARE = 0.4
 _LEAST_KINK, _GREATEST_KINK = 0.4, 1.6
 _MADS = 10 * 1.4826
 """Deviations beyond the median from which on an edge is a gap."""
@@ -39,7 +40,7 @@ class Limits:
     """
 
     most_children: int = 3
-    radius_ratio: float = 5.0
+    radius_ratio: float = 3.5
     back_deg: float = 150.0
     retrace_deg: float = 172.0
     kink: float = math.nan
@@ -70,7 +71,7 @@ class Limits:
                 self.radius_ratio,
                 math.cos(back),
                 math.cos(retrace),
-                self.kink,
+                _KINK_SHARE * self.kink,
             ]
         )
 
@@ -136,7 +137,7 @@ def limits_of(tree: Tree, lengths: NDArray[np.float64], cosines: NDArray[np.floa
     An edge is a gap beyond the median and 10 normal deviations (1.4826 times the median deviation),
     and 3 times what 95 of 100 edges stay below; by type where that has 20 edges. Of many edges
     every k-th is asked. An edge bends where both its turns together (1 less their cosines) are more
-    than twice what 90 of 100 turns stay below.
+    than twice what 75 of 100 turns stay below.
     """
     limits = Limits()
     step = max(1, len(tree) // _SAMPLE)

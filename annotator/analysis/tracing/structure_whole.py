@@ -9,12 +9,15 @@ import numpy as np
 from annotator.analysis import kernels
 from annotator.analysis.tracing import structure_scan as marks
 from annotator.analysis.tracing.structure import Kind, Looked, runs_of, tell
-from annotator.analysis.tracing.tree import NO_PARENT, Tree, depths
+from annotator.analysis.tracing.tree import NO_PARENT, SOMA, Tree, depths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.domain.tracing import TraceFinding
+
+_MOST_PLACED = 50
+"""Parts up to this number are asked where they broke off."""
 
 
 def find_loops(looked: Looked) -> list[TraceFinding]:
@@ -64,24 +67,51 @@ def _cycles(tree: Tree, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], lis
 
 
 def find_fragments(looked: Looked) -> list[TraceFinding]:
-    """Return each part of the tracing but the largest: it hangs on nothing."""
+    """Return each part of the tracing that hangs on nothing: all but that of the soma.
+
+    Without a soma the largest part is the neuron. An event begins where the tree broke: at the root
+    of the part, or at the neuron's own root where that lies nearer to the part.
+    """
     kind = Kind(check="fragment", severity="warning", probability=0.8, unit="µm")
     roots = looked.scan.rows(marks.IS_ROOT)
     if len(roots) < 2:
         return []
-    below = looked.below_um
-    largest = max(roots, key=lambda row: float(below[row]))
+    tree, below = looked.tree, looked.below_um
+    main = max(roots, key=lambda row: (tree.types[row] == SOMA, float(below[row])))
+    others = [row for row in roots if row != main]
+    breaks = _breaks(tree, main, others) if len(others) <= _MOST_PLACED else {}
     return [
         tell(
             looked,
             kind,
-            [row],
+            [main, row] if breaks.get(row) else [row],
             f"A part of {below[row]:.1f} µm hangs on nothing: it begins a tree of its own.",
             value=float(below[row]),
+            impact_um=float(below[row]),
         )
-        for row in roots
-        if row != largest
+        for row in others
     ]
+
+
+def _breaks(tree: Tree, main: int, others: list[int]) -> dict[int, bool]:
+    """Return which parts come nearer to the root of the main one than theirs to any other part."""
+    roots = tree.parents.copy()
+    rows = np.arange(len(tree))
+    roots = np.where(roots == NO_PARENT, rows, roots)
+    for _ in range(len(tree).bit_length()):
+        roots = roots[roots]
+    nearer = {}
+    with np.errstate(invalid="ignore", over="ignore"):
+        to_main = np.linalg.norm(tree.points - tree.points[main], axis=1)
+        for row in others:
+            to_root = np.linalg.norm(tree.points - tree.points[row], axis=1)
+            own = roots == row
+            nearer[row] = bool(_least(to_main[own]) < _least(to_root[~own]))
+    return nearer
+
+
+def _least(values: NDArray[np.float64]) -> float:
+    return float(np.nan_to_num(values, nan=np.inf).min(initial=np.inf))
 
 
 def find_several_somata(looked: Looked) -> list[TraceFinding]:
