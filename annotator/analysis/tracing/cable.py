@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -116,18 +117,18 @@ class Cable:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return pairs of a point and an edge (a place in ``rows``) that may lie within its radius.
 
-        None that does is missing; some lie up to half a piece farther. Each pair comes once,
-        ordered by point, then edge.
+        None that does is missing; some lie up to half a piece farther. Each pair comes once.
         """
         if self._search is None or not len(points):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         lists = self._search.query_ball_point(points, radii * (1 + _SLACK) + self._half)
         n_found = np.fromiter(map(len, lists), np.int64, len(lists))
-        pieces = np.fromiter((piece for found in lists for piece in found), np.int64, n_found.sum())
+        asked = np.repeat(np.arange(len(points)), n_found)
+        pieces = np.fromiter(chain.from_iterable(lists), np.int64, len(asked))
         n_edges = len(self.rows)
-        keys = np.unique(
-            np.repeat(np.arange(len(points)), n_found) * n_edges + self._owners[pieces]
-        )
+        if len(self._owners) == n_edges:
+            return asked, pieces
+        keys = np.unique(asked * n_edges + self._owners[pieces])
         return keys // n_edges, keys % n_edges
 
     def _try(
