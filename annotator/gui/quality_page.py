@@ -127,6 +127,7 @@ class QualityPage(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 10, 0, 0)
+        layout.setSpacing(10)
         layout.addWidget(self.words)
         layout.addWidget(area, 1)
 
@@ -179,7 +180,6 @@ class QualityPage(QWidget):
 
     def _show(self, found: QualityReports) -> None:
         self.reports = found
-        self.words.setText("Intervals are 95 % intervals over cases.")
         self.about_signed_off.setText(found.signed_off.says)
         _fill(self.signed_off, _signed_off_rows(found.signed_off))
         n_gold = found.gold.n_gold
@@ -189,7 +189,7 @@ class QualityPage(QWidget):
                 [f"{n_gold} {'case has' if n_gold == 1 else 'cases have'} a known truth.", *drifts]
             )
             if n_gold
-            else "No case has a known truth. Mark some in the project's room."
+            else "No case has a known truth. Mark some: project page, Quality of the readings…"
         )
         _fill(self.gold, _gold_rows(found.gold, found.labels))
         self._draw(found.gold)
@@ -199,11 +199,17 @@ class QualityPage(QWidget):
             if found.twice.n_waiting
             else ""
             if rows
-            else "Nobody was given a case twice. Do so in the project's room."
+            else "Nobody was given a case twice. Do so: project page, Quality of the readings…"
         )
         self.about_twice.setVisible(bool(self.about_twice.text()))
         _fill(self.twice, rows)
         self._show_models(found.acceptance)
+        tables = (self.signed_off, self.gold, self.twice, self.taken, self.shown)
+        self.words.setText(
+            "Intervals are 95 % intervals over cases."
+            if any(table.rowCount() for table in tables)
+            else "There is nothing to compare yet; below stands what each part needs."
+        )
 
     def _show_models(self, found: AcceptanceReport) -> None:
         from annotator.gui.model_rows import said_of_acceptance, shown_rows, taken_rows
