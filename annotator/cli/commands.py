@@ -506,8 +506,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *QUALITY_COMMANDS,
     *COMPARING_COMMANDS,
-    *TRACING_COMMANDS,
     *THRESHOLD_COMMANDS,
+    *TRACING_COMMANDS,
     Command(
         name="export",
         summary="write masks or tables, each read back and compared",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from annotator.cli.command import Result
-from annotator.cli.readings import nothing_done, parse_diagnosis
+from annotator.cli.readings import nothing_done, parse_diagnosis, parse_settings
 from annotator.domain.errors import AnnotatorError
 from annotator.session.session import Session
 
@@ -115,6 +115,15 @@ def _document(found: FoundTraces, base: str, title: str) -> dict[str, Any]:
             for item in found.items
         ],
     }
+
+
+def learn_traces(arguments: argparse.Namespace, progress: Progress) -> Result:
+    """Let a detector learn from the signed-off tracings of a project."""
+    settings = parse_settings(arguments.settings)
+    with Session.open(arguments.project) as session:
+        fit = session.learn_traces(arguments.detector, settings, progress=progress)
+    document = {"fit": fit.fit_id, "summary": list(fit.summary)}
+    return Result(document=document, lines=(fit.fit_id, *fit.summary))
 
 
 def trace_report(arguments: argparse.Namespace, progress: Progress) -> Result:

@@ -63,6 +63,30 @@ TRACING_COMMANDS: tuple[Command, ...] = (
         example="annotator trace-findings neurons",
     ),
     Command(
+        name="learn-traces",
+        summary="let a detector learn from signed-off tracings where tracings go wrong",
+        run="annotator.cli.project_tracings:learn_traces",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("--detector",),
+                help="name of an installed trace detector",
+                options={"metavar": "NAME", "required": True},
+            ),
+            Argument(
+                names=("--set",),
+                help="a parameter; may be given several times",
+                options={
+                    "metavar": "KEY=VALUE",
+                    "action": "append",
+                    "default": [],
+                    "dest": "settings",
+                },
+            ),
+        ),
+        example="annotator learn-traces neurons --detector NAME",
+    ),
+    Command(
         name="trace-report",
         summary="write what was checked, found, decided and changed in tracings as an HTML file",
         run="annotator.cli.project_tracings:trace_report",

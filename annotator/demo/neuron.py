@@ -105,4 +105,5 @@ def _picture(tree: Tree, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     random = np.random.default_rng(_SEED)
     bright = _SIGNAL * blurred / blurred.max() + _BACKGROUND
     noisy = bright + np.sqrt(bright) * random.standard_normal(shape, np.float32)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.clip(noisy, 0, 255).astype(np.uint8)
+    return picture

@@ -13,10 +13,11 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.reading import Diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from annotator.analysis.tracing.tree import Tree
     from annotator.api import Progress
+    from annotator.domain.fit import Fit
     from annotator.domain.reading import Annotation
     from annotator.domain.study import Case
     from annotator.domain.trace_review import FoundTraces
@@ -106,6 +107,20 @@ class TraceWork:
 
         readings = TraceReadings.load(self.store, case_id, base)
         return find_traces(self.store, self.registry, readings, progress, actor=ACTOR)
+
+    def learn_traces(
+        self,
+        detector: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> Fit:
+        """Let a detector learn from the signed-off tracings; the job does it in another process."""
+        from annotator.jobs.trace_learning import learn_detector
+
+        return learn_detector(
+            self.store, self.registry, detector, parameters or {}, progress, actor=ACTOR
+        )
 
     def trace_report(
         self,

@@ -75,6 +75,7 @@ def test_the_way_of_a_tracing(project: Path, tmp_path: Path) -> None:
         (("add-tracing", "{project}", "Cell", "Auto", "{place}/Cell.nii.gz"), "packed by gzip"),
         (("add-tracing", "{project}", "Cell", "Auto", "{place}/none.swc"), "No such file"),
         (("trace-findings", "{project}", "Cell", "--base", "Nobody"), "Nobody"),
+        (("learn-traces", "{project}", "--detector", "none"), "no trace detector 'none'"),
     ],
 )
 def test_what_cannot_be_is_told(project: Path, words: tuple[str, ...], told: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.tracing.tree import NO_PARENT, Tree
-from annotator.domain.errors import AnnotatorError, IntegrityError, UnknownNameError
+from annotator.domain.errors import AnnotatorError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +176,7 @@ class EditableTree:
         return self._next_id
 
     def nodes(self, node_ids: Sequence[int]) -> Nodes:
-        """Return some nodes in the order given; raises UnknownNameError where one is not there."""
+        """Return some nodes in the order given; raises AnnotatorError where one is not there."""
         rows = np.array([self._row(node_id) for node_id in node_ids], np.int64)
         columns = self._columns
         return Nodes(
@@ -327,8 +327,10 @@ class EditableTree:
     def _row(self, node_id: int) -> int:
         row = self._row_of(node_id)
         if row is None or not self._is_there[row]:
-            known = [str(entry) for entry in self.tree().ids[:_SHOWN].tolist()]
-            raise UnknownNameError("node", str(node_id), known)
+            raise AnnotatorError(
+                f"there is no node {node_id} in this tracing of {len(self)} nodes"
+                + (f"; ids from {self._next_id} on are free" if node_id >= self._next_id else "")
+            )
         return row
 
     def _children_of(self, node_id: int) -> list[int]:

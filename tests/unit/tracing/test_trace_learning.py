@@ -40,7 +40,7 @@ class _Side:
     name = "side"
     title = "Which side is wrong"
     version = "1"
-    parameters = _Parameters
+    parameters: type[BaseModel] = _Parameters
 
     def learn(
         self,
@@ -58,7 +58,8 @@ class _Side:
         self, learned: bytes, traced: TracedNeuron, progress: Progress
     ) -> NDArray[np.float32]:
         side = json.loads(learned)["side"]
-        return ((traced.points[:, 1] - 100.0) * side > 1.0).astype(np.float32) * np.float32(0.9)
+        is_wrong = (traced.points[:, 1] - 100.0) * side > 1.0
+        return np.where(is_wrong, np.float32(0.9), np.float32(0.0))
 
 
 @pytest.fixture
