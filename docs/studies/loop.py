@@ -1,10 +1,11 @@
 """How a model gets better as a person corrects it, and whether it should choose the next cases.
 
-``python docs/studies/loop.py`` rewrites the table of docs/studies/loop.md and
-docs/pictures/study-loop.png from volumes of the hippocampus in ../shared/data/hippocampus (Medical
-Segmentation Decathlon). Each step goes through a project: cases are imported, a reader draws, a
-model is trained, evaluated on gold cases and reads the others; the reader corrects. ``--quick``
-does one seed with two rounds of training each.
+``python docs/studies/loop.py`` rewrites the tables of docs/studies/loop.md, docs/studies/loop.json
+and docs/pictures/study-loop.png from volumes of the hippocampus in ../shared/data/hippocampus
+(Medical Segmentation Decathlon). Each step goes through a project: cases are imported, a reader
+draws, a model is trained, evaluated on gold cases and reads the others; the reader corrects.
+``--quick`` does one seed with two short rounds a training. What is done of each seed is kept, so
+that ``--seeds`` may add others later.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
@@ -24,33 +23,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from loop_page import STEPS, WAYS, Looked, Round, Trial, load, save, write_page
 
-from annotator.analysis.next_cases import Candidate, doubt_of_map, next_cases
 from annotator.analysis.runs import decode, encode
 from annotator.api import no_progress
 from annotator.cli.readings import read_mask
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Label, LabelSchema
 from annotator.jobs.handlers import HANDLERS
-from annotator.jobs.training import ask_model, drawn_mask
+from annotator.jobs.next_cases import find_next_cases
+from annotator.jobs.training import predict_by_fit, reader_name
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from annotator.analysis.runs import MaskRuns
 
-    Seen = tuple[float, float, tuple[float, ...]]
-    """How unsure the model is of a case, the share to be changed in it, its features."""
-
 HERE = Path(__file__).parent
-PAGE = HERE / "loop.md"
-PICTURE = HERE.parent / "pictures" / "study-loop.png"
 DATA = HERE.parents[1].parent / "shared" / "data" / "hippocampus"
 SEEDS = (1, 2, 3)
-STEPS = (5, 8, 11, 14)
-"""Cases that are drawn or corrected at each training; the others of 20 are gold cases."""
-WAYS = ("chance", "model")
 SCHEMA = LabelSchema(
     name="hippocampus",
     title="Hippocampus",
@@ -62,31 +56,15 @@ SCHEMA = LabelSchema(
 )
 TRAINING = {
     "dimensions": "2d",
-    "size": 32,
     "width": 8,
     "levels": 4,
-    "epochs": 26,
-    "steps": 12,
-    "batch": 6,
+    "epochs": 25,
+    "steps": 20,
+    "batch": 8,
     "learning_rate": 6e-3,
     "held_out": 0.0,
 }
-"""Far smaller than what comes by itself: a training takes seconds, so that many can be compared."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One training: how many cases it had, and the mean Dice over labels and gold cases.
-
-    ``share_changed`` is how many voxels the reader had to change in the cases that came next, as a
-    share of those that are right to be drawn; None after the last training.
-    """
-
-    seed: int
-    way: str
-    n_cases: int
-    dice: float
-    share_changed: float | None
+"""Smaller than what comes by itself: half a minute a training, so that many can be compared."""
 
 
 class Loop:
@@ -104,9 +82,9 @@ class Loop:
         by_title = sorted(report.cases, key=lambda entry: entry.title)
         order = np.random.default_rng(seed).permutation(len(by_title))
         ids = [by_title[place].case_id for place in order]
-        self.pool, gold = ids[: STEPS[-1]], ids[STEPS[-1] :]
+        self.pool, self.gold = ids[: STEPS[-1]], ids[STEPS[-1] :]
         self.reader = session.add_rater("Reader").rater_id
-        for case_id in gold:
+        for case_id in self.gold:
             self.store.put_gold(
                 case_id,
                 mask=self.truth[case_id],
@@ -139,184 +117,155 @@ class Loop:
         summary = json.loads(json.dumps(found))["summary"]
         return float(np.mean([entry["dice"]["value"] for entry in summary]))
 
-    def read_rest(self, fit_id: str, drawn: Sequence[str]) -> dict[str, Seen]:
-        """Let the model read the cases of the pool that are not drawn yet."""
+    def look(self, fit_id: str, drawn: Sequence[str]) -> list[Looked]:
+        """Let the model read all that is not drawn; in the order in which it would go on."""
         found = {}
-        for case_id in self.pool:
+        for case_id in (*self.pool, *self.gold):
             if case_id in drawn:
                 continue
-            case = self.store.case(case_id)
-            _, prediction = ask_model(self.store, self.registry, fit_id, case, no_progress)
-            if prediction.probability is None:
+            read = predict_by_fit(
+                self.store, self.registry, fit_id, case_id, no_progress, actor="study"
+            )
+            if read.annotation is None:
                 raise AssertionError("a U-Net draws")
-            mask, truth = drawn_mask(prediction), decode(self.truth[case_id])
-            share = prediction.probability.clip(1e-6, 1.0)
-            entropy = -(share * np.log(share)).sum(axis=0) / np.log(len(share))
-            changed = (mask != truth).sum() / (truth > 0).sum()
-            sizes = tuple(float((mask == value).sum()) for value in SCHEMA.values)
-            found[case_id] = (doubt_of_map(entropy, mask), float(changed), sizes)
-        return found
+            (kept,) = self.store.annotation_masks([read.annotation.annotation_id])
+            found[case_id] = measures(decode(kept), decode(self.truth[case_id]))
+        name = reader_name(self.store, self.registry, self.store.fit(fit_id), None)
+        order = find_next_cases(self.store, no_progress, model=name).cases
+        return [
+            Looked(
+                case_id=entry.case_id,
+                is_gold=entry.case_id in self.gold,
+                doubt=entry.uncertainty or 0.0,
+                gain=entry.gain,
+                dice=found[entry.case_id][0],
+                changed=found[entry.case_id][1],
+            )
+            for entry in order
+        ]
 
 
-def run(seed: int, files: Mapping[str, Path]) -> list[Round]:
-    """Go through the loop both ways, which share the first training, and the cases of the last."""
+def measures(mask: NDArray[np.integer], truth: NDArray[np.integer]) -> tuple[float, float]:
+    """Return the mean Dice over labels, and how many voxels are wrong against those to be drawn."""
+    dice = [
+        2.0
+        * ((mask == value) & (truth == value)).sum()
+        / ((mask == value).sum() + (truth == value).sum())
+        for value in SCHEMA.values
+    ]
+    return float(np.mean(dice)), float((mask != truth).sum() / (truth > 0).sum())
+
+
+def run(seed: int, files: Mapping[str, Path]) -> Trial:
+    """Go through the loop in all ways, which share the first training, and the cases of the last.
+
+    The last is done once: by then all cases are drawn, whatever their order was.
+    """
     with tempfile.TemporaryDirectory() as place:
-        first, second = Path(place) / "chance", Path(place) / "model"
-        with Session.create(first, schema=SCHEMA, title="Loop") as session:
+        projects = [Path(place) / way for way in WAYS]
+        with Session.create(projects[0], schema=SCHEMA, title="Loop") as session:
             loop = Loop(session, files, seed)
             drawn = loop.pool[: STEPS[0]]
             loop.draw(drawn)
             fit_id = loop.train()
-            dice = loop.dice(fit_id)
-            known = loop.read_rest(fit_id, drawn)
-        shutil.copytree(first, second)
+            first = (loop.dice(fit_id), loop.look(fit_id, drawn))
+        for project in projects[1:]:
+            shutil.copytree(projects[0], project)
         rounds: list[Round] = []
         last: float | None = None
-        for way, project in zip(WAYS, (first, second), strict=True):
+        for way, project in zip(WAYS, projects, strict=True):
             with Session.open(project) as session:
                 loop.open(session)
-                rounds += go_on(loop, way, drawn, dice, known, last)
+                rounds += go_on(loop, way, drawn, first, last)
                 last = rounds[-1].dice
-    return rounds
+    return Trial(seed=seed, rounds=tuple(rounds))
 
 
 def go_on(
     loop: Loop,
     way: str,
     drawn: Sequence[str],
-    dice: float,
-    known: Mapping[str, Seen],
+    first: tuple[float, list[Looked]],
     last: float | None,
 ) -> list[Round]:
     """Correct, train and judge from the first training on; ``last`` is the Dice with all cases."""
     found: list[Round] = []
+    dice, looked = first
     for n_cases, following in pairwise(STEPS):
-        rest = [case_id for case_id in loop.pool if case_id not in drawn]
-        chosen = choose(way, rest, known, following - n_cases)
-        changed = float(np.mean([known[case_id][1] for case_id in chosen]))
+        chosen = choose(way, loop.pool, looked, following - n_cases)
+        changed = {entry.case_id: entry.changed for entry in looked}
         found.append(
-            Round(seed=loop.seed, way=way, n_cases=n_cases, dice=dice, share_changed=changed)
+            Round(
+                way=way,
+                n_cases=n_cases,
+                dice=dice,
+                share_changed=float(np.mean([changed[case_id] for case_id in chosen])),
+                looked=tuple(looked),
+            )
         )
-        tell(found[-1])
+        tell(loop.seed, found[-1])
         loop.draw(chosen)
         drawn = [*drawn, *chosen]
         if following == STEPS[-1] and last is not None:
-            dice = last
+            dice, looked = last, []
             continue
         fit_id = loop.train()
-        dice = loop.dice(fit_id)
-        known = loop.read_rest(fit_id, drawn)
-    found.append(Round(seed=loop.seed, way=way, n_cases=STEPS[-1], dice=dice, share_changed=None))
-    tell(found[-1])
+        dice, looked = loop.dice(fit_id), loop.look(fit_id, drawn)
+    found.append(
+        Round(way=way, n_cases=STEPS[-1], dice=dice, share_changed=None, looked=tuple(looked))
+    )
+    tell(loop.seed, found[-1])
     return found
 
 
-def choose(
-    way: str,
-    rest: Sequence[str],
-    known: Mapping[str, Seen],
-    n_wanted: int,
-) -> list[str]:
-    """Return the cases to correct next: the first of the pool, or those with most to gain."""
+def choose(way: str, pool: Sequence[str], looked: Sequence[Looked], n_wanted: int) -> list[str]:
+    """Return the cases to correct next: by chance, by the model, or those that it draws worst."""
+    rest = [entry for entry in looked if not entry.is_gold]
     if way == "chance":
-        return list(rest[:n_wanted])
-    candidates = [
-        Candidate(case_id=case_id, uncertainty=doubt, features=sizes)
-        for case_id, (doubt, _, sizes) in known.items()
-    ]
-    return [entry.case_id for entry in next_cases(candidates, n=n_wanted)]
+        rest.sort(key=lambda entry: pool.index(entry.case_id))
+    elif way == "truth":
+        rest.sort(key=lambda entry: entry.dice)
+    return [entry.case_id for entry in rest[:n_wanted]]
 
 
-def tell(found: Round) -> None:
+def tell(seed: int, found: Round) -> None:
     """Say how a round went."""
-    sys.stdout.write(
-        f"seed {found.seed}, by {found.way}, {found.n_cases} cases: Dice {found.dice:.3f}\n"
-    )
+    sys.stdout.write(f"seed {seed}, by {found.way}, {found.n_cases} cases: Dice {found.dice:.3f}\n")
     sys.stdout.flush()
 
 
-def table(rounds: Sequence[Round]) -> str:
-    """Return the means over seeds, with their range, as a table."""
-    lines = [
-        "| cases corrected | next cases by | Dice on gold cases | least to most | "
-        "to change in the next cases |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    grouped = defaultdict(list)
-    for entry in rounds:
-        grouped[entry.n_cases, entry.way].append(entry)
-    for (n_cases, way), entries in sorted(grouped.items()):
-        dice = [entry.dice for entry in entries]
-        changed = [entry.share_changed for entry in entries if entry.share_changed is not None]
-        share = f"{100 * np.mean(changed):.0f} %" if changed else "–"
-        lines.append(
-            f"| {n_cases} | {way} | {np.mean(dice):.3f} | {min(dice):.3f} to {max(dice):.3f} | "
-            f"{share} |"
-        )
-    return "\n".join(lines)
-
-
-def plot(rounds: Sequence[Round], path: Path) -> None:
-    """Draw the Dice against the number of corrected cases, a thin line for each seed."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6, 4), dpi=110)
-    for way, colour in zip(WAYS, ("#56b4e9", "#d55e00"), strict=True):
-        curves = [
-            [entry.dice for entry in rounds if (entry.way, entry.seed) == (way, seed)]
-            for seed in sorted({entry.seed for entry in rounds})
-        ]
-        for curve in curves:
-            axes.plot(STEPS, curve, color=colour, linewidth=0.8, alpha=0.5)
-        mean = np.mean(curves, axis=0)
-        axes.plot(STEPS, mean, color=colour, linewidth=2.5, marker="o", label=f"chosen by {way}")
-    axes.set_xlabel("cases drawn or corrected")
-    axes.set_ylabel("mean Dice on six cases never learned from")
-    axes.set_xticks(STEPS)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-
-
-def run_alone(seed: int, *, is_quick: bool, files: Mapping[str, Path]) -> list[Round]:
+def run_alone(seed: int, *, is_quick: bool, files: Mapping[str, Path]) -> Trial:
     """Go through the loop of one seed, in a process of its own."""
     import torch
 
     torch.set_num_threads(1)
     if is_quick:
-        TRAINING["epochs"] = 2
+        TRAINING.update(epochs=2, steps=2)
     return run(seed, files)
 
 
 def main() -> int:
     """Run the study, or say why not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed, two rounds a training")
-    parser.add_argument("--out", type=Path, help="write the table and the picture there instead")
+    parser.add_argument("--quick", action="store_true", help="one seed, hardly trained")
+    parser.add_argument("--out", type=Path, help="write page, numbers and picture there instead")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time (%(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="which to run anew")
     given = parser.parse_args()
     files = {path.name: path for path in sorted((DATA / "imagesTr").glob("*.nii.gz"))}
     if len(files) <= STEPS[-1]:
         sys.stderr.write(f"skipped: {DATA} does not hold the volumes of the hippocampus\n")
         return 0
-    seeds = SEEDS[: 1 if given.quick else None]
+    if given.quick and given.out is None:
+        parser.error("--quick needs --out: its numbers are not for the page")
+    trials = {} if given.quick else load(given.out or HERE)
+    seeds = given.seeds[:1] if given.quick else given.seeds
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
-        found = pool.map(partial(run_alone, is_quick=given.quick, files=files), seeds)
-        rounds = [entry for one in found for entry in one]
-    told = table(rounds)
-    if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "loop-table.md").write_text(told, encoding="utf-8")
-        plot(rounds, given.out / "loop.png")
-        return 0
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition("<!-- table -->\n")
-    _, end, after = rest.partition("<!-- /table -->")
-    PAGE.write_text(f"{before}<!-- table -->\n{told}\n{end}{after}", encoding="utf-8")
-    plot(rounds, PICTURE)
+        one = partial(run_alone, is_quick=given.quick, files=files)
+        for job in as_completed([pool.submit(one, seed) for seed in seeds]):
+            trials[job.result().seed] = job.result()
+            save(trials, given.out or HERE)
+            write_page(trials, given.out)
     return 0
 
 
