@@ -31,11 +31,10 @@ def add(change: Change, title: str, series_ids: Sequence[str], reads: Reads) -> 
         series.read(change.connection, series_id)
     named = list(series_ids) if reads == "mask" else [*series_ids, reads]
     case_id = digest(named)[:ID_LETTERS]
-    known = every(change.connection)
-    for case in known:
-        if case.case_id == case_id:
-            return case
-    unique = _unique(title.strip() or "Untitled", {case.title for case in known})
+    known = _by_id(change.connection, case_id)
+    if known is not None:
+        return known
+    unique = _unique(change.connection, title.strip() or "Untitled")
     return insert_case(change, case_id, unique, series_ids, reads)
 
 
@@ -174,10 +173,9 @@ def read_traced(connection: Connection, case_id_or_title: str) -> Case:
     return case
 
 
-def _unique(title: str, taken: set[str]) -> str:
-    if title not in taken:
-        return title
-    number = 2
-    while f"{title} ({number})" in taken:
+def _unique(connection: Connection, title: str) -> str:
+    wanted, number = title, 1
+    while connection.execute(select(cases.c.case_id).where(cases.c.title == wanted)).first():
         number += 1
-    return f"{title} ({number})"
+        wanted = f"{title} ({number})"
+    return wanted

@@ -33,12 +33,13 @@ from annotator.jobs.case_votes import case_votes
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import relearn, told
-from annotator.jobs.lessons import lessons_of
+from annotator.jobs.lessons import LessonCases, lessons_of
 from annotator.jobs.readings import Readings, current_fusions
 from annotator.jobs.replaying import Replay, replay
 from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
 from annotator.session.access import OwnWork
 from annotator.session.review_methods import method_options, view_methods
+from annotator.store import cases
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from sqlalchemy import Connection
 
     from annotator.api import Progress
+    from annotator.domain.study import Case
     from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
@@ -252,6 +255,27 @@ def test_what_was_learned_is_kept_once_and_named(session: Session) -> None:
     again = relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
     assert again == fit
     assert session.store.verify() == ()
+
+
+def test_lessons_look_at_all_cases_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project of thousands would take hours if each case were looked for among all."""
+    looked: list[int] = []
+    every = cases.every
+
+    def count(connection: Connection) -> tuple[Case, ...]:
+        looked.append(1)
+        return every(connection)
+
+    monkeypatch.setattr(cases, "every", count)
+    lessons = lessons_of(session.store, include_models=False)
+    expected = [
+        Readings.load(session.store, case.case_id).annotation_ids for case in session.cases()
+    ]
+    assert sorted(one.readings.annotation_ids for one in lessons) == sorted(expected)
+    looked.clear()
+    again = LessonCases(session.store, lessons_of(session.store, include_models=False))
+    assert [case.case_id for case in again] == [one.readings.case.case_id for one in lessons]
+    assert len(looked) == 1
 
 
 def test_labels_and_raters_are_told_by_their_names(session: Session) -> None:
