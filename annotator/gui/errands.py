@@ -57,7 +57,8 @@ class Errands(QObject):
             )
             self._window.project.refresh()
 
-        self._bar.submit("import", {"paths": paths}, "Importing", done)
+        reads = self._window.project.setup.reads.currentData()
+        self._bar.submit("import", {"paths": paths, "reads": reads}, "Importing", done)
 
     def compare_readings(self) -> None:
         """Find the disputes in every case, so that the queue is in order."""

@@ -25,6 +25,7 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("dicom-seg", "DICOM SEG", "The same masks as DICOM segmentations, with the reader's name"),
     ("csv", "CSV tables", "Readings, agreement, findings and verdicts as tables"),
     ("json", "JSON", "The same as one JSON document"),
+    ("swc", "SWC", "Tracings: each tracer's, the signed-off ones, and what was found in them"),
 )
 """(format, title, what it holds)"""
 

@@ -65,7 +65,9 @@ class ProjectSetup(QWidget):
 
     def show_facts(self, facts: ProjectFacts) -> None:
         """Say what the project holds and allow what can be done next."""
-        titles = [case.title for case in facts.cases]
+        titles = [
+            case.title if case.reads == "mask" else f"{case.title} (traced)" for case in facts.cases
+        ]
         shown = "\n".join(f"• {title}" for title in titles[:MAX_TITLES])
         more = f"\n… and {len(titles) - MAX_TITLES} more" if len(titles) > MAX_TITLES else ""
         self.cases.setText(
@@ -75,7 +77,7 @@ class ProjectSetup(QWidget):
         )
         self.cases.setToolTip("\n".join(titles[:40]))
         can_write = not facts.is_read_only
-        for widget in (self.folder, self.files, self.name, self.may_review):
+        for widget in (self.folder, self.files, self.reads, self.name, self.may_review):
             widget.setEnabled(can_write)
         self.n_people.setText(
             f"{len(facts.people)} people" if facts.people else "Nobody yet. Add yourself first."
@@ -139,9 +141,19 @@ class ProjectSetup(QWidget):
         self.files = Button(
             "Import files…", "Choose image files (Ctrl+Shift+I).", self.files_wanted.emit
         )
+        self.reads = QComboBox()
+        self.reads.addItem("masks are drawn", "mask")
+        self.reads.addItem("neurons are traced", "tracing")
+        self.reads.setAccessibleName("What is read on imported images")
+        self.reads.setToolTip(
+            "What raters do on the images that are imported next. It stays so; the same image can "
+            "be imported once in each way."
+        )
         row = QHBoxLayout()
         row.addWidget(self.folder)
         row.addWidget(self.files)
+        row.addWidget(label("On them"))
+        row.addWidget(self.reads)
         row.addStretch(1)
         layout.addWidget(self.cases)
         layout.addLayout(row)

@@ -242,3 +242,18 @@ def test_an_import_that_is_cancelled_leaves_a_sound_project(
     assert len(window.session.cases()) < N_MANY
     window.close()
     assert verified(tmp_path / "p") == ()
+
+
+def test_images_are_imported_to_trace_on(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    make_project(tmp_path / "p", n_cases=0)
+    write_picture(tmp_path / "cell.png", 1, side=40)
+    open_project(window, qtbot, tmp_path / "p")
+    setup = window.project.setup
+    setup.reads.setCurrentIndex(setup.reads.findData("tracing"))
+    window.errands.import_paths([str(tmp_path / "cell.png")])
+    assert told(window, qtbot).startswith("1 new cases")
+    qtbot.waitUntil(lambda: "cell (traced)" in setup.cases.text(), timeout=PATIENCE_MS)
+    assert window.session is not None
+    assert [case.reads for case in window.session.tracing_cases()] == ["tracing"]
+    window.close()
+    assert verified(tmp_path / "p") == ()
