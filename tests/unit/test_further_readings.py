@@ -131,7 +131,7 @@ def test_a_disputed_region_is_all_that_is_asked_for(session: Session) -> None:
     assert opened.regions == asked.regions
     opened.close()
     assert set(type(entry).__dataclass_fields__) == {
-        "case_id", "title", "state", "position", "modality", "n_slices", "regions",
+        "case_id", "title", "state", "position", "modality", "n_slices", "regions", "reads",
     }, "a worklist says where to look and nothing of what others drew"  # fmt: skip
 
 
