@@ -74,7 +74,7 @@ def merge_matched(matched: Matched, names: tuple[str, ...]) -> Consensus:
     ranks = rank_tracers(matched)
     matched = matched.in_order(ranks)
     union = unite(matched)
-    if not len(union.rows):
+    if not union.lengths.any():
         raise AnnotatorError("nothing to merge: none of the tracings has any cable")
     branches = find_branches(matched, union)
     forest = grow_forest(matched, union, branches)

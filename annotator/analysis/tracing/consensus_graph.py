@@ -191,16 +191,16 @@ def _roots(matched: Matched, union: Union, graph: _Graph, edges: Rows, likely: R
 
 def _agreed_root(matched: Matched, union: Union) -> Floats:
     """Return the root that most of the tracers' trust lies around."""
-    places = []
-    for fine in matched.trees:
+    points = np.zeros((len(matched.trees), 3))
+    trust = union.trust.copy()
+    for tracer, fine in enumerate(matched.trees):
         course = fine.course
         roots = np.flatnonzero(course.depth == 0)
-        cable = np.bincount(course.piece, weights=course.lengths, minlength=len(course.tree))
-        best = roots[cable[course.piece[roots]].argmax()] if len(roots) else 0
-        places.append(course.tree.points[best])
-    points = np.array(places)
-    trust = np.where(np.isfinite(points).all(axis=1), union.trust, 0.0)
-    points = np.nan_to_num(points)
+        if not len(roots):
+            trust[tracer] = 0.0
+            continue
+        cable = np.bincount(course.piece, weights=course.lengths)
+        points[tracer] = course.tree.points[roots[cable[course.piece[roots]].argmax()]]
     gaps = cdist(points, points)
     near = (gaps <= _FARTHEST_PER_TOLERANCE * matched.tolerance) @ trust
     # Of those around whom most lie, whoever agrees most with the others.

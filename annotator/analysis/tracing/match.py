@@ -15,6 +15,7 @@ import numpy as np
 
 from annotator.analysis.tracing.cable import Cable
 from annotator.analysis.tracing.course import Course, climb, reach_out, trace_course, unit
+from annotator.analysis.tracing.sound import sound_tree
 from annotator.analysis.tracing.tree import NO_PARENT, Tree, edge_lengths
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Fine:
     n_given : int
         How many nodes were given.
     origins : ndarray
-        Row in the given tree of the node at the outer end of each node's edge, ``(node,)``.
+        Row, among the given ones, of the node at the outer end of each node's edge, ``(node,)``.
     cable : Cable
         Its edges.
     middles, tangents : ndarray
@@ -132,9 +133,13 @@ def _beside(own: Fine, other: Fine, tolerance: float) -> Rows:
 
 
 def refine(tree: Tree, tolerance: float) -> Fine:
-    """Return a tree with edges of at most half the tolerance, and its course."""
+    """Return a tree with edges of at most half the tolerance, and its course.
+
+    Nodes whose place is no number are left out, and loops are cut.
+    """
+    tree = sound_tree(tree)
     n_given = len(tree)
-    lengths = np.nan_to_num(edge_lengths(tree))
+    lengths = edge_lengths(tree)
     n_parts = np.maximum(np.ceil(lengths * _STEPS_PER_TOLERANCE / tolerance), 1).astype(np.int64)
     n_new = n_parts - 1
     owners = np.repeat(np.arange(n_given), n_new)
@@ -174,7 +179,7 @@ def _tangents(course: Course, window: float) -> Floats:
     inner = np.where(course.depth[inner] < course.depth[heads], heads, inner)
     chords = course.tree.points[reach_out(course, window)] - course.tree.points[inner]
     has_chord = course.is_edge & (course.depth > 0)
-    tangents = unit(np.where(has_chord[:, None], np.nan_to_num(chords), 0.0))
+    tangents = unit(np.where(has_chord[:, None], chords, 0.0))
     # A course that comes back to where it was has no chord; its edges have directions.
     is_lost = course.is_edge & ~tangents.any(axis=1)
     tangents[is_lost] = unit(course.vectors[is_lost])

@@ -121,6 +121,8 @@ class _Teller:
         lacks = has[:, self._tracer] <= KEPT
         groups = self._hanging_together(lacks)
         found: list[TraceFinding] = []
+        if not len(self._fine.tree):
+            return found
         for group in range(int(groups.max(initial=-1)) + 1):
             own = np.flatnonzero(groups == group)
             length = float(cable[own].sum())
