@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annotator.cli.checking_traces_commands import CHECKING_TRACES_COMMANDS
 from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
@@ -505,6 +506,7 @@ COMMANDS: tuple[Command, ...] = (
         example="annotator findings lungs",
     ),
     *QUALITY_COMMANDS,
+    *CHECKING_TRACES_COMMANDS,
     *COMPARING_COMMANDS,
     *THRESHOLD_COMMANDS,
     *TRACING_COMMANDS,

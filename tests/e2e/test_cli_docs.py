@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from annotator.analysis.phantoms import SCENARIOS
+from annotator.cli.checking_traces_commands import CHECKING_TRACES_COMMANDS
 from annotator.cli.commands import COMMANDS
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.parser import GLOBAL_FLAGS, parse
@@ -43,7 +44,13 @@ NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
 ELSEWHERE = {"models", "predict", "prompt", "propagate", "train", "evaluate", "list"} | {
     one.name
-    for one in (*COMPARING_COMMANDS, *QUALITY_COMMANDS, *THRESHOLD_COMMANDS, *TRACING_COMMANDS)
+    for one in (
+        *CHECKING_TRACES_COMMANDS,
+        *COMPARING_COMMANDS,
+        *QUALITY_COMMANDS,
+        *THRESHOLD_COMMANDS,
+        *TRACING_COMMANDS,
+    )
 }
 """Commands whose keys other tests look at."""
 TINY = ("--set", "epochs=1", "--set", "size=32", "--set", "width=4", "--set", "levels=2")

@@ -23,32 +23,46 @@ _DIGITS = 12
 """Of a number that was scaled: what the scaling added beyond is no digit of anybody's."""
 
 
-def write_swc(tree: Tree, original: SwcFile | None = None) -> bytes:
+def write_swc(
+    tree: Tree, original: SwcFile | None = None, *, corrects_lines: bool = False
+) -> bytes:
     """Return the text of a tree, a node a line.
 
     With ``original``, the file that the tree comes from: its bytes, where only the fields of nodes
     that changed are other ones, new nodes stand behind those before them in the tree, and lines of
     nodes that are gone are left out. Comments, further columns and line ends stay. Without it, one
-    comment and the tree in µm.
+    comment and the tree in µm. ``corrects_lines`` writes anew the nodes whose lines were told to be
+    wrong, as they were understood.
     """
     if original is None:
         return b"# id type x y z radius parent\n" + b"".join(
             _line(tree, row, tree.ids, (1.0, 1.0, 1.0)) + b"\n" for row in range(len(tree))
         )
-    return b"".join(_Rewriting(tree, original).parts())
+    return b"".join(_Rewriting(tree, original, corrects_lines=corrects_lines).parts())
 
 
 class _Rewriting:
     """Puts lines of the original and new ones together."""
 
-    def __init__(self, tree: Tree, original: SwcFile) -> None:
+    def __init__(self, tree: Tree, original: SwcFile, *, corrects_lines: bool) -> None:
         self.tree = tree
         self.original = original
         self.text = original.original
         self.line_end = line_end_of(self.text)
         self.rows = _rows_before(tree, original.tree)
-        self.is_changed = self._changed()
+        self.is_wrong = self._wrong() if corrects_lines else np.zeros(len(tree), np.bool_)
+        self.is_changed = self._changed() | self.is_wrong
         self.ids = self._written_ids()
+
+    def _wrong(self) -> NDArray[np.bool_]:
+        """Return which nodes have lines that a finding is about, ``(node,)``."""
+        told = {
+            finding.node_id
+            for finding in self.original.findings
+            if finding.check not in ("no-node-line", "parent-after-child")
+        }
+        is_wrong: NDArray[np.bool_] = np.isin(self.tree.ids, list(told))
+        return is_wrong
 
     def _changed(self) -> NDArray[np.bool_]:
         """Return which nodes differ from the original's, ``(node,)``; new ones do."""
@@ -75,7 +89,7 @@ class _Rewriting:
         other = np.flatnonzero(written != self.tree.ids)
         if len(other):
             above = self.tree.parents[self.is_changed]
-            is_named = np.isin(other, above[above != NO_PARENT])
+            is_named = np.isin(other, above[above != NO_PARENT]) | self.is_wrong[other]
             self.is_changed[other[is_named]] = True
             written[other[self.is_changed[other]]] = self.tree.ids[other[self.is_changed[other]]]
         return written
@@ -142,7 +156,8 @@ class _Rewriting:
         old = _fields(self.original.tree, before, self.original.written_ids, self.original.scale_um)
         made, at = [], 0
         for field, text, was in zip(found, fresh, old, strict=False):
-            made += [line[at : field.start()], field.group() if text == was else text]
+            is_kept = text == was and not self.is_wrong[row]
+            made += [line[at : field.start()], field.group() if is_kept else text]
             at = field.end()
         return b"".join([*made, line[at:]])
 
