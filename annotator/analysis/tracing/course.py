@@ -322,7 +322,8 @@ def finding_at(
 def odds(value: float, threshold: float, *, base: float = 0.5) -> float:
     """Return a probability that grows with how far a value lies beyond its threshold.
 
-    ``base`` at the threshold, half-way to 1 at twice it: a ranking, not a calibrated chance.
+    ``base`` at the threshold, half-way from there to 1 at twice it. Bases are rounded from how
+    often a check was right about automatic tracings (docs/studies/tracing.md): they only rank.
     """
     beyond = abs(value) / abs(threshold) if threshold else 2.0
     return 1.0 - (1.0 - base) / max(beyond, 1.0)

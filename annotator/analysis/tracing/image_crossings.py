@@ -53,7 +53,7 @@ def check_crossing_brightness(
                 value=gain,
                 threshold=thresholds.crossing_match,
                 unit="",
-                probability=odds(gain, thresholds.crossing_match, base=0.4),
+                probability=odds(gain, thresholds.crossing_match, base=0.6),
                 impact_um=float(course.below_um[middle].sum()),
                 why="Two branches cross here and each changes its brightness by "
                 f"{100 * (np.exp(traced) - 1):.0f} %; with their far sides exchanged it were "

@@ -93,7 +93,7 @@ def check_missed(course: Course, profile: Profile, thresholds: Thresholds) -> li
                 value=missed.length_um,
                 threshold=limit,
                 unit="µm",
-                probability=odds(missed.length_um, limit, base=0.35),
+                probability=odds(missed.length_um, limit, base=0.4),
                 impact_um=missed.length_um,
                 why=f"In the image{' (a projection)' if profile.is_flat else ''} {what}.",
             )

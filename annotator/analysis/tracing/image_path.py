@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 _DIP_WINDOW_UM = 25.0
 _BRIDGE = 1
+_NEAR_DARK = 2.0
 
 
 def check_darkness(course: Course, profile: Profile, thresholds: Thresholds) -> list[TraceFinding]:
     """Return stretches as dark as what is around them: nothing is seen where a branch is traced."""
-    dark = _dark_nodes(course, profile, thresholds)
     findings = []
-    for event in group_events(course, dark, bridge=_BRIDGE):
+    for event in _dark_events(course, profile, thresholds):
         length_um = float(course.lengths[event].sum())
-        if length_um < thresholds.dark_um:
-            continue
         contrast = float(np.nanmedian(profile.contrast[event]))
         findings.append(
             finding_at(
@@ -40,13 +38,21 @@ def check_darkness(course: Course, profile: Profile, thresholds: Thresholds) -> 
                 value=contrast,
                 threshold=thresholds.min_contrast,
                 unit="noise",
-                probability=odds(length_um, thresholds.dark_um),
+                probability=odds(length_um, thresholds.dark_um, base=0.85),
                 why=f"Along {length_um:.0f} µm the path is {contrast:.1f} times the noise brighter "
                 f"than its surroundings{_of(profile)}; {thresholds.min_contrast:g} times would be "
                 "seen.",
             )
         )
     return findings
+
+
+def _dark_events(
+    course: Course, profile: Profile, thresholds: Thresholds
+) -> list[NDArray[np.int64]]:
+    dark = _dark_nodes(course, profile, thresholds)
+    events = group_events(course, dark, bridge=_BRIDGE)
+    return [rows for rows in events if course.lengths[rows].sum() >= thresholds.dark_um]
 
 
 def _of(profile: Profile) -> str:
@@ -94,7 +100,11 @@ def check_dips(course: Course, profile: Profile, thresholds: Thresholds) -> list
     """
     depth = measure_dips(course, profile)
     deep = (depth >= thresholds.dip) & (course.tree.types != SOMA)
-    dark = _dark_nodes(course, profile, thresholds) | _beside_nodes(course, profile, thresholds)
+    # Neurites are beaded: only a valley that comes near the background may part two of them.
+    deep &= smooth_along(course, profile.contrast) < _NEAR_DARK * thresholds.min_contrast
+    dark = _beside_nodes(course, profile, thresholds)
+    for event in _dark_events(course, profile, thresholds):
+        dark[event] = True
     findings = []
     for event in group_events(course, deep, bridge=_BRIDGE):
         if dark[event].mean() > 0.5:
@@ -110,7 +120,7 @@ def check_dips(course: Course, profile: Profile, thresholds: Thresholds) -> list
                 value=float(depth[deepest]),
                 threshold=thresholds.dip,
                 unit="",
-                probability=0.5 * odds(float(depth[deepest]), thresholds.dip),
+                probability=0.4 * odds(float(depth[deepest]), thresholds.dip, base=0.8),
                 why=f"Brightness falls by {100 * depth[deepest]:.0f} % between two brighter places "
                 f"of the branch{_of(profile)}: two neurites may have been joined.",
             )
@@ -168,7 +178,7 @@ def check_middle(course: Course, profile: Profile, thresholds: Thresholds) -> li
                 value=typical,
                 threshold=float(np.median(limit[event])),
                 unit="µm",
-                probability=odds(typical, float(np.median(limit[event])), base=0.4),
+                probability=odds(typical, float(np.median(limit[event])), base=0.8),
                 impact_um=length_um,
                 why=f"Over {length_um:.0f} µm the path runs {typical:.1f} µm beside the middle of "
                 f"the neurite{_of(profile)}.",
@@ -201,7 +211,7 @@ def check_radius(course: Course, profile: Profile, thresholds: Thresholds) -> li
                     value=ratio,
                     threshold=thresholds.radius_ratio,
                     unit="×",
-                    probability=odds(ratio, thresholds.radius_ratio),
+                    probability=odds(ratio, thresholds.radius_ratio, base=0.6),
                     impact_um=length_um,
                     why=f"Over {length_um:.0f} µm the tracing is {ratio:.1f} times as {word} as "
                     f"the image shows{_of(profile)}, beside what is usual in this tree.",

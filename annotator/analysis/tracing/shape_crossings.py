@@ -127,7 +127,7 @@ def _bundle(
         value=float(n_nodes),
         threshold=float(thresholds.bundle_nodes),
         unit="nodes",
-        probability=odds(n_nodes, thresholds.bundle_nodes, base=0.4),
+        probability=odds(n_nodes, thresholds.bundle_nodes, base=0.85),
         impact_um=copied_um,
         why=f"{copied_um:.0f} µm run within {thresholds.bundle_um:g} µm of another branch and "
         f"{angle:.0f}° from parallel: one neurite may be traced twice.",
@@ -166,13 +166,13 @@ def _touch(course: Course, contact: Contact, thresholds: Thresholds) -> TraceFin
         is_tip = course.n_children[rows] == 0
         if is_tip.any() and contact.distance_um <= thresholds.touch_um:
             tip = int(rows[is_tip][-1])
-            return _touching(course, tip, other, contact.distance_um, thresholds.touch_um, 0.4)
+            return _touching(course, tip, other, contact.distance_um, thresholds.touch_um, 0.65)
     crossing = read_crossing(course, contact, thresholds.reach_um)
     goes_through = crossing is not None and crossing.gain_deg < 0
     if contact.distance_um > _MEETING_UM or goes_through:
         return None
     return _touching(
-        course, contact.nearest, contact.other_nearest, contact.distance_um, _MEETING_UM, 0.15
+        course, contact.nearest, contact.other_nearest, contact.distance_um, _MEETING_UM, 0.5
     )
 
 

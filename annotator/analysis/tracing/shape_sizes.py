@@ -46,7 +46,7 @@ def check_twigs(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
             value=float(cable[k]),
             threshold=float(limit[k]),
             unit="µm",
-            probability=0.6,
+            probability=0.4,
             why=f"A terminal branch of {cable[k]:.2f} µm; shorter than {limit[k]:.2f} µm is "
             "seldom a branch.",
         )
@@ -97,11 +97,11 @@ def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> l
                 [int(row) for row in forks],
                 check="near-forks",
                 source="shape",
-                severity="warning" if is_cluster else "hint",
+                severity="hint",
                 value=float(gaps.min()),
                 threshold=limit,
                 unit="µm",
-                probability=0.4 if is_cluster else odds(limit, float(gaps.min()) + 0.1, base=0.1),
+                probability=0.5 if is_cluster else odds(limit, float(gaps.min()) + 0.1, base=0.3),
                 why=f"{len(forks)} forks follow each other within {gaps.max():.1f} µm: "
                 "a branch may have been missed between them, or they are one.",
             )
@@ -121,7 +121,7 @@ def check_fork_radius(tree: Tree, course: Course, thresholds: Thresholds) -> lis
             value=ratio,
             threshold=thresholds.fork_radius_ratio,
             unit="×",
-            probability=odds(ratio, thresholds.fork_radius_ratio, base=0.2),
+            probability=odds(ratio, thresholds.fork_radius_ratio, base=0.5),
             why=f"The branch is {ratio:.1f} times as thick as the fork that it leaves.",
         )
         for k, ratio in enumerate(measure_fork_radius(tree, course).tolist())
@@ -273,7 +273,7 @@ def _joint(
             value=gap_um,
             threshold=thresholds.joint_um,
             unit="µm",
-            probability=0.5 + 0.4 * (1 - gap_um / thresholds.joint_um),
+            probability=0.25 + 0.35 * (1 - gap_um / thresholds.joint_um),
             impact_um=part_um,
             why=f"A loose part of {part_um:.0f} µm ends {gap_um:.1f} µm from node {other_id} and "
             f"points at it within {angle:.0f}°: they may be joined.",

@@ -50,7 +50,7 @@ def check_turns(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
                 value=angle,
                 threshold=thresholds.turn_deg,
                 unit="°",
-                probability=0.7 if is_reversal else odds(angle, thresholds.turn_deg, base=0.35),
+                probability=0.65 if is_reversal else odds(angle, thresholds.turn_deg, base=0.5),
                 why=f"The branch {'turns back' if is_reversal else 'turns sharply'}, by "
                 f"{angle:.0f}° within {2 * thresholds.reach_um:g} µm.",
             )
@@ -95,7 +95,7 @@ def check_forks(tree: Tree, course: Course, thresholds: Thresholds) -> list[Trac
                 value=float(reversal[k]),
                 threshold=thresholds.from_reversal_deg,
                 unit="°",
-                probability=0.5,
+                probability=0.65,
                 why=f"The branch leaves its fork {reversal[k]:.0f}° from straight back along what "
                 "leads to the fork.",
             )
@@ -193,7 +193,7 @@ def check_contraction(tree: Tree, course: Course, thresholds: Thresholds) -> lis
             value=float(gap[k]),
             threshold=thresholds.contraction_gap,
             unit="",
-            probability=0.15,
+            probability=0.4,
             why=f"Chord by cable is {contraction[k]:.2f} here and {contraction[parent[k]]:.2f} in "
             "the branch that this one leaves.",
         )

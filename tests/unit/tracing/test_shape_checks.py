@@ -219,7 +219,7 @@ def test_three_forks_at_one_place_are_one_cluster() -> None:
     sketch.to((90, -5, 0), at)
     (finding,) = found(check_fork_distance, sketch.tree())
     assert len(finding.node_ids) == 3
-    assert finding.severity == "warning"
+    assert finding.why.startswith("3 forks")
 
 
 def test_radii_that_jump_at_forks_rise_or_never_change() -> None:
