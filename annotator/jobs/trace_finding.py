@@ -51,12 +51,8 @@ def find_traces(
         *(() if detector is None else (f"learned: {detector.fit_id}",)),
         *(("tracers",) if readings.others else ()),
     )
-    before = store.trace_findings(readings.case.case_id)
-    if (
-        before is not None
-        and before.findings_key == readings.findings_key
-        and (before.checked == checked or _is_decided(store, before))
-    ):
+    before = store.trace_findings(readings.case.case_id, readings.findings_key)
+    if before is not None and (before.checked == checked or _is_decided(store, before)):
         progress(1.0, "found before")
         return before
     tree, image = readings.tree, readings.image

@@ -455,10 +455,11 @@ trace_findings = Table(
     "trace_findings",
     metadata,
     Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
-    Column("findings_key", Text, nullable=False),
+    Column("findings_key", Text, primary_key=True),
     Column("content", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
 )
-"""What was found last in the tracings of a case, as JSON."""
+"""What was found last in a tracing beside some others, as JSON."""
 
 trace_sign_offs = Table(
     "trace_sign_offs",

@@ -40,18 +40,24 @@ def identity(row: Mapping[str, Any], tree_key: bytes) -> str:
 
 
 def put(change: Change, found: FoundTraces) -> None:
-    """Keep what was found in the tracings of a case, in place of what was found before."""
+    """Keep what was found in a tracing, in place of what was found before under its key."""
     case = cases.read_traced(change.connection, found.case_id)
     content = to_json(found)
-    known = _row(change.connection, case.case_id)
+    known = _row(change.connection, case.case_id, found.findings_key)
     if known is not None and known.content == content:
         return
     change.connection.execute(
-        delete(trace_findings).where(trace_findings.c.case_id == case.case_id)
+        delete(trace_findings).where(
+            trace_findings.c.case_id == case.case_id,
+            trace_findings.c.findings_key == found.findings_key,
+        )
     )
     change.connection.execute(
         insert(trace_findings).values(
-            case_id=case.case_id, findings_key=found.findings_key, content=content
+            case_id=case.case_id,
+            findings_key=found.findings_key,
+            content=content,
+            created_at=change.now,
         )
     )
     change.log(
@@ -63,15 +69,20 @@ def put(change: Change, found: FoundTraces) -> None:
     )
 
 
-def read(connection: Connection, case_id: str) -> FoundTraces | None:
-    """Return what was found last in the tracings of a case, or None."""
-    row = _row(connection, case_id)
+def read(
+    connection: Connection, case_id: str, findings_key: str | None = None
+) -> FoundTraces | None:
+    """Return what was found under a key, or last in a tracing of a case; None: nothing was."""
+    row = _row(connection, case_id, findings_key)
     return None if row is None else from_json(FoundTraces, row.content)
 
 
-def _row(connection: Connection, case_id: str) -> Row[Any] | None:
+def _row(connection: Connection, case_id: str, findings_key: str | None) -> Row[Any] | None:
+    query = select(trace_findings).where(trace_findings.c.case_id == case_id)
+    if findings_key is not None:
+        query = query.where(trace_findings.c.findings_key == findings_key)
     return connection.execute(
-        select(trace_findings).where(trace_findings.c.case_id == case_id)
+        query.order_by(trace_findings.c.created_at.desc(), trace_findings.c.findings_key).limit(1)
     ).first()
 
 

@@ -90,12 +90,12 @@ class TracingAccess(Access):
         return self._read(readings.read_tree, annotation_id)
 
     def put_trace_findings(self, found: FoundTraces, *, actor: str) -> None:
-        """Replace what was found in the tracings of a case."""
+        """Keep what was found in a tracing; replaces what was found before under its key."""
         self._write(actor, trace_reviews.put, found)
 
-    def trace_findings(self, case_id: str) -> FoundTraces | None:
-        """Return what was found last in the tracings of a case, or None."""
-        return self._read(trace_reviews.read, case_id)
+    def trace_findings(self, case_id: str, findings_key: str | None = None) -> FoundTraces | None:
+        """Return what was found under a key, or last in any tracing of the case, or None."""
+        return self._read(trace_reviews.read, case_id, findings_key)
 
     def add_trace_verdict(self, verdict: TraceVerdict, findings_key: str, *, actor: str) -> None:
         """Append a verdict on a place."""

@@ -53,24 +53,27 @@ def tracing(connection: Connection, words: Words) -> Iterator[str]:
 
 def _against_log(connection: Connection, words: Words) -> Iterator[str]:
     reads: dict[str, bool] = {}
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     logged: dict[int, str] = {}
     for action, _, entry in entries(connection):
         if action == "add case" and "case_id" in entry:
             reads[entry["case_id"]] = entry.get("reads", "mask") == "tracing"
         elif action == "put trace findings" and "case_id" in entry:
-            found[entry["case_id"]] = entry.get("content", "")
+            found[entry["case_id"], entry.get("findings_key", "")] = entry.get("content", "")
         elif action == "step" and "step_id" in entry:
             logged[entry["step_id"]] = entry.get("content", "")
     traced = set(connection.execute(select(tracing_cases.c.case_id)).scalars())
     for case_id, is_traced in reads.items():
         if is_traced != (case_id in traced):
             yield f"{words.case(case_id)}: whether it is traced is not what the audit log recorded"
-    kept = {row.case_id: row.content for row in connection.execute(select(trace_findings))}
-    for case_id in sorted(kept.keys() | found.keys()):
-        if case_id not in kept or digest(kept[case_id]) != found.get(case_id):
+    kept = {
+        (row.case_id, row.findings_key): row.content
+        for row in connection.execute(select(trace_findings))
+    }
+    for key in sorted(kept.keys() | found.keys()):
+        if key not in kept or digest(kept[key]) != found.get(key):
             yield (
-                f"what was found in the tracings of {words.case(case_id)} is not what the audit "
+                f"what was found in the tracings of {words.case(key[0])} is not what the audit "
                 "log recorded last; find it again"
             )
     for row in connection.execute(select(step_trees)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -284,6 +285,11 @@ class TracingsContract:
         assert store.trace_findings(case.case_id) is None
         store.put_trace_findings(found, actor=ME)
         assert store.trace_findings(case.case_id) == found
+        other = replace(found, findings_key="other")
+        store.put_trace_findings(other, actor=ME)
+        assert store.trace_findings(case.case_id) == other, "the last one"
+        assert store.trace_findings(case.case_id, "key") == found
+        assert store.trace_findings(case.case_id, "none") is None
         verdict = verdict_of(world, found)
         store.add_trace_verdict(verdict, "key", actor=ME)
         assert store.trace_verdicts(case.case_id, "key") == (verdict,)

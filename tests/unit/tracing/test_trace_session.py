@@ -192,7 +192,10 @@ def test_findings_tell_what_others_traced_and_are_kept(session: Session, case: C
     assert session.store.trace_findings(case.case_id) == opened.found
     assert review(session, case).found == opened.found
     assert "tracers" in opened.found.checked
-    assert review(session, case, base="Ben").found.findings_key != opened.findings_key
+    other = review(session, case, base="Ben")
+    assert other.findings_key != opened.findings_key
+    assert session.store.trace_findings(case.case_id) == other.found
+    assert session.store.trace_findings(case.case_id, opened.findings_key) == opened.found
 
 
 def test_verdicts_make_the_adjudicated_tree_and_readings_stay(session: Session, case: Case) -> None:
