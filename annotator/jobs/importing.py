@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCAN_SHARE = 0.2
 """Part of the progress that looking through the files takes."""
 NOT_AN_IMAGE = "not an image format this program reads"
+A_TRACING = "a tracing, no image: add it to a traced case with annotator add-tracing"
 _SPECIAL = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -164,7 +165,10 @@ def scan_files(
         left = [path for path in left if str(path) not in claimed]
     failures.extend(not_asked(broken))
     reason = "; ".join((NOT_AN_IMAGE, *failures))
-    skipped.extend(Skipped(path=str(path), reason=reason) for path in left)
+    skipped.extend(
+        Skipped(path=str(path), reason=A_TRACING if path.suffix.lower() == ".swc" else reason)
+        for path in left
+    )
     return found, skipped
 
 

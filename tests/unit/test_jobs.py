@@ -30,7 +30,7 @@ from annotator.domain.geometry import Geometry
 from annotator.domain.study import Series
 from annotator.jobs import heart, worker
 from annotator.jobs.handlers import HANDLERS
-from annotator.jobs.importing import NOT_AN_IMAGE, import_paths, list_files
+from annotator.jobs.importing import A_TRACING, NOT_AN_IMAGE, import_paths, list_files
 from annotator.jobs.local import LocalWorker
 from annotator.jobs.run import run_job, work_off
 from annotator.registry import Registry
@@ -134,6 +134,7 @@ def test_a_mixed_directory_is_imported_and_says_what_it_left_out(
         d__num="666",
         e__txt="hello",
         f__num="2",
+        g__swc="1 1 0 0 0 1 -1",
     )
     _files(source / "deep", g__num="3")
     _files(source / ".hidden", h__num="4")
@@ -145,6 +146,7 @@ def test_a_mixed_directory_is_imported_and_says_what_it_left_out(
         "c.num": "the file is empty",
         "d.num": "RuntimeError: a bug",
         "e.txt": NOT_AN_IMAGE,
+        "g.swc": A_TRACING,
     }
     assert session.store.verify() == ()
 

@@ -294,7 +294,7 @@ def make_edit(drawing: TraceDraftSession, tool: str, number: int) -> TraceEdit |
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(strokes=_STROKES)
 def test_disk_equals_the_live_tree_whatever_is_drawn(session: Session, strokes: list[Any]) -> None:
