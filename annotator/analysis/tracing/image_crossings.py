@@ -34,10 +34,14 @@ def check_crossing_brightness(
     with the far sides exchanged. A crossing that is clearly straight as it is traced is left alone.
     """
     signal = np.maximum(np.nan_to_num(profile.signal), profile.noise)
+    crossings = find_crossings(course, thresholds)
+    if not crossings:
+        return []
+    before, after = _arms(course, signal, thresholds.reach_um)
     findings = []
-    for crossing in find_crossings(course, thresholds):
+    for crossing in crossings:
         middle = np.array([crossing.contact.nearest, crossing.contact.other_nearest])
-        inner, outer = _arms(course, signal, middle, thresholds.reach_um)
+        inner, outer = before[middle], after[middle]
         traced = np.abs(np.log(inner / outer)).mean()
         exchanged = np.abs(np.log(inner / outer[::-1])).mean()
         gain = float(traced - exchanged)
@@ -64,11 +68,12 @@ def check_crossing_brightness(
 
 
 def _arms(
-    course: Course, signal: NDArray[np.float64], middle: NDArray[np.int64], reach_um: float
+    course: Course, signal: NDArray[np.float64], reach_um: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the brightness of the arms before and after each of two nodes, ``(2,)`` each."""
-    before = [signal[climb(course, middle, step * reach_um)] for step in _ARM_STEPS]
-    after = [signal[reach_out(course, step * reach_um)[middle]] for step in _ARM_STEPS]
+    """Return the brightness before and after each node, at a distance, ``(node,)`` each."""
+    rows = np.arange(len(course.tree))
+    before = [signal[climb(course, rows, step * reach_um)] for step in _ARM_STEPS]
+    after = [signal[reach_out(course, step * reach_um)] for step in _ARM_STEPS]
     return np.median(before, axis=0), np.median(after, axis=0)
 
 
@@ -80,9 +85,15 @@ def check_forks_for_crossings(
     Such a pair is another neurite that passes, more likely than two branches. With an image the two
     must be about as bright as each other.
     """
+    pairs = list(_side_pairs(course, thresholds))
+    if not pairs:
+        return []
+    inner = climb(course, np.arange(len(course.tree)), thresholds.reach_um)
+    outer = reach_out(course, thresholds.reach_um)
+    largest = _largest_children(course)
     findings = []
-    for fork, one, other, along_um in _side_pairs(course, thresholds):
-        straight, across = _crossing_angles(course, fork, one, other, thresholds.reach_um)
+    for fork, one, other, along_um in pairs:
+        straight, across = _crossing_angles(course, (fork, one, other), inner, outer, largest)
         if min(straight, across) < _STRAIGHT_DEG:
             continue
         if profile is not None and not _is_alike(course, profile, one, other, thresholds):
@@ -112,17 +123,9 @@ def _side_pairs(course: Course, thresholds: Thresholds) -> Iterator[tuple[int, i
     A side branch is one that has less below it than another branch of its fork.
     """
     firsts = course.rows[course.bounds[:-1]]
-    below = course.below_um
     usable = (course.n_children[course.heads] > 1) & (course.tree.types[course.heads] != SOMA)
-    largest: dict[int, int] = {}
-    for first, head in zip(firsts[usable].tolist(), course.heads[usable].tolist(), strict=True):
-        if head not in largest or below[first] > below[largest[head]]:
-            largest[head] = first
-    sides = [
-        (int(head), int(first))
-        for first, head in zip(firsts[usable], course.heads[usable], strict=True)
-        if largest[int(head)] != first
-    ]
+    is_side = usable & (_largest_children(course)[course.heads] != firsts)
+    sides = zip(course.heads[is_side].tolist(), firsts[is_side].tolist(), strict=True)
     by_fork: dict[int, list[int]] = {}
     for fork, first in sides:
         by_fork.setdefault(fork, []).append(first)
@@ -139,21 +142,38 @@ def _side_pairs(course: Course, thresholds: Thresholds) -> Iterator[tuple[int, i
                         yield upper, one, other, gap
 
 
+def _largest_children(course: Course) -> NDArray[np.int64]:
+    """Return the child with the most cable below each node, ``(node,)``; -1 for tips."""
+    largest = np.full(len(course.tree), NO_PARENT)
+    rows = np.flatnonzero(course.is_edge)
+    rows = rows[np.argsort(course.below_um[rows], kind="stable")]
+    largest[course.parents[rows]] = rows
+    return largest
+
+
 def _crossing_angles(
-    course: Course, fork: int, one: int, other: int, reach_um: float
+    course: Course,
+    rows: tuple[int, int, int],
+    inner: NDArray[np.int64],
+    outer: NDArray[np.int64],
+    largest: NDArray[np.int64],
 ) -> tuple[float, float]:
-    """Return how straight the branch goes through, and how straight the two sides lie; 180 is."""
-    points, reach = course.tree.points, reach_out(course, reach_um)
-    heads = course.parents[[one, other]]
-    sides = points[reach[[one, other]]] - points[heads]
+    """Return how straight the branch goes through, and how straight the two sides lie; 180 is.
+
+    ``rows`` are the fork and the first nodes of the sides; ``inner`` and ``outer`` the ends of the
+    chords of all nodes.
+    """
+    points = course.tree.points
+    fork, *firsts = rows
+    heads = course.parents[firsts]
+    sides = points[outer[firsts]] - points[heads]
     across = float(angles_deg(sides[0], sides[1]))
     if course.tree.parents[fork] == NO_PARENT:
         return 0.0, across
     last = int(heads[1])
-    children = np.flatnonzero((course.parents == last) & (np.arange(len(course.tree)) != last))
-    main = int(children[np.argmax(course.below_um[children])])
-    behind = points[climb(course, np.array([fork]), reach_um)[0]] - points[fork]
-    return float(angles_deg(behind, points[reach[main]] - points[last])), across
+    behind = points[inner[fork]] - points[fork]
+    ahead = points[outer[largest[last]]] - points[last]
+    return float(angles_deg(behind, ahead)), across
 
 
 def _is_alike(

@@ -25,14 +25,13 @@ _MEETING_UM = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Crossing:
-    """Two branches through one place: the arms of each, rows of nodes before and after.
+    """Two branches through one place.
 
     ``bend_deg`` is the mean bend of the two as they are traced, ``other_bend_deg`` with the far
     sides exchanged: 0 is straight on.
     """
 
     contact: Contact
-    arms: tuple[int, int, int, int]
     bend_deg: float
     other_bend_deg: float
 
@@ -53,8 +52,8 @@ def check_contacts(tree: Tree, course: Course, thresholds: Thresholds) -> list[T
         angle = _angle_between(tree, before, after, contact)
         finding = (
             _bundle(course, contact, angle, thresholds)
-            or _exchange(course, contact, thresholds)
-            or _touch(course, contact, thresholds)
+            or _exchange(course, contact, before, after, thresholds)
+            or _touch(course, contact, before, after, thresholds)
         )
         # A tip beside a fork touches several branches of it: the nearest is told.
         if finding is not None:
@@ -65,25 +64,30 @@ def check_contacts(tree: Tree, course: Course, thresholds: Thresholds) -> list[T
 def find_crossings(course: Course, thresholds: Thresholds) -> list[Crossing]:
     """Return all places where two branches go through one place, right or wrong."""
     contacts = find_contacts(course, thresholds.crossing_um, thresholds.far_along_um)
-    found = (read_crossing(course, contact, thresholds.reach_um) for contact in contacts)
+    before = climb(course, np.arange(len(course.tree)), thresholds.reach_um)
+    after = reach_out(course, thresholds.reach_um)
+    found = (read_crossing(course, contact, before, after) for contact in contacts)
     return [crossing for crossing in found if crossing is not None]
 
 
-def read_crossing(course: Course, contact: Contact, reach_um: float) -> Crossing | None:
-    """Return the arms of a contact and their bends; None where a branch ends or forks there."""
+def read_crossing(
+    course: Course, contact: Contact, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> Crossing | None:
+    """Return the arms of a contact and their bends; None where a branch ends or forks there.
+
+    ``before`` and ``after`` are the ends of the chords of all nodes, ``(node,)`` rows.
+    """
     middle = np.array([contact.nearest, contact.other_nearest])
-    before = climb(course, middle, reach_um)
-    after = reach_out(course, reach_um)[middle]
-    if (before == middle).any() or (after == middle).any():
+    inner, outer = before[middle], after[middle]
+    if (inner == middle).any() or (outer == middle).any():
         return None
     points = course.tree.points
     centre = points[middle].mean(axis=0)
-    far_in, far_out = points[before] - centre, points[after] - centre
+    far_in, far_out = points[inner] - centre, points[outer] - centre
     traced = angles_deg(-far_in, far_out).mean()
     exchanged = angles_deg(-far_in, far_out[::-1]).mean()
     return Crossing(
         contact=contact,
-        arms=(int(before[0]), int(after[0]), int(before[1]), int(after[1])),
         bend_deg=float(traced),
         other_bend_deg=float(exchanged),
     )
@@ -134,10 +138,16 @@ def _bundle(
     )
 
 
-def _exchange(course: Course, contact: Contact, thresholds: Thresholds) -> TraceFinding | None:
+def _exchange(
+    course: Course,
+    contact: Contact,
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    thresholds: Thresholds,
+) -> TraceFinding | None:
     if contact.distance_um > thresholds.crossing_um:
         return None
-    crossing = read_crossing(course, contact, thresholds.reach_um)
+    crossing = read_crossing(course, contact, before, after)
     if crossing is None or crossing.gain_deg < thresholds.crossing_gain_deg:
         return None
     return finding_at(
@@ -157,7 +167,13 @@ def _exchange(course: Course, contact: Contact, thresholds: Thresholds) -> Trace
     )
 
 
-def _touch(course: Course, contact: Contact, thresholds: Thresholds) -> TraceFinding | None:
+def _touch(
+    course: Course,
+    contact: Contact,
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    thresholds: Thresholds,
+) -> TraceFinding | None:
     if course.piece[contact.nearest] != course.piece[contact.other_nearest]:
         # Loose parts are told by themselves.
         return None
@@ -167,7 +183,7 @@ def _touch(course: Course, contact: Contact, thresholds: Thresholds) -> TraceFin
         if is_tip.any() and contact.distance_um <= thresholds.touch_um:
             tip = int(rows[is_tip][-1])
             return _touching(course, tip, other, contact.distance_um, thresholds.touch_um, 0.65)
-    crossing = read_crossing(course, contact, thresholds.reach_um)
+    crossing = read_crossing(course, contact, before, after)
     goes_through = crossing is not None and crossing.gain_deg < 0
     if contact.distance_um > _MEETING_UM or goes_through:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,3 +123,11 @@ def test_calibration_says_what_it_lacks() -> None:
         calibrate([tree, tree], [None])
     with pytest.raises(AnnotatorError, match="quantile"):
         calibrate([tree], quantile=1.0)
+
+
+def test_the_guide_names_every_threshold_and_its_default() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "neuron-tracings.md").read_text(encoding="utf-8")
+    for limit in fields(Thresholds):
+        assert f"`{limit.name}`" in page, limit.name
+    assert f"`turn_deg` ({DEFAULT_THRESHOLDS.turn_deg:g}°)" in page
+    assert f"`missed_um` ({DEFAULT_THRESHOLDS.missed_um:g} µm)" in page
