@@ -77,6 +77,8 @@ def _guess(
     for name, scale in scales.items():
         index = np.rint(points * scale / scales["voxel"])[:, ::-1]
         if image.voxels.shape[0] == 1:
+            index[:, 0] = 0  # a maximum projection: nothing is known across it
+        if image.voxels.shape[0] == 1:
             # A projection has lost the depth that the tracing may have.
             index[:, 0] = 0
         is_in = ((index >= 0) & (index < image.voxels.shape)).all(axis=1)

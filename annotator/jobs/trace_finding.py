@@ -94,7 +94,8 @@ def _disputes(readings: TraceReadings) -> list[_Reason]:
     names = {one: readings.name_of(one) for one in readings.annotation_ids}
     by_name = {name: readings.trees[one] for one, name in names.items()}
     disputes = find_disputes(by_name, tolerance=tolerance)[names[readings.base.annotation_id]]
-    trees = [readings.trees[one.annotation_id] for one in others]
+    lacks_any = any(finding.check == MISSING for finding in disputes)
+    trees = [readings.trees[one.annotation_id] for one in others] if lacks_any else []
     lacking = find_lacking(readings.tree, trees, tolerance_um=tolerance)
     found: list[_Reason] = []
     for finding in disputes:

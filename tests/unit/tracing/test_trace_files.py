@@ -93,6 +93,13 @@ def test_the_unit_by_which_more_lies_inside_is_taken(tmp_path: Path) -> None:
     assert len(read_tracing(tmp_path / "away.swc", image, "um").tree) == 3
 
 
+def test_depth_does_not_count_over_a_projection(tmp_path: Path) -> None:
+    image = TracedImage(voxels=np.zeros((1, 300, 200)), spacing_um=(1.0, 1.0, 1.0))
+    read = read_tracing(put(tmp_path / "deep.swc", neuron()), image)
+    assert read.unit == "um"
+    assert read.tree.points[0, 2] == 20.0
+
+
 def test_a_file_becomes_a_tracing_or_the_start_of_one(
     session: Session, case: Case, tmp_path: Path
 ) -> None:
