@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FEWEST = 4
 _PIECES_PER_EDGE = 3
+_ALIKE = 2.0
 _SLACK = 1e-9
 
 
@@ -78,7 +79,8 @@ class Cable:
         if not n_edges:
             return None, np.zeros(0, np.int64), 0.0
         piece = max(
-            float(np.median(self.lengths)),
+            # Edges that are about alike are one piece each.
+            _ALIKE * float(np.median(self.lengths)),
             float(self.lengths.sum()) / (_PIECES_PER_EDGE * n_edges),
             1e-12,
         )
