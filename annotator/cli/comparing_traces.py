@@ -37,6 +37,7 @@ _COLUMNS = {
     "esa": "ESA",
     "dsa": "DSA",
     "pds": "PDS",
+    "diadem": "DIADEM",
     "pyneval_ssd_score": "ssd",
     "pyneval_length_precision": "length P",
     "pyneval_length_recall": "length R",
@@ -76,6 +77,9 @@ def compare_traces(arguments: argparse.Namespace, progress: Progress) -> Result:
 def merge_traces(arguments: argparse.Namespace, progress: Progress) -> Result:
     """Write the consensus; a comment tells the support of each branch and who traced it."""
     _check_tolerance(arguments.tolerance)
+    output = Path(arguments.output)
+    if any(output.resolve() == Path(path).resolve() for path in arguments.files):
+        raise AnnotatorError(f"{output} is one of the tracings; give --output another name")
     trees = _read(arguments.files, at_least=2)
     progress(0.0, f"merging {len(trees)} tracings")
     made = merge_trees(trees, tolerance=arguments.tolerance)
@@ -85,7 +89,6 @@ def merge_traces(arguments: argparse.Namespace, progress: Progress) -> Result:
             "beside each other"
         )
     branches = list(_branches(made))
-    output = Path(arguments.output)
     output.write_bytes(_comments(made, branches, arguments.tolerance) + write_swc(made.tree))
     n_roots = int(np.count_nonzero(made.tree.parents == NO_PARENT))
     cable = float(edge_lengths(made.tree).sum())

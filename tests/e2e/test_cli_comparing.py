@@ -94,6 +94,14 @@ def test_files_that_cannot_be_compared(files: list[Path]) -> None:
     assert annotator("compare-traces", files[0], files[0].parent / "none.swc").code == 1
 
 
+def test_no_tracing_is_written_over(files: list[Path]) -> None:
+    before = files[0].read_bytes()
+    outcome = annotator("merge-traces", *files[:2], "--output", files[0])
+    assert outcome.code == 1
+    assert "one of the tracings" in outcome.err
+    assert files[0].read_bytes() == before
+
+
 def test_tracings_without_common_cable(files: list[Path]) -> None:
     away = read_swc_file(files[0]).tree
     apart = files[0].parent / "apart.swc"
