@@ -434,8 +434,8 @@ EXPORTED int64_t find_same_places(const double *points, int64_t n_nodes, int64_t
 }
 
 typedef struct {
-    double middle[3], along[3], half, within;
-    int64_t row;
+    double middle[3], along[3], half, within, from_head;
+    int32_t row, up, head;
 } Edge;
 
 static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits) {
@@ -480,8 +480,6 @@ static double distance_to(const Edge *one, const Edge *other, double within, dou
 }
 
 typedef struct {
-    const int64_t *heads, *parents;
-    const double *lengths_along;
     double least_cosine, least_along, reach;
     int64_t *partners;
     double *nearest;
@@ -491,10 +489,8 @@ typedef struct {
 #define MOST_NEAR 64
 
 static void compare_edges(const Beside *task, const Edge *one, const Edge *other) {
-    if (task->heads[one->row] == task->heads[other->row] &&
-        !(fabs(task->lengths_along[one->row] - task->lengths_along[other->row]) > task->least_along))
-        return;
-    if (task->parents[one->row] == other->row || task->parents[other->row] == one->row) return;
+    if (one->head == other->head && !(fabs(one->from_head - other->from_head) > task->least_along)) return;
+    if (one->up == other->row || other->up == one->row) return;
     const double cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
                           one->along[2] * other->along[2];
     if (!(fabs(cosine) >= task->least_cosine)) return;
@@ -532,7 +528,10 @@ EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const
         }
         edge->half = 0.5 * lengths[row];
         edge->within = within[row];
-        edge->row = row;
+        edge->row = (int32_t)row;
+        edge->up = (int32_t)parents[row];
+        edge->head = (int32_t)heads[row];
+        edge->from_head = lengths_along[row];
         places[n] = (int32_t)n;
         n++;
     }
@@ -551,7 +550,7 @@ EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const
     }
     if (!sort_by_key(&keys, &places, n, bits[0] + bits[1] + bits[2])) goto end;
     for (int64_t i = 0; i < n; i++) sorted[i] = edges[places[i]];
-    const Beside task = {heads, parents, lengths_along, least_cosine, least_along, cell, partners, nearest};
+    const Beside task = {least_cosine, least_along, cell, partners, nearest};
     const uint64_t row_step = 1ULL << bits[0], plane_step = 1ULL << (bits[0] + bits[1]);
     const uint64_t steps[4] = {row_step, plane_step - row_step, plane_step, plane_step + row_step};
     int64_t behind[4] = {0, 0, 0, 0};

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from annotator.analysis.tracing.course import Course, trace_course
 from annotator.analysis.tracing.image_crossings import check_forks_for_crossings
 from annotator.analysis.tracing.plausibility import (
@@ -162,8 +164,9 @@ def check_file(
 
     That is what is wrong with its text, and what `check_tree` finds in its tree.
     """
-    lines = dict(zip(file.tree.ids.tolist(), file.lines.tolist(), strict=True))
     of_tree = check_tree(file.tree, image, thresholds, names=names)
+    rows = np.flatnonzero(np.isin(file.tree.ids, [finding.node_id for finding in of_tree]))
+    lines = dict(zip(file.tree.ids[rows].tolist(), file.lines[rows].tolist(), strict=True))
     located = [replace(finding, line=lines.get(finding.node_id)) for finding in of_tree]
     return ranked(without_echoes([*file.findings, *located]))
 

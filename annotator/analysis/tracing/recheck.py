@@ -124,7 +124,11 @@ def _look_at(editable: EditableTree, near: set[int], before: Checked) -> Looked:
         radii=nodes.radii,
         parents=np.where(is_here, place, NO_PARENT),
     )
-    return Looked(scan=scan_tree(tree, before.limits), below_um=before.cable_on(nodes.ids))
+    return Looked(
+        scan=scan_tree(tree, before.limits),
+        below_um=before.cable_on(nodes.ids),
+        order=np.arange(len(tree)),
+    )
 
 
 def _changes_types(edit: TraceEdit) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from annotator.analysis.tracing import structure_scan as marks
 from annotator.analysis.tracing.structure_scan import Scan, scan_tree
-from annotator.analysis.tracing.tree import NO_PARENT, Tree, sum_below
+from annotator.analysis.tracing.tree import NO_PARENT, Tree, sum_below_in_order
 from annotator.domain.tracing import TraceFinding
 
 if TYPE_CHECKING:
@@ -31,10 +31,15 @@ MOST_IDS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Looked:
-    """A tree that was looked over, and the cable that hangs on each node (``(node,)`` µm)."""
+    """A tree that was looked over.
+
+    ``below_um`` is the cable that hangs on each node, ``(node,)``; ``order`` the rows with parents
+    first, without loops and all below (`parents_first`).
+    """
 
     scan: Scan
     below_um: NDArray[np.float64]
+    order: NDArray[np.int64]
 
     @property
     def tree(self) -> Tree:
@@ -45,7 +50,8 @@ class Looked:
 def look(tree: Tree) -> Looked:
     """Look over a tree once for all checks of its structure."""
     scan = scan_tree(tree)
-    return Looked(scan=scan, below_um=sum_below(tree, np.nan_to_num(scan.lengths, copy=False)))
+    below_um, order = sum_below_in_order(tree, np.nan_to_num(scan.lengths))
+    return Looked(scan=scan, below_um=below_um, order=order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from annotator.analysis import kernels
 from annotator.analysis.tracing import structure_scan as marks
 from annotator.analysis.tracing.structure import Kind, Looked, tell, tops_of
-from annotator.analysis.tracing.tree import NO_PARENT, Tree, parents_first
+from annotator.analysis.tracing.tree import NO_PARENT, Tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,8 +82,7 @@ def find_partners(looked: Looked) -> NDArray[np.int64]:
     partners = np.full(len(tree), -1, np.int64)
     if not median > 0:
         return partners
-    order = parents_first(tree)
-    heads, along = _branches(scan, order)
+    heads, along = _branches(scan, looked.order)
     within = _within(scan)
     # Gaps are left out; edges as long as most others find those half of their length ahead.
     longest = scan.limits.gaps_um[0]
@@ -251,27 +250,26 @@ def _bent_edges(scan: Scan) -> _Edges:
     begin = parents[end]
     has_both = (parents[begin] != NO_PARENT) & (lengths[end] > 0) & (lengths[begin] > 0)
     end, begin = end[has_both], begin[has_both]
-    onwards = _straight_on(scan)
     before, behind = begin, end
     for _ in range(_REACH):
         up = parents[before]
         is_on = (up != NO_PARENT) & (lengths[before] > 0)
         before = np.where(is_on, up, before)
-        behind = onwards[behind]
+        behind = _straight_on(scan, behind)
     return _Edges(before=before, begin=begin, end=end, behind=behind)
 
 
-def _straight_on(scan: Scan) -> NDArray[np.int64]:
+def _straight_on(scan: Scan, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the child that goes straightest on from each node, itself where none does."""
-    onwards = np.arange(len(scan.tree))
-    children, parents = scan.children, scan.tree.parents
-    cosines = scan.cosines[children]
-    own = children[~np.isnan(cosines)]
-    best = np.full(len(scan.tree), -np.inf)
-    np.maximum.at(best, parents[own], scan.cosines[own])
-    chosen = own[scan.cosines[own] == best[parents[own]]][::-1]
-    onwards[parents[chosen]] = chosen
-    return onwards
+    firsts, n_children = scan.starts[rows], scan.starts[rows + 1] - scan.starts[rows]
+    onwards = rows.copy()
+    is_one = n_children == 1
+    onwards[is_one] = scan.children[firsts[is_one]]
+    for place in np.flatnonzero(n_children > 1).tolist():
+        children = scan.children_of(int(rows[place]))
+        cosines = np.nan_to_num(scan.cosines[children], nan=-2.0)
+        onwards[place] = children[int(np.argmax(cosines))]
+    return np.where(np.isnan(scan.cosines[onwards]), rows, onwards)
 
 
 def _gains(

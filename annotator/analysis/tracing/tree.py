@@ -97,6 +97,13 @@ def sum_below(tree: Tree, weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Nodes of a loop, and below it, keep their own weight.
     """
+    return sum_below_in_order(tree, weights)[0]
+
+
+def sum_below_in_order(
+    tree: Tree, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what `sum_below` does, and what `parents_first` does, which it needs anyway."""
     found, deepest = _depths(tree.parents)
     sums = weights.astype(np.float64, order="C", copy=True)
     order = _by_depth(found, deepest)
@@ -105,12 +112,12 @@ def sum_below(tree: Tree, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         parents = np.ascontiguousarray(tree.parents)
         places = [kernels.address(array) for array in (parents, found, order)]
         library.add_upwards(*places, len(order), kernels.address(sums))
-        return sums
-    order = order[found[order] > 0]
-    bounds = np.flatnonzero(np.diff(found[order])) + 1
-    for level in reversed(np.split(order, bounds)):
+        return sums, order
+    outer = order[found[order] > 0]
+    bounds = np.flatnonzero(np.diff(found[outer])) + 1
+    for level in reversed(np.split(outer, bounds)):
         np.add.at(sums, tree.parents[level], sums[level])
-    return sums
+    return sums, order
 
 
 def child_lists(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
