@@ -45,16 +45,19 @@ class FoundEdges:
     f1: float
 
 
-class _Foot(NamedTuple):
-    """Where an end of a gold edge comes down on a test edge.
+class _Feet(NamedTuple):
+    """Where ends of gold edges come down on test edges; plain lists, which loops are quick on.
 
-    ``to_node`` and ``to_parent`` are its distances from the ends of that edge.
+    Those of node ``n`` are numbers ``bounds[n]`` to ``bounds[n + 1]``, the nearest first.
+    ``to_node`` and ``to_parent`` are distances from the ends of the test edge, which is named by
+    its ``row``.
     """
 
-    row: int
-    place: tuple[float, float, float]
-    to_node: float
-    to_parent: float
+    bounds: list[int]
+    rows: list[int]
+    places: list[list[float]]
+    to_node: list[float]
+    to_parent: list[float]
 
 
 def found_edges(
@@ -72,15 +75,14 @@ def found_edges(
     ``length_tolerance`` times the edge's.
     """
     reaches = np.full(len(gold), tolerance) if radius_factor is None else gold.radii * radius_factor
-    feet = _feet(Cable(test), test, gold.points, np.maximum(reaches, 0.0))
-    ways = _Ways(test)
+    ways = _Ways(test, _feet(Cable(test), test, gold.points, np.maximum(reaches, 0.0)))
     lengths = edge_lengths(gold)
     parents, long = gold.parents.tolist(), lengths.tolist()
     found = found_test = 0.0
     for row in visiting_order(gold).tolist():
         if parents[row] == NO_PARENT:
             continue
-        taken = ways.take(feet[row], feet[parents[row]], long[row], long[row] * length_tolerance)
+        taken = ways.take(row, parents[row], long[row], long[row] * length_tolerance)
         if taken is not None:
             found += long[row]
             found_test += taken
@@ -97,8 +99,8 @@ def _share(part: float, whole: float) -> float:
     return min(round(round(part, _DIGITS) / whole, _DIGITS), 1.0) if whole else 0.0
 
 
-def _feet(cable: Cable, test: Tree, points: Floats, reaches: Floats) -> list[list[_Foot]]:
-    """Return the feet of each point on the test edges within its reach, the nearest first."""
+def _feet(cable: Cable, test: Tree, points: Floats, reaches: Floats) -> _Feet:
+    """Return the feet of each point on the test edges within its reach."""
     owners, edges = cable.pairs_within(points, reaches)
     keeps = (test.parents[cable.rows] != NO_PARENT)[edges]
     keeps &= np.einsum("ex,ex->e", cable.steps, cable.steps)[edges] >= _POINT_LIKE
@@ -122,17 +124,13 @@ def _feet(cable: Cable, test: Tree, points: Floats, reaches: Floats) -> list[lis
     keeps = gaps <= reaches[owners]
     order = np.lexsort((_rank(visiting_order(test), len(test))[rows], gaps, owners))
     order = order[keeps[order]]
-    feet: list[list[_Foot]] = [[] for _ in points]
-    for owner, row, place, to_node, to_parent in zip(
-        owners[order].tolist(),
-        rows[order].tolist(),
-        places[order].tolist(),
-        _distances(places, starts)[order].tolist(),
-        _distances(places, ends)[order].tolist(),
-        strict=True,
-    ):
-        feet[owner].append(_Foot(row, tuple(place), to_node, to_parent))
-    return feet
+    return _Feet(
+        bounds=np.searchsorted(owners[order], np.arange(len(points) + 1)).tolist(),
+        rows=rows[order].tolist(),
+        places=places[order].tolist(),
+        to_node=_distances(places, starts)[order].tolist(),
+        to_parent=_distances(places, ends)[order].tolist(),
+    )
 
 
 def _distances(here: Floats, there: Floats) -> Floats:
@@ -150,7 +148,8 @@ def _rank(order: NDArray[np.int64], n_nodes: int) -> NDArray[np.int64]:
 class _Ways:
     """Ways along the test tree, and which of its edges have been used."""
 
-    def __init__(self, test: Tree) -> None:
+    def __init__(self, test: Tree, feet: _Feet) -> None:
+        self._feet = feet
         self._parents: list[int] = test.parents.tolist()
         self._depths: list[int] = depths(test).tolist()
         self._lengths: list[float] = edge_lengths(test).tolist()
@@ -158,14 +157,14 @@ class _Ways:
         self._passed: set[int] = set()
         self._used: dict[int, list[tuple[float, float]]] = {}
 
-    def take(
-        self, firsts: list[_Foot], seconds: list[_Foot], length: float, tolerance: float
-    ) -> float | None:
-        """Use the first way that is free and about as long; return its length."""
-        for first in firsts:
+    def take(self, node: int, parent: int, length: float, tolerance: float) -> float | None:
+        """Use the first way between feet of both that is free and about as long; its length."""
+        bounds, rows, places = self._feet.bounds, self._feet.rows, self._feet.places
+        seconds = range(bounds[parent], bounds[parent + 1])
+        for first in range(bounds[node], bounds[node + 1]):
             for second in seconds:
-                if first.row == second.row:
-                    way = math.dist(first.place, second.place)
+                if rows[first] == rows[second]:
+                    way = math.dist(places[first], places[second])
                     if abs(way - length) < tolerance and self._use_part(first, second):
                         return way
                     continue
@@ -177,48 +176,48 @@ class _Ways:
                     return way
         return None
 
-    def _route(
-        self, first: _Foot, second: _Foot, limit: float
-    ) -> tuple[float, list[int], int] | None:
+    def _route(self, first: int, second: int, limit: float) -> tuple[float, list[int], int] | None:
         """Return the way's length, the edges passed whole, and the node where it turns."""
-        one, other = first.row, second.row
+        parents, below = self._parents, self._depths
+        start, end = one, other = self._feet.rows[first], self._feet.rows[second]
         between: list[int] = []
         way = 0.0
         while one != other:
-            if self._depths[one] >= self._depths[other]:
-                row, one = one, self._parents[one]
+            if below[one] >= below[other]:
+                row, one = one, parents[one]
             else:
-                row, other = other, self._parents[other]
-            if row not in (first.row, second.row):
+                row, other = other, parents[other]
+            if row not in (start, end):
                 between.append(row)
                 way += self._lengths[row]
             if way > limit or NO_PARENT in (one, other):
                 return None
         if self._ids[one] < 1:
             return None
-        for foot in (first, second):
-            way += foot.to_node if foot.row == one else foot.to_parent
+        for foot, row in ((first, start), (second, end)):
+            way += self._feet.to_node[foot] if row == one else self._feet.to_parent[foot]
         return way, between, one
 
-    def _use_part(self, first: _Foot, second: _Foot) -> bool:
-        row = first.row
-        ends = sorted(foot.to_node / self._lengths[row] for foot in (first, second))
+    def _use_part(self, first: int, second: int) -> bool:
+        row = self._feet.rows[first]
+        ends = sorted(self._feet.to_node[foot] / self._lengths[row] for foot in (first, second))
         part = ends[0], ends[1] - _OPEN_END
         if row in self._passed or not self._is_free(row, part):
             return False
         self._mark(row, part)
         return True
 
-    def _use(self, first: _Foot, second: _Foot, between: list[int], turn: int) -> bool:
+    def _use(self, first: int, second: int, between: list[int], turn: int) -> bool:
         if any(row in self._passed or self._used.get(row) for row in between):
             return False
         parts: list[tuple[int, tuple[float, float]]] = []
         for foot in (first, second):
-            at = foot.to_node / self._lengths[foot.row]
-            part = (0.0, at - _OPEN_END) if foot.row == turn else (at, 1.0 - _OPEN_END)
-            if foot.row in self._passed or not self._is_free(foot.row, part):
+            row = self._feet.rows[foot]
+            at = self._feet.to_node[foot] / self._lengths[row]
+            part = (0.0, at - _OPEN_END) if row == turn else (at, 1.0 - _OPEN_END)
+            if row in self._passed or not self._is_free(row, part):
                 return False
-            parts.append((foot.row, part))
+            parts.append((row, part))
         for row, part in parts:
             self._mark(row, part)
         self._passed.update(between)
@@ -227,7 +226,8 @@ class _Ways:
     def _is_free(self, row: int, part: tuple[float, float]) -> bool:
         if part[0] >= part[1]:
             return True
-        return all(part[1] < low or high < part[0] for low, high in self._used.get(row, ()))
+        used = self._used.get(row)
+        return not used or all(part[1] < low or high < part[0] for low, high in used)
 
     def _mark(self, row: int, part: tuple[float, float]) -> None:
         if part[0] < part[1]:
