@@ -154,6 +154,21 @@ class DropoutNetwork(Network, Protocol):
         ...
 
 
+@runtime_checkable
+class SharedNetwork(Network, Protocol):
+    """A network that several threads may ask at once, each of them working alone on its windows.
+
+    Windows beside each other use the cores of a processor better than cores that share a window.
+    """
+
+    n_beside: int
+    """How many threads pay; 1 where sharing does not, or is not possible."""
+
+    def infer_beside(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Do as ``infer`` does, in the calling thread alone."""
+        ...
+
+
 class NetworkFormat(Protocol):
     """A kind of file, or folder, that holds a network. Nothing in one is ever run as a program."""
 
@@ -190,5 +205,6 @@ __all__ = [
     "NetworkCard",
     "NetworkFormat",
     "Scaling",
+    "SharedNetwork",
     "SuppliedNetwork",
 ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,8 @@ from annotator.jobs.supplying import require_unchanged
 from annotator.store.prediction_maps import PredictionMap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -40,10 +44,13 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
     Shape = tuple[int, int, int]
+    Plan = list[tuple[Place, bool]]
 
 _SIDE_OF_VOLUMES = 96
 _SIDE_OF_SLICES = 512
 _SMALLEST_SIDE = 16
+_WORTH_SHARING = 2
+"""Windows for each thread from which on threads read beside each other."""
 _N_SHOWN = 8
 """Letters of a network's id in the name of a reader."""
 
@@ -320,39 +327,62 @@ class _WindowReader:
 
     def read(self, progress: Progress) -> Seen:
         """Read every window; raises MemoryError where one alone is too large."""
-        plan = self._plan
         n_all = self.n_windows - self.n_left_out
         sink: LabelSink | ChanceSink | None = None
         stitcher: Stitcher | None = None
-        n_done = at = 0
+        n_done = 0
         begin_s = time.monotonic()
         progress(0.0, f"window 1 of {n_all}")
-        while at < len(plan):
-            stop = _batch_end(plan, at, self._running.batch)
-            chosen = [place for place, is_read in plan[at:stop] if is_read]
-            found = self._read_at(chosen)
-            if sink is None or stitcher is None:
-                sink = self._sink(found.shape[1])
-                stitcher = Stitcher(self._grid, sink.n_channels, sink.take, weighed=sink.weighed)
-            values = iter(found)
-            for _, is_read in plan[at:stop]:
-                if is_read:
-                    stitcher.add(sink.select(next(values)))
-                else:
-                    stitcher.skip()
-            at = stop
-            n_done += len(chosen)
-            left_s = (time.monotonic() - begin_s) / n_done * (n_all - n_done)
-            progress(n_done / n_all, f"window {n_done} of {n_all}{_time_left(left_s)}")
+        with closing(self._batches(n_all)) as batches:
+            for part, found in batches:
+                if sink is None or stitcher is None:
+                    sink = self._sink(found.shape[1])
+                    take = sink.take
+                    stitcher = Stitcher(self._grid, sink.n_channels, take, weighed=sink.weighed)
+                values = iter(found)
+                for _, is_read in part:
+                    if is_read:
+                        stitcher.add(sink.select(next(values)))
+                    else:
+                        stitcher.skip()
+                n_done += len(found)
+                left_s = (time.monotonic() - begin_s) / n_done * (n_all - n_done)
+                progress(n_done / n_all, f"window {n_done} of {n_all}{_time_left(left_s)}")
         if sink is None:
             raise AnnotatorError("there is nothing to read")
         return sink.seen()
 
-    def _read_at(self, places: Sequence[Place]) -> NDArray[np.float32]:
+    def _batches(self, n_all: int) -> Generator[tuple[Plan, NDArray[np.float32]]]:
+        """Yield the windows in order, some at a time, and what the network gives for them."""
+        plan, running = self._plan, self._running
+        n_beside = running.n_beside if n_all >= _WORTH_SHARING * running.n_beside else 1
+        at = 0
+        if n_beside == 1:
+            while at < len(plan):
+                stop = _batch_end(plan, at, running.batch)
+                yield plan[at:stop], self._read_part(plan[at:stop])
+                at = stop
+            return
+        with ThreadPoolExecutor(n_beside, thread_name_prefix="windows") as pool:
+            waiting: deque[tuple[Plan, Future[NDArray[np.float32]]]] = deque()
+            try:
+                while at < len(plan) or waiting:
+                    while at < len(plan) and len(waiting) <= n_beside:
+                        stop = _batch_end(plan, at, running.batch)
+                        part = plan[at:stop]
+                        waiting.append((part, pool.submit(self._read_part, part, is_beside=True)))
+                        at = stop
+                    part, future = waiting.popleft()
+                    yield part, future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _read_part(self, part: Plan, *, is_beside: bool = False) -> NDArray[np.float32]:
+        places = [place for place, is_read in part if is_read]
         if not places:
             return np.empty((0, 0, 0, 0, 0), np.float32)
         windows = np.stack([self._grid.cut(self._image, place) for place in places])
-        return self._running.read(windows)
+        return self._running.read(windows, is_beside=is_beside)
 
     def _sink(self, n_channels: int) -> LabelSink | ChanceSink:
         needs_chances = self._settings.keep_maps or self._space.is_resampled
@@ -367,7 +397,7 @@ class _WindowReader:
         return LabelSink(self._space, self._meaning, n_channels)
 
 
-def _batch_end(plan: Sequence[tuple[Place, bool]], first: int, batch: int) -> int:
+def _batch_end(plan: Plan, first: int, batch: int) -> int:
     """Return where the next windows to read at once end, with what is left out among them."""
     n_read = 0
     for at in range(first, len(plan)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.network_output import activate, disagreement
-from annotator.api.networks import DropoutNetwork
+from annotator.api.networks import DropoutNetwork, SharedNetwork
 from annotator.domain.errors import AnnotatorError, DeviceLostError
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ class RunningNetwork:
         return self._network.device
 
     @property
+    def n_beside(self) -> int:
+        """How many threads may read windows beside each other."""
+        network = self._network
+        if self.n_samples > 1 or not isinstance(network, SharedNetwork):
+            return 1
+        return network.n_beside
+
+    @property
     def n_members(self) -> int:
         """How many readings of each window are averaged."""
         return len(self._flips) * self.n_samples
@@ -74,14 +82,16 @@ class RunningNetwork:
         """Whether `read` adds a channel: how far its readings differ."""
         return self.n_members > 1 and self._settings.keep_maps
 
-    def read(self, windows: Values) -> Values:
+    def read(self, windows: Values, *, is_beside: bool = False) -> Values:
         """Return what the network gives out for ``(n, channel, z, y, x)``, the mean of members.
+
+        With ``is_beside`` in the calling thread alone; `n_beside` threads may do so at a time.
 
         Channels that compete or are open are averaged before their activation, as nnU-Net does.
         Raises MemoryError where one window is too many.
         """
         try:
-            return self._read_members(windows)
+            return self._read_members(windows, is_beside=is_beside)
         except MemoryError:
             if len(windows) == 1:
                 raise
@@ -91,15 +101,18 @@ class RunningNetwork:
             f"{self.device} has too little memory for {len(windows)} windows at once: {half} at "
             "once were read instead"
         )
-        return np.concatenate([self.read(windows[:half]), self.read(windows[half:])])
+        return np.concatenate(
+            [self.read(part, is_beside=is_beside) for part in (windows[:half], windows[half:])]
+        )
 
-    def _read_members(self, windows: Values) -> Values:
+    def _read_members(self, windows: Values, *, is_beside: bool) -> Values:
         total: Values | None = None
         members: list[Values] = []
         for number, axes in enumerate(self._flips):
             for sample in range(self.n_samples):
                 seed = number * self.n_samples + sample
-                found = self._infer(np.flip(windows, axes) if axes else windows, seed)
+                turned = np.flip(windows, axes) if axes else windows
+                found = self._infer(turned, seed, is_beside=is_beside)
                 own = np.flip(found, axes) if axes else found
                 total = own if total is None else total + own
                 if self.tells_disagreement:
@@ -113,23 +126,25 @@ class RunningNetwork:
         unsure = disagreement(members, is_open=self._meaning.is_open)
         return np.concatenate([total, unsure[:, None]], axis=1)
 
-    def _infer(self, windows: Values, seed: int) -> Values:
+    def _infer(self, windows: Values, seed: int, *, is_beside: bool) -> Values:
         try:
-            return self._infer_here(windows, seed)
+            return self._infer_here(windows, seed, is_beside=is_beside)
         except DeviceLostError as error:
             if self._kind == "cpu":
                 raise
             self._note(f"{self.device} was lost ({error}): the processor went on instead")
             self._network = self._open("cpu")
             self.batch = 1
-            return self._infer_here(windows, seed)
+            return self._infer_here(windows, seed, is_beside=False)
 
-    def _infer_here(self, windows: Values, seed: int) -> Values:
+    def _infer_here(self, windows: Values, seed: int, *, is_beside: bool) -> Values:
         is_flat = self.card.n_dims == 2
         given = np.ascontiguousarray(windows[:, :, 0] if is_flat else windows)
         network = self._network
         if self.n_samples > 1 and isinstance(network, DropoutNetwork):
             found = network.infer_dropping(given, seed)
+        elif is_beside and isinstance(network, SharedNetwork):
+            found = network.infer_beside(given)
         else:
             found = network.infer(given)
         found = found[:, :, None] if is_flat else found

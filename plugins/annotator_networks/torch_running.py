@@ -57,7 +57,7 @@ def device_words(device: torch.device) -> str:
 
 
 class TorchNetwork:
-    """A module on a device, ready to read; batches that share it take turns.
+    """A module on a device, ready to read; batches that share it take turns, or stand beside.
 
     Parameters
     ----------
@@ -97,12 +97,24 @@ class TorchNetwork:
         self._n_fixed = n_fixed
         self._dropouts = [layer for one in modules for layer in one.modules() if _drops(layer)]
         self.n_dropouts = len(self._dropouts)
+        # Layers that drop units are switched for a while, which others must not see.
+        self.n_beside = 1 if self._dropouts or device.type != "cpu" else torch.get_num_threads()
         self._turn = threading.Lock()
+        self._alone = threading.local()
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits ``(n, label, z, y, x)`` for ``(n, channel, z, y, x)``."""
         with self._turn:
             return self._infer(batch)
+
+    def infer_beside(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Do as ``infer`` does, in the calling thread alone and beside others."""
+        if self.n_beside == 1:
+            return self.infer(batch)
+        if not getattr(self._alone, "is_set", False):
+            torch.set_num_threads(1)  # of the threads that start below this one
+            self._alone.is_set = True
+        return self._infer(batch)
 
     def infer_dropping(self, batch: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         """Do as ``infer`` does with dropout on; the same seed drops the same units."""

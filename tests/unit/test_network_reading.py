@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,14 @@ from annotator.jobs.network_reading import (
 from annotator.jobs.run import run_job
 from annotator.jobs.supplying import see, supply
 from annotator.registry import Registry
-from tests.fake_networks import CARD, PLUGIN, TROUBLE, write_network
+from tests.fake_networks import (
+    CARD,
+    PLUGIN,
+    TROUBLE,
+    BrightNetwork,
+    FakeFormat,
+    write_network,
+)
 from tests.unit.project_builder import add_case, make_session
 
 if TYPE_CHECKING:
@@ -340,6 +349,36 @@ def test_what_cannot_be_used_is_refused(
     (bench.path / "Bright.fake").write_text("{}")
     with pytest.raises(IntegrityError, match=r"Bright\.fake changed since"):
         bench.read(case, "Bright")
+
+
+class SharedBright(BrightNetwork):
+    """Reads a window only while another one is being read, but for the odd last one."""
+
+    n_beside = 2
+    together = threading.Barrier(2)
+    n_met = 0
+
+    def infer_beside(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        with suppress(threading.BrokenBarrierError):
+            self.together.wait(2.0)
+            SharedBright.n_met += 1
+        return self.infer(batch)
+
+
+def test_windows_are_read_beside_each_other(
+    bench: Bench, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, _ = smooth_case(session, (6, 20, 22))
+    bench.bring(replace(CARD, patch=(4, 8, 8)))
+    alone = bench.read(case, "Bright")
+    bench.bring(replace(CARD, title="Shared", patch=(4, 8, 8)))
+    monkeypatch.setattr(
+        FakeFormat, "open", lambda _, __, card, device, **___: SharedBright(card, device, 50.0)
+    )
+    shared = bench.read(case, "Shared")
+    assert SharedBright.n_met >= 4
+    np.testing.assert_array_equal(bench.mask(shared), bench.mask(alone))
+    np.testing.assert_array_equal(bench.chance(shared), bench.chance(alone))
 
 
 def test_a_cancel_keeps_nothing(bench: Bench, session: Session, registry: Registry) -> None:

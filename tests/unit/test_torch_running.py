@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch", reason="needs annotator[torch]")
 from torch import Tensor, nn  # noqa: E402
 
 from annotator.api import NetworkCard  # noqa: E402
-from annotator.api.networks import DropoutNetwork  # noqa: E402
+from annotator.api.networks import DropoutNetwork, SharedNetwork  # noqa: E402
 from annotator.domain.errors import AnnotatorError, DeviceLostError  # noqa: E402
 from annotator_networks.failures import told  # noqa: E402
 from annotator_networks.torch_running import TorchNetwork, require_device  # noqa: E402
@@ -176,6 +177,25 @@ def test_a_network_may_be_shared_by_threads() -> None:
     assert len(found) == 4
     for one in found:
         np.testing.assert_array_equal(one, expected)
+
+
+def test_threads_read_beside_each_other_each_alone() -> None:
+    shared = network(tiny())
+    assert isinstance(shared, SharedNetwork)
+    shared.n_beside = 2
+    expected, n_before = shared.infer(BATCH), torch.get_num_threads()
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(shared.infer_beside, [BATCH] * 4):
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert set(pool.map(lambda _: torch.get_num_threads(), range(4))) == {1}
+    assert torch.get_num_threads() == n_before
+
+
+def test_layers_that_drop_units_are_never_shared() -> None:
+    module = Dropping(0.4).eval()
+    found = TorchNetwork(module, CARD, torch.device("cpu"), mixed=False, modules=[module])
+    assert found.n_beside == 1
+    np.testing.assert_array_equal(found.infer_beside(BATCH), found.infer(BATCH))
 
 
 def test_devices_that_are_not_here_are_told() -> None:
