@@ -149,10 +149,10 @@ def _believe(votes: NDArray[np.bool_], lengths: Floats) -> Belief:
     total = float(lengths.sum())
     if n_tracers < _FEWEST_TO_LEARN or total <= 0:
         return Belief(evidence=None)
-    patterns, which = np.unique(votes, axis=0, return_inverse=True)
-    cable = np.bincount(which.ravel(), weights=lengths, minlength=len(patterns)) / total
+    shown, which = np.unique(votes, axis=0, return_inverse=True)
+    cable = np.bincount(which.ravel(), weights=lengths, minlength=len(shown)) / total
     # Nobody traced the room around.
-    patterns = np.concatenate([patterns, np.zeros((1, n_tracers), np.bool_)]).astype(np.int64)
+    patterns: Rows = np.concatenate([shown, np.zeros((1, n_tracers), np.bool_)]).astype(np.int64)
     counts = np.maximum(np.round(np.append(cable, _ROOM) * _SHARES), 1).astype(np.int64)
     found = staple(patterns, counts, (0, 1), smoothing=_SMOOTHING * _SHARES)
     said = np.log(np.maximum(found.confusion, _LEAST_CHANCE))
