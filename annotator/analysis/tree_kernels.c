@@ -433,8 +433,9 @@ EXPORTED int64_t find_same_places(const double *points, int64_t n_nodes, int64_t
     return 0;
 }
 
+/* Small, since the loop waits for memory; places are those from the tree's lowest corner. */
 typedef struct {
-    double middle[3], along[3], half, within, from_head;
+    float middle[3], along[3], half, within, from_head;
     int32_t row, up, head;
 } Edge;
 
@@ -467,20 +468,25 @@ static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits)
 }
 
 /* Does the middle of `one` lie within `other`, and how far from its line? */
-static double distance_to(const Edge *one, const Edge *other, double within, double reach) {
-    double square = 0.0, forth = 0.0;
+static float distance_to(const Edge *one, const Edge *other, float within, float reach) {
+    float square = 0.0f, forth = 0.0f;
     for (int axis = 0; axis < 3; axis++) {
-        const double step = one->middle[axis] - other->middle[axis];
+        const float step = one->middle[axis] - other->middle[axis];
         square += step * step;
         forth += step * other->along[axis];
     }
-    if (square > reach * reach || fabs(forth) > other->half + 0.5 * fmin(within, other->half)) return INFINITY;
-    const double beside = square - forth * forth;
+    const float room = other->half + 0.5f * (within < other->half ? within : other->half);
+    if (square > reach * reach || fabsf(forth) > room) return INFINITY;
+    const float beside = square - forth * forth;
     return beside <= within * within ? beside : INFINITY;
 }
 
+static double middle_of(const double *points, const int64_t *parents, int64_t row, int axis) {
+    return 0.5 * (points[3 * row + axis] + points[3 * parents[row] + axis]);
+}
+
 typedef struct {
-    double least_cosine, least_along, reach;
+    float least_cosine, least_along, reach;
     int64_t *partners;
     double *nearest;
 } Beside;
@@ -489,13 +495,13 @@ typedef struct {
 #define MOST_NEAR 64
 
 static void compare_edges(const Beside *task, const Edge *one, const Edge *other) {
-    if (one->head == other->head && !(fabs(one->from_head - other->from_head) > task->least_along)) return;
+    if (one->head == other->head && !(fabsf(one->from_head - other->from_head) > task->least_along)) return;
     if (one->up == other->row || other->up == one->row) return;
-    const double cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
+    const float cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
                           one->along[2] * other->along[2];
-    if (!(fabs(cosine) >= task->least_cosine)) return;
-    const double within = fmax(one->within, other->within);
-    const double there = distance_to(one, other, within, task->reach), back = distance_to(other, one, within, task->reach);
+    if (!(fabsf(cosine) >= task->least_cosine)) return;
+    const float within = one->within > other->within ? one->within : other->within;
+    const float there = distance_to(one, other, within, task->reach), back = distance_to(other, one, within, task->reach);
     if (there < task->nearest[one->row]) task->nearest[one->row] = there, task->partners[one->row] = other->row;
     if (back < task->nearest[other->row]) task->nearest[other->row] = back, task->partners[other->row] = one->row;
 }
@@ -518,22 +524,12 @@ EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const
         partners[row] = -1;
         nearest[row] = INFINITY;
         if (!(lengths[row] > 0.0) || lengths[row] > longest) continue;
-        Edge *edge = edges + n;
-        const double *to = points + 3 * row, *from = points + 3 * parents[row];
         for (int axis = 0; axis < 3; axis++) {
-            edge->middle[axis] = 0.5 * (to[axis] + from[axis]);
-            edge->along[axis] = (to[axis] - from[axis]) / lengths[row];
-            low[axis] = fmin(low[axis], edge->middle[axis]);
-            high[axis] = fmax(high[axis], edge->middle[axis]);
+            const double middle = middle_of(points, parents, row, axis);
+            if (middle < low[axis]) low[axis] = middle;
+            if (middle > high[axis]) high[axis] = middle;
         }
-        edge->half = 0.5 * lengths[row];
-        edge->within = within[row];
-        edge->row = (int32_t)row;
-        edge->up = (int32_t)parents[row];
-        edge->head = (int32_t)heads[row];
-        edge->from_head = lengths_along[row];
-        places[n] = (int32_t)n;
-        n++;
+        edges[n++].row = (int32_t)row;
     }
     int bits[3];
     for (int axis = 0; axis < 3; axis++) {
@@ -544,13 +540,29 @@ EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const
         bits[axis] = width_of((uint64_t)((high[axis] - low[axis]) / cell) + 3);
     }
     for (int64_t i = 0; i < n; i++) {
+        Edge *const edge = edges + i;
+        const int64_t row = edge->row, up = parents[row];
         uint64_t at[3];
-        for (int axis = 0; axis < 3; axis++) at[axis] = (uint64_t)((edges[i].middle[axis] - low[axis]) / cell) + 1;
+        for (int axis = 0; axis < 3; axis++) {
+            const double from_low = middle_of(points, parents, row, axis) - low[axis];
+            at[axis] = (uint64_t)(from_low / cell) + 1;
+            edge->middle[axis] = (float)from_low;
+            edge->along[axis] = (float)((points[3 * row + axis] - points[3 * up + axis]) / lengths[row]);
+        }
         keys[i] = (at[2] << bits[1] | at[1]) << bits[0] | at[0];
+        places[i] = (int32_t)i;
+        edge->half = (float)(0.5 * lengths[row]);
+        edge->within = (float)within[row];
+        edge->from_head = (float)lengths_along[row];
+        edge->up = (int32_t)up;
+        edge->head = (int32_t)heads[row];
     }
     if (!sort_by_key(&keys, &places, n, bits[0] + bits[1] + bits[2])) goto end;
-    for (int64_t i = 0; i < n; i++) sorted[i] = edges[places[i]];
-    const Beside task = {least_cosine, least_along, cell, partners, nearest};
+    for (int64_t i = 0; i < n; i++) {
+        __builtin_prefetch(edges + places[i + 16 < n ? i + 16 : i]);
+        sorted[i] = edges[places[i]];
+    }
+    const Beside task = {(float)least_cosine, (float)least_along, (float)cell, partners, nearest};
     const uint64_t row_step = 1ULL << bits[0], plane_step = 1ULL << (bits[0] + bits[1]);
     const uint64_t steps[4] = {row_step, plane_step - row_step, plane_step, plane_step + row_step};
     int64_t behind[4] = {0, 0, 0, 0};
