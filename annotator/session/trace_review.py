@@ -120,6 +120,13 @@ class TraceReview:
             "finding", str(region), [str(item.region) for item in self.items[:20]]
         )
 
+    def reading_of(self, rater: str) -> TracerReading:
+        """Return the tracing of a rater, by id or name."""
+        for reading in self.readings:
+            if rater in (reading.rater_id, reading.name):
+                return reading
+        raise UnknownNameError("tracing by", rater, [reading.name for reading in self.readings])
+
     def undecided(self) -> tuple[int, ...]:
         """Return the findings without a verdict, most at stake first."""
         decided = self.verdicts

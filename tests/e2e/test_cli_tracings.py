@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -33,21 +33,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, points in (("trunk", trunk), ("zigzag", zigzag)):
         tree = make_tree(points, np.arange(-1, len(points) - 1))
         (place / f"{name}.swc").write_bytes(write_swc(tree))
+    for name, file in (("Auto", "trunk.swc"), ("Auto 2", "zigzag.swc")):
+        add(place / "project", name, file)
+    must("add-rater", place / "project", "Rita")
     return place / "project"
 
 
+def add(project: Path, rater: str, file: str) -> dict[str, Any]:
+    """Add a tracing in voxels; the same again is the one that exists."""
+    words = ("--unit", "voxel", "--automatic")
+    return must("add-tracing", project, "Cell", rater, project.parent / file, *words)
+
+
 def test_the_way_of_a_tracing(project: Path, tmp_path: Path) -> None:
-    place = project.parent
-    added = must(
-        "add-tracing", project, "Cell", "Auto", place / "trunk.swc", "--unit", "voxel",
-        "--automatic",
-    )  # fmt: skip
+    added = add(project, "Auto", "trunk.swc")
     assert set(_paths(added)) == _documented("add-tracing")
-    assert (added["unit"], added["n_nodes"]) == ("voxel", 50)
-    must(
-        "add-tracing", project, "Cell", "Auto 2", place / "zigzag.swc", "--unit", "voxel",
-        "--automatic",
-    )  # fmt: skip
+    assert (added["unit"], added["n_nodes"], added["revision"]) == ("voxel", 50, 1)
     found = must("trace-findings", project)
     answered = {path for path in _paths(found) if not path.endswith("[]")}
     documented = {one for one in _documented("trace-findings") if not one.startswith("skipped[]")}
@@ -62,7 +63,24 @@ def test_the_way_of_a_tracing(project: Path, tmp_path: Path) -> None:
         "Cell_reading-Auto-2.swc",
         "Cell_findings.csv",
     }
+    words = ("--reviewer", "Rita", "--base", "Auto 2")
+    places = must("trace-findings", project, "--base", "Auto 2")["cases"][0]["places"]
+    assert places
+    outcome = annotator("trace-sign-off", project, "Cell", *words)
+    assert "have no verdict yet" in outcome.err
+    for number, place_found in enumerate(places):
+        verdict = ("cut", "--node", 20) if number == 0 else ("uncertain",)
+        decided = must(
+            "trace-decide", project, "Cell", place_found["place"], *verdict, *words,
+            "--reason", "other",
+        )  # fmt: skip
+    assert set(_paths(decided)) >= _documented("trace-decide")
+    assert (decided["left"], decided["n_nodes"]) == ([], 19)
+    signed = must("trace-sign-off", project, "Cell", *words)
+    assert set(_paths(signed)) >= _documented("trace-sign-off")
+    assert len(signed["look_again"]) == len(places) - 1
     listed = must("list", project)
+    assert listed["cases"][0]["is_signed_off"]
     assert listed["cases"][0]["n_readings"] == 2
     assert must("verify", project)["ok"]
 
@@ -76,6 +94,36 @@ def test_the_way_of_a_tracing(project: Path, tmp_path: Path) -> None:
         (("add-tracing", "{project}", "Cell", "Auto", "{place}/none.swc"), "No such file"),
         (("trace-findings", "{project}", "Cell", "--base", "Nobody"), "Nobody"),
         (("learn-traces", "{project}", "--detector", "none"), "no trace detector 'none'"),
+        (
+            (
+                "trace-decide",
+                "{project}",
+                "Cell",
+                "1",
+                "keep",
+                "--reviewer",
+                "Auto",
+                "--reason",
+                "right",
+            ),
+            "only a person can review",
+        ),
+        (
+            (
+                "trace-decide",
+                "{project}",
+                "Cell",
+                "1",
+                "take",
+                "--reviewer",
+                "Rita",
+                "--reason",
+                "missed",
+                "--take",
+                "Auot",
+            ),
+            "did you mean 'Auto'",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(project: Path, words: tuple[str, ...], told: str) -> None:
