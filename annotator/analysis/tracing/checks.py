@@ -116,8 +116,15 @@ CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS, **PLAUSIBILITY_CHECKS}
 
 _EXPLAINS: Mapping[str, frozenset[str]] = {
     "loop": frozenset({"gap", "wrong-crossing", "back-track", "zero-length"}),
-    "wrong-crossing": frozenset({"gap", "back-track"}),
-    "double-trace": frozenset({"coincident"}),
+    "wrong-crossing": frozenset({"gap", "back-track", "crossing-bend", "sharp-turn"}),
+    "double-trace": frozenset({"coincident", "bundle", "self-contact", "touching-tip"}),
+    "back-track": frozenset({"sharp-turn"}),
+    "spur": frozenset({"short-twig", "branch-angle", "branch-direction"}),
+    "multifurcation": frozenset({"near-forks"}),
+    "radius-jump": frozenset({"thick-branch", "wrong-radius"}),
+    "bundle": frozenset({"self-contact", "touching-tip"}),
+    "crossing-bend": frozenset({"sharp-turn", "crossing-brightness"}),
+    "short-twig": frozenset({"branch-angle"}),
     "missing-parent": frozenset({"fragment"}),
 }
 """A finding says the same as these that begin at one of its nodes: they are left out."""

@@ -83,6 +83,7 @@ def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> l
     flagged[course.rows[inner]] = True
     flagged[course.heads[near]] = True
     findings = []
+    firsts, heads = course.rows[course.bounds[:-1]], course.heads
     for event in group_events(course, flagged):
         forks = event[course.n_children[event] > 1]
         links = course.section[forks]
@@ -95,6 +96,8 @@ def check_fork_distance(tree: Tree, course: Course, thresholds: Thresholds) -> l
             finding_at(
                 course,
                 [int(row) for row in forks],
+                # Whatever is wrong with them, at most the least of their branches is.
+                impact_um=float(course.below_um[firsts[np.isin(heads, forks)]].min()),
                 check="near-forks",
                 source="shape",
                 severity="hint",
@@ -160,6 +163,7 @@ def check_rising_radius(tree: Tree, course: Course, thresholds: Thresholds) -> l
             finding_at(
                 course,
                 [first, *event.tolist()],
+                impact_um=float(course.lengths[event].sum()),
                 check="rising-radius",
                 source="shape",
                 severity="hint",

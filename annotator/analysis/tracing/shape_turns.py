@@ -181,12 +181,14 @@ def check_contraction(tree: Tree, course: Course, thresholds: Thresholds) -> lis
     if not course.n_sections:
         return []
     contraction, gap = measure_contraction(tree, course)
+    cable = course.section_um()
     parent = course.section[course.heads]
     odd = np.nan_to_num(gap) > thresholds.contraction_gap
     return [
         finding_at(
             course,
             course.rows[course.bounds[k] : course.bounds[k + 1]],
+            impact_um=float(cable[k]),
             check="tortuosity",
             source="shape",
             severity="hint",

@@ -243,3 +243,10 @@ def test_all_checks_are_asked_at_one_door() -> None:
     assert with_image - {finding.check for finding in check_tree(tree)} == {"missed-branch"}
     lenient = check_tree(tree, image, replace(LIMITS, missed_um=500.0))
     assert "missed-branch" not in {finding.check for finding in lenient}
+
+
+def test_one_error_is_told_once() -> None:
+    main = straight((4, 30, 12), (60, 30, 12), 57)
+    twig = straight((30, 30, 12), (31.5, 30.2, 12), 2)[1:]
+    told = [finding.check for finding in check_tree(tree_of((main, NO_PARENT), (twig, 26)))]
+    assert told == ["spur"]
