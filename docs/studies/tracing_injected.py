@@ -150,8 +150,8 @@ def study(
         answers = ask_peers(folder, peers)
     for name, told in answers.items():
         if not name.startswith("sound_"):
-            kind, number, _ = name.split("_")
-            sound = answers[f"sound_{number}.swc"]
+            kind, which, _ = name.split("_")
+            sound = answers[f"sound_{which}.swc"]
             cells[kind].n_asked += 1
             for peer in PEERS:
                 cells[kind].seen[peer] += bool(set(told[peer]) - set(sound[peer]))
@@ -190,9 +190,9 @@ def tell(found: dict[str, tuple[dict[str, Cell], Counter[str]]], sizes: dict[str
     lines += ["| **all** | " + " | ".join([*totals, *shares]) + " |", ""]
     lines += _ELSEWHERE.splitlines()
     for name in kinds:
-        cells, sound = found[name]
-        n_files = sum(cell.n for cell in cells.values())
-        beside = sum(cell.elsewhere for cell in cells.values()) / n_files
+        by_kind, sound = found[name]
+        n_files = sum(cell.n for cell in by_kind.values())
+        beside = sum(cell.elsewhere for cell in by_kind.values()) / n_files
         listed = ", ".join(f"{count} {check}" for check, count in sound.most_common()) or "none"
         rate = 1e4 * sum(sound.values()) / sizes[name]
         lines.append(f"| {name} | {sizes[name]:,} | {listed} | {rate:.1f} | {beside:.3f} |")

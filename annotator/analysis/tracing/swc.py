@@ -14,7 +14,7 @@ import numpy as np
 
 from annotator.analysis import kernels
 from annotator.analysis.tracing.swc_lines import line_end_of, read_line, read_rows
-from annotator.analysis.tracing.swc_problems import RowProblem, tell_problems
+from annotator.analysis.tracing.swc_problems import Problems, RowProblem
 from annotator.analysis.tracing.tree import NO_PARENT, Tree
 from annotator.domain.errors import AnnotatorError
 
@@ -146,7 +146,7 @@ def read_swc(
         starts=rows.starts,
         lines=rows.lines,
         written_ids=written_ids,
-        findings=tell_problems(tree, rows.lines, problems),
+        findings=problems.tell(tree),
     )
 
 
@@ -176,7 +176,7 @@ def _refuse_what_is_none(text: bytes, name: str) -> None:
 
 def _linked(
     text: bytes, rows: SwcRows
-) -> tuple[SwcRows, NDArray[np.int64], NDArray[np.int64], list[RowProblem]]:
+) -> tuple[SwcRows, NDArray[np.int64], NDArray[np.int64], Problems]:
     """Return rows of nodes with unique ids, the written ids, rows of parents, and problems."""
     rows, odd, problems = _with_odd_lines(text, rows)
     parents, state = link(rows.ids, rows.parent_ids)
@@ -189,7 +189,7 @@ def _linked(
         ids[needs_id] = fresh_ids(rows.ids, len(needs_id))
     for row in again.tolist():
         if row not in odd.without_id:
-            problems.append(
+            problems.add(
                 RowProblem(
                     check="duplicate-id",
                     row=row,
@@ -202,7 +202,7 @@ def _linked(
     _attach_huge(odd, parents, state)
     for row in np.flatnonzero(state & _NO_PARENT_HERE).tolist():
         wanted = odd.parents_beyond.get(row, int(rows.parent_ids[row]))
-        problems.append(
+        problems.add(
             RowProblem(
                 check="missing-parent",
                 row=row,
@@ -224,10 +224,10 @@ class _Odd:
     parents_beyond: dict[int, int]
 
 
-def _with_odd_lines(text: bytes, rows: SwcRows) -> tuple[SwcRows, _Odd, list[RowProblem]]:
+def _with_odd_lines(text: bytes, rows: SwcRows) -> tuple[SwcRows, _Odd, Problems]:
     """Read the lines that are not plain; leave out those that are no node."""
     odd = _Odd(without_id=set(), rows_by_huge={}, parents_beyond={})
-    problems: list[RowProblem] = []
+    problems = Problems()
     if rows.is_plain.all():
         return rows, odd, problems
     is_node = np.ones(len(rows.ids), np.bool_)
@@ -243,10 +243,10 @@ def _with_odd_lines(text: bytes, rows: SwcRows) -> tuple[SwcRows, _Odd, list[Row
             n_left_out += 1
             row -= 1
         line = int(rows.lines[place])
-        problems += [
-            RowProblem(check=problem.check, row=row, line=line, value=None, why=problem.why)
-            for problem in said.problems
-        ]
+        for problem in said.problems:
+            problems.add(
+                RowProblem(check=problem.check, row=row, line=line, value=None, why=problem.why)
+            )
         if not said.is_node:
             continue
         rows.types[place] = said.kind
@@ -263,14 +263,14 @@ def _with_odd_lines(text: bytes, rows: SwcRows) -> tuple[SwcRows, _Odd, list[Row
     return replace(rows, **kept), odd, problems
 
 
-def _held(node_id: int | None, row: int, line: int, odd: _Odd, problems: list[RowProblem]) -> int:
+def _held(node_id: int | None, row: int, line: int, odd: _Odd, problems: Problems) -> int:
     """Return an id that 64 bits hold; 0, and that the row needs another, where there is none."""
     if node_id is not None and _fits(node_id) and node_id != NO_PARENT:
         return node_id
     odd.without_id.add(row)
     if node_id is not None and not _fits(node_id):
         odd.rows_by_huge.setdefault(node_id, row)
-        problems.append(
+        problems.add(
             RowProblem(
                 check="odd-id",
                 row=row,
@@ -294,14 +294,14 @@ def _attach_huge(odd: _Odd, parents: NDArray[np.int64], state: NDArray[np.uint8]
 
 
 def _find_late_parents(
-    parents: NDArray[np.int64], lines: NDArray[np.int64], problems: list[RowProblem]
+    parents: NDArray[np.int64], lines: NDArray[np.int64], problems: Problems
 ) -> None:
     is_late = parents > np.arange(len(parents))
     n_late = int(np.count_nonzero(is_late))
     if n_late:
         row = int(np.argmax(is_late))
         others = f", as do {n_late - 1:,} others" if n_late > 1 else ""
-        problems.append(
+        problems.add(
             RowProblem(
                 check="parent-after-child",
                 row=row,

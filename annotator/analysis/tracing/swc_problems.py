@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,6 @@ from annotator.analysis.tracing.tree import Tree, cable_below_um
 from annotator.domain.tracing import TraceFinding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -42,43 +41,46 @@ class RowProblem:
     why: str
 
 
-def tell_problems(
-    tree: Tree, lines: NDArray[np.int64], problems: Iterable[RowProblem]
-) -> tuple[TraceFinding, ...]:
-    """Return problems as findings, in the order of lines; none where the tree has no node."""
-    events = _events(sorted(problems, key=lambda problem: (problem.line, problem.check)))
-    if not events or not len(tree):
-        return ()
-    below = cable_below_um(tree)
-    counts: dict[str, int] = {}
-    found: list[TraceFinding] = []
-    for first, n_lines in events:
-        counts[first.check] = counts.get(first.check, 0) + 1
-        if counts[first.check] < MOST_FINDINGS:
-            found.append(_finding(tree, below, first, n_lines))
-    for check, n_found in counts.items():
-        if n_found >= MOST_FINDINGS:
-            last = next(one for one, _ in reversed(events) if one.check == check)
-            more = f" {n_found - MOST_FINDINGS:,} more of this kind are not listed."
-            found.append(_finding(tree, below, last, 1, more if n_found > MOST_FINDINGS else ""))
-    return tuple(sorted(found, key=lambda finding: finding.line or 0))
+class Problems:
+    """Problems as events, bounded: of each check a thousand are kept and the others counted."""
 
+    def __init__(self) -> None:
+        self._events: dict[str, list[tuple[RowProblem, int]]] = {}
+        self._n_found: Counter[str] = Counter()
 
-def _events(problems: list[RowProblem]) -> list[tuple[RowProblem, int]]:
-    """Join lines without a node that follow each other; other problems are events of their own."""
-    events: list[tuple[RowProblem, int]] = []
-    for problem in problems:
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self._events)
+
+    def add(self, problem: RowProblem) -> None:
+        """Take a problem; lines without a node that follow each other are one event."""
+        events = self._events.setdefault(problem.check, [])
         if events and problem.check == "no-node-line":
             first, n_lines = events[-1]
-            if first.check == problem.check and first.line + n_lines == problem.line:
+            if first.line + n_lines == problem.line:
                 events[-1] = (first, n_lines + 1)
-                continue
-        events.append((problem, 1))
-    return events
+                return
+        self._n_found[problem.check] += 1
+        if len(events) < MOST_FINDINGS:
+            events.append((problem, 1))
+
+    def tell(self, tree: Tree) -> tuple[TraceFinding, ...]:
+        """Return findings in the order of lines; none where the tree has no node."""
+        if not self or not len(tree):
+            return ()
+        below = cable_below_um(tree)
+        found = []
+        for check, events in self._events.items():
+            n_more = self._n_found[check] - len(events)
+            for place, (first, n_lines) in enumerate(events):
+                is_last = n_more > 0 and place == len(events) - 1
+                more = f" {n_more:,} more of this kind are not listed." if is_last else ""
+                found.append(_finding(tree, below, first, n_lines, more))
+        return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.check)))
 
 
 def _finding(
-    tree: Tree, below: NDArray[np.float64], first: RowProblem, n_lines: int, more: str = ""
+    tree: Tree, below: NDArray[np.float64], first: RowProblem, n_lines: int, more: str
 ) -> TraceFinding:
     row = max(0, first.row)
     node_id = int(tree.ids[row])
