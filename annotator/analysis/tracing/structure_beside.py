@@ -267,8 +267,9 @@ def _straight_on(scan: Scan, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     onwards[is_one] = scan.children[firsts[is_one]]
     for place in np.flatnonzero(n_children > 1).tolist():
         children = scan.children_of(int(rows[place]))
-        cosines = np.nan_to_num(scan.cosines[children], nan=-2.0)
-        onwards[place] = children[int(np.argmax(cosines))]
+        cosines = scan.cosines[children].tolist()
+        straight = [pair for pair in zip(cosines, children, strict=True) if pair[0] == pair[0]]
+        onwards[place] = max(straight, default=(0.0, children[0]))[1]
     return np.where(np.isnan(scan.cosines[onwards]), rows, onwards)
 
 
