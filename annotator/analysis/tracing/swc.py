@@ -111,8 +111,8 @@ def read_swc(
     """Read the bytes of an SWC file: a tree whatever is wrong with it, and what is.
 
     ``scale_um`` is the µm per unit of the file along x, y and z: 1 for files in µm, the spacing of
-    the image for files in voxels. Takes 75 bytes a node besides the text, and no more than a
-    hundred times that where every line is wrong.
+    the image for files in voxels. Takes 75 bytes a line besides the text, whatever is wrong in it:
+    of each kind of problem a thousand are kept.
 
     Raises AnnotatorError where it is no SWC file at all, with what it probably is.
     """

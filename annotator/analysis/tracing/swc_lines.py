@@ -276,11 +276,11 @@ def _fill(rows: SwcRows, row: int, line: bytes) -> None:
     said = read_line(line)
     node_id, parent_id = said.node_id, said.parent_id
     is_plain = not said.problems and node_id is not None and parent_id is not None
-    if is_plain and node_id is not None and parent_id is not None:
-        is_plain = -_INT64 <= node_id < _INT64 and -_INT64 <= parent_id < _INT64
+    own, up = node_id or 0, parent_id or 0
+    is_plain = is_plain and -_INT64 <= own < _INT64 and -_INT64 <= up < _INT64
     rows.is_plain[row] = is_plain
-    rows.ids[row] = node_id if is_plain else 0
-    rows.parent_ids[row] = parent_id if is_plain else 0
+    rows.ids[row] = own if is_plain else 0
+    rows.parent_ids[row] = up if is_plain else 0
     rows.types[row] = said.kind if is_plain else 0
     rows.points[row] = said.numbers[:3]
     rows.radii[row] = said.numbers[3]

@@ -92,8 +92,20 @@ def test_a_plain_file() -> None:
         PLAIN.replace(b"1 1\n", b"1 1 7 8.5 text # the first\n"),
         PLAIN.replace(b"2 3 1.5", b"2.0 3.0 +15E-1"),
     ],
-    ids="crlf cr bom no-end utf-16 latin-1 tabs commas spaced-commas decimal-commas "
-    "further-columns reals".split(),
+    ids=[
+        "crlf",
+        "cr",
+        "bom",
+        "no-end",
+        "utf-16",
+        "latin-1",
+        "tabs",
+        "commas",
+        "spaced-commas",
+        "decimal-commas",
+        "further-columns",
+        "reals",
+    ],
 )
 def test_dialects_say_the_same(text: bytes) -> None:
     file = both_ways(text)
