@@ -143,11 +143,6 @@ def unit_of(name: str) -> str:
     return next(str(f.metadata["unit"]) for f in fields(Thresholds) if f.name == name)
 
 
-def meaning_of(name: str) -> str:
-    """Return what a threshold is, in words."""
-    return next(str(f.metadata["says"]) for f in fields(Thresholds) if f.name == name)
-
-
 def thresholds_to_json(thresholds: Thresholds) -> str:
     """Return the thresholds as a JSON document with all values, to be kept and to be edited."""
     return json.dumps({"format": _FORMAT, "thresholds": asdict(thresholds)}, indent=2) + "\n"
