@@ -6,15 +6,17 @@ Import only where a network is opened: this module imports torch.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from annotator.domain.errors import AnnotatorError, DeviceLostError
+from annotator.domain.errors import DeviceLostError
 from annotator_networks.batches import check_batch, check_output, in_file_order, in_pieces
 from annotator_networks.failures import told
+from annotator_networks.torch_layout import first_output, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from annotator.api import Device, NetworkCard
 
 
+_PROGRAM_WORTH_S, _MODULE_WORTH_S = 0.1, 4.0
+"""Time spent on windows of one shape after which laying out for them pays: it takes as long."""
 _DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"}
 
 
@@ -101,6 +105,12 @@ class TorchNetwork:
         self.n_beside = 1 if self._dropouts or device.type != "cpu" else torch.get_num_threads()
         self._turn = threading.Lock()
         self._alone = threading.local()
+        self._modules = modules
+        self._quick: dict[tuple[int, ...], Callable[[torch.Tensor], Any]] = {}
+        self._spent_s: dict[tuple[int, ...], float] = {}
+        is_program = isinstance(forward, torch.jit.ScriptModule)
+        self._worth_s = _PROGRAM_WORTH_S if is_program else _MODULE_WORTH_S
+        self._laying_out = threading.Lock()
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits ``(n, label, z, y, x)`` for ``(n, channel, z, y, x)``."""
@@ -148,8 +158,29 @@ class TorchNetwork:
         # Always a copy: what reads may write to what it is given.
         given = torch.from_numpy(np.array(in_file_order(batch, self._card), np.float32, order="C"))
         with torch.inference_mode(), self._precision():
-            found = first_output(self._forward(given.to(self._on)))
+            found = self._calculate(given.to(self._on))
         return in_file_order(found.float().cpu().numpy(), self._card)
+
+    def _calculate(self, given: torch.Tensor) -> torch.Tensor:
+        shape = tuple(given.shape)
+        quick = self._quick.get(shape)
+        if quick is not None:
+            return first_output(quick(given))
+        begin_s = time.perf_counter()
+        found = first_output(self._forward(given))
+        if self._on.type == "cpu" and not self._dropouts:
+            self._lay_out_in_time(given, found, time.perf_counter() - begin_s)
+        return found
+
+    def _lay_out_in_time(self, given: torch.Tensor, found: torch.Tensor, spent_s: float) -> None:
+        shape = tuple(given.shape)
+        with self._laying_out:
+            before_s = self._spent_s.get(shape, 0.0)
+            self._spent_s[shape] = before_s + spent_s
+            if before_s < self._worth_s <= before_s + spent_s:
+                quick = lay_out(self._forward, self._modules, given, found)
+                if quick is not None:
+                    self._quick[shape] = quick
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self._is_mixed:
@@ -161,14 +192,3 @@ def _drops(layer: torch.nn.Module) -> bool:
     """Say whether a layer drops units at random; of programs only the names of layers are known."""
     name = str(getattr(layer, "original_name", type(layer).__name__))
     return name in _DROPOUTS and getattr(layer, "p", 0.0) > 0.0
-
-
-def first_output(found: Any) -> torch.Tensor:  # noqa: ANN401 - whatever a module gives out
-    """Return the finest of what a module gives out."""
-    if isinstance(found, dict) and found:
-        found = found.get("out", next(iter(found.values())))
-    if isinstance(found, list | tuple) and found:
-        found = found[0]
-    if not isinstance(found, torch.Tensor):
-        raise AnnotatorError(f"the network gives out a {type(found).__name__}, not an image")
-    return found

@@ -191,6 +191,46 @@ def test_threads_read_beside_each_other_each_alone() -> None:
     assert torch.get_num_threads() == n_before
 
 
+class Deciding(nn.Module):
+    """Takes other steps for bright images than for dark ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(1, 3, 3, padding=1)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        found: Tensor = self.conv(image)
+        return [-found if image.mean() > 1.0 else found, found[..., ::2]]
+
+
+def test_a_network_is_laid_out_once_its_windows_repeat_and_says_the_same() -> None:
+    torch.manual_seed(0)
+    module = tiny()
+    found = TorchNetwork(module, CARD, torch.device("cpu"), mixed=False, modules=[module])
+    found._worth_s = 1e-9
+    said = [found.infer(BATCH) for _ in range(5)]
+    assert [tuple(shape) for shape in found._quick] == [BATCH.shape]
+    for one in said[1:]:
+        np.testing.assert_allclose(one, said[0], atol=1e-5)
+    wider = np.repeat(BATCH, 2, axis=-1)
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            found.infer(wider), module(torch.from_numpy(wider)).numpy(), atol=1e-5
+        )
+
+
+def test_a_network_that_decides_by_what_it_sees_is_not_written_down() -> None:
+    module = Deciding().eval()
+    found = TorchNetwork(module, CARD, torch.device("cpu"), mixed=False, modules=[module])
+    found._worth_s = 1e-9
+    dark = [found.infer(BATCH) for _ in range(4)]
+    assert not found._quick
+    np.testing.assert_array_equal(dark[3], dark[0])
+    bright = torch.from_numpy(BATCH + 5.0)
+    with torch.no_grad():
+        np.testing.assert_allclose(found.infer(BATCH + 5.0), module(bright)[0].numpy(), atol=1e-5)
+
+
 def test_layers_that_drop_units_are_never_shared() -> None:
     module = Dropping(0.4).eval()
     found = TorchNetwork(module, CARD, torch.device("cpu"), mixed=False, modules=[module])
