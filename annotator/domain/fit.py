@@ -12,8 +12,8 @@ FitKind = Literal["fusion", "trainer", "tracing"]
 class FitRecipe:
     """Everything that a fit depends on; learning again gives the same bytes.
 
-    ``name`` and ``version`` are the fusion method's, the trainer's or the trace detector's. ``inputs`` are the ids of the
-    annotations that were learned from, ``adjudications`` of what was signed off of them,
+    ``name`` and ``version`` are the fusion method's, the trainer's or the trace detector's.
+    ``inputs`` are the ids of the annotations that were learned from, ``adjudications`` of what was signed off of them,
     ``targets`` of the fusions and sign-offs that were aimed at, each sorted; ``parameters`` are
     (name, JSON value) pairs, sorted.
     """

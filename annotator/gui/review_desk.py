@@ -331,7 +331,8 @@ class ReviewDesk(QObject):
         panel.show_redraw(f"Redraw region {region}")
         canvas.setFocus()
         self.hint_changed.emit(
-            "Draw the region (B brush, E eraser, A points), then press Ctrl+Enter. Every stroke is saved."
+            "Draw the region (B brush, E eraser, A points), then press Ctrl+Enter. "
+            "Every stroke is saved."
         )
         self.state_changed.emit()
 

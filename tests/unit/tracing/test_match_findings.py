@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from annotator.analysis.tracing.match_findings import find_disputes
 from annotator.analysis.tracing.simulate_tracers import TracerSkill, grow_neuron, trace_as
-from annotator.analysis.tracing.tree import Tree
 from tests.unit.tracing.test_consensus import DOWN, STEM, TOLERANCE, UP, grown
+
+if TYPE_CHECKING:
+    from annotator.analysis.tracing.tree import Tree
 
 pytestmark = pytest.mark.unit
 
