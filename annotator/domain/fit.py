@@ -13,9 +13,9 @@ class FitRecipe:
     """Everything that a fit depends on; learning again gives the same bytes.
 
     ``name`` and ``version`` are the fusion method's, the trainer's or the trace detector's.
-    ``inputs`` are the ids of the annotations that were learned from, ``adjudications`` of what was signed off of them,
-    ``targets`` of the fusions and sign-offs that were aimed at, each sorted; ``parameters`` are
-    (name, JSON value) pairs, sorted.
+    ``inputs`` are the ids of the annotations that were learned from, ``adjudications`` of what was
+    signed off of them, ``targets`` of the fusions and sign-offs that were aimed at, each sorted;
+    ``parameters`` are (name, JSON value) pairs, sorted.
     """
 
     kind: FitKind
