@@ -143,20 +143,20 @@ class ProjectSetup(QWidget):
         )
         self.reads = QComboBox()
         self.reads.addItem("masks are drawn", "mask")
-        self.reads.addItem("neurons are traced", "tracing")
+        self.reads.addItem("neurons are traced (command line)", "tracing")
         self.reads.setAccessibleName("What is read on imported images")
         self.reads.setToolTip(
             "What raters do on the images that are imported next. It stays so; the same image can "
-            "be imported once in each way."
+            "be imported once in each way. Tracings (SWC files) are brought in and reviewed by the "
+            "command line: annotator add-tracing, trace-findings, trace-decide."
         )
-        row = QHBoxLayout()
-        row.addWidget(self.folder)
-        row.addWidget(self.files)
-        row.addWidget(label("On them"))
-        row.addWidget(self.reads)
-        row.addStretch(1)
         layout.addWidget(self.cases)
-        layout.addLayout(row)
+        for widgets in ((self.folder, self.files), (label("On what is imported"), self.reads)):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget)
+            row.addStretch(1)
+            layout.addLayout(row)
         return card
 
     def _people(self) -> QWidget:

@@ -157,7 +157,12 @@ class RaterRoomPanel(QWidget):
         """Ask for the worklist again."""
         room = self.room
         if room is not None:
-            self._background.run("worklist", room.worklist, self._show_worklist)
+            self._background.run(
+                "worklist",
+                # Tracings are drawn by other programs and brought in by the command line.
+                lambda: tuple(entry for entry in room.worklist() if entry.reads == "mask"),
+                self._show_worklist,
+            )
             self._background.run(
                 "gives feedback", lambda: room.gives_feedback, self.worklist.feedback.setVisible
             )

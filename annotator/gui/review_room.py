@@ -192,7 +192,9 @@ class ReviewRoomPanel(QWidget):
         """Ask for the queue again."""
         room = self.room
         if room is not None:
-            self._background.run("queue", lambda: (room.queue(), room.withheld()), self._show_queue)
+            self._background.run(
+                "queue", lambda: (_drawn(room.queue()), room.withheld()), self._show_queue
+            )
 
     def _show_queue(
         self, found: tuple[tuple[QueueEntry, ...], tuple[tuple[str, str], ...]]
@@ -455,3 +457,8 @@ class ReviewRoomPanel(QWidget):
             self.hint_changed.emit("Press Shift+N for the hardest case, or pick one.")
         else:
             self.hint_changed.emit("Nothing is waiting for a review.")
+
+
+def _drawn(entries: tuple[QueueEntry, ...]) -> tuple[QueueEntry, ...]:
+    """Return the cases that masks are drawn on: tracings are reviewed by the command line."""
+    return tuple(entry for entry in entries if entry.reads == "mask")

@@ -254,6 +254,13 @@ def test_images_are_imported_to_trace_on(window: MainWindow, qtbot: QtBot, tmp_p
     assert told(window, qtbot).startswith("1 new cases")
     qtbot.waitUntil(lambda: "cell (traced)" in setup.cases.text(), timeout=PATIENCE_MS)
     assert window.session is not None
-    assert [case.reads for case in window.session.tracing_cases()] == ["tracing"]
+    (case,) = window.session.tracing_cases()
+    assert case.reads == "tracing"
+    reader = window.session.people()[0].rater_id
+    window.session.store.assign(case.case_id, reader, 1, actor="system")
+    assert len(window.session.rater_room(reader).worklist()) == 1
+    window.read_cases(reader)
+    qtbot.waitUntil(lambda: not window.background.is_busy, timeout=PATIENCE_MS)
+    assert window.rater.worklist.cases.count() == 0, "the window opens no tracing"
     window.close()
     assert verified(tmp_path / "p") == ()
