@@ -142,8 +142,8 @@ class ProjectSetup(QWidget):
             "Import files…", "Choose image files (Ctrl+Shift+I).", self.files_wanted.emit
         )
         self.reads = QComboBox()
-        self.reads.addItem("masks are drawn", "mask")
-        self.reads.addItem("neurons are traced (command line)", "tracing")
+        self.reads.addItem("draw masks", "mask")
+        self.reads.addItem("trace neurons (command line)", "tracing")
         self.reads.setAccessibleName("What is read on imported images")
         self.reads.setToolTip(
             "What raters do on the images that are imported next. It stays so; the same image can "
@@ -151,7 +151,7 @@ class ProjectSetup(QWidget):
             "command line: annotator add-tracing, trace-findings, trace-decide."
         )
         layout.addWidget(self.cases)
-        for widgets in ((self.folder, self.files), (label("On what is imported"), self.reads)):
+        for widgets in ((self.folder, self.files), (label("Readers"), self.reads)):
             row = QHBoxLayout()
             for widget in widgets:
                 row.addWidget(widget)
