@@ -254,7 +254,7 @@ def test_a_tree_alone_is_written() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(PLAIN), "gzip"),
+        (gzip.compress(PLAIN, mtime=0), "gzip"),
         (b"PK\x03\x04" + bytes(30), "ZIP"),
         (bytes(344) + b"n+1\x00", "NIfTI"),
         (b"\x00\x01\x02" * 50, "binary"),
@@ -263,6 +263,7 @@ def test_a_tree_alone_is_written() -> None:
         (b"one\ntwo\n", "no line of it is a node"),
         (b"a,b,c\n" * 2000, "of the first 1,000 lines none is a node"),
     ],
+    ids=["gzip", "zip", "nifti", "binary", "page", "nothing", "words", "table"],
 )
 def test_what_is_no_tracing_is_refused_in_words(content: bytes, words: str, tmp_path: Path) -> None:
     path = tmp_path / "neuron.swc"
