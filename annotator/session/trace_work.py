@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from annotator.analysis.tracing.tree import Tree
+    from annotator.analysis.tracing.units import Unit
     from annotator.api import Progress
     from annotator.domain.fit import Fit
     from annotator.domain.reading import Annotation
     from annotator.domain.study import Case
     from annotator.domain.trace_review import FoundTraces
-    from annotator.jobs.trace_files import ReadTracing, Unit
+    from annotator.jobs.trace_files import ReadTracing
     from annotator.registry import Registry
     from annotator.store import Store
 
