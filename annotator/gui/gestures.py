@@ -224,7 +224,7 @@ class Gestures(QObject):
         marks.brush_mm = desk.brush_mm if has_size else None
         marks.polygon = desk.polygon
         marks.hint = desk.hint
-        marks.is_pointing = desk.points and not self._is_read_only
+        marks.tool_takes_shift = desk.points and not self._is_read_only
         marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
         self._views.repaint_marks()
 

@@ -51,9 +51,16 @@ class LinkedViews(QWidget):
     double_clicked = Signal(int, object)
     position_changed = Signal(object)
 
-    def __init__(self, make_scene: Callable[[], Scene], marks: Marks, parent: QWidget) -> None:
+    def __init__(
+        self,
+        make_scene: Callable[[], Scene],
+        marks: Marks,
+        parent: QWidget,
+        make_view: Callable[[Scene, Plane, Marks, QWidget], SliceView] = SliceView,
+    ) -> None:
         super().__init__(parent)
         self._make_scene = make_scene
+        self._make_view = make_view
         self._marks = marks
         self._slots: list[SliceView] = []
         self._planes: tuple[Plane, ...] = ()
@@ -63,6 +70,7 @@ class LinkedViews(QWidget):
         self._limits = (0.0, 1.0)
         self._colors: Mapping[int, Color] = {}
         self._active = 0
+        self._hovering: int | None = None
         self._late_slots: set[int] = set()
         self._late_marks: set[int] = set()
         self._late_box: Box | None = None
@@ -86,6 +94,11 @@ class LinkedViews(QWidget):
     def has_moved(self) -> bool:
         """Whether the last press was dragged, and not only a click."""
         return self._slots[self._active].overlay.has_moved
+
+    @property
+    def hovering_axis(self) -> int | None:
+        """Axis that the view under the pointer looks along; None where the pointer is in none."""
+        return None if self._hovering is None else self._slots[self._hovering].plane.axis
 
     def show_volume(self, voxels: NDArray[Any], mask: Mask, planes: Sequence[Plane]) -> None:
         """Show another volume ``(z, y, x[, channel])`` with the live mask, at its middle."""
@@ -239,6 +252,11 @@ class LinkedViews(QWidget):
             self._flash_end.start()
         self.repaint_marks()
 
+    def refresh_slices(self) -> None:
+        """Show the same slices again, cut anew."""
+        for view in self.views:
+            view.set_index(view.index)
+
     def repaint_marks(self) -> None:
         """Paint the marks again."""
         for view in self.views:
@@ -302,7 +320,7 @@ class LinkedViews(QWidget):
         shown = self._shown()
         while shown and len(self._slots) <= max(shown):
             slot = len(self._slots)
-            view = SliceView(self._make_scene(), self._planes[slot], self._marks, self)
+            view = self._make_view(self._make_scene(), self._planes[slot], self._marks, self)
             view.hide()
             self._slots.append(view)
             self._connect(slot, view)
@@ -353,6 +371,10 @@ class LinkedViews(QWidget):
             work_here()
             self.linked.emit(point)
 
+        def hover(point: object) -> None:
+            self._hovering = None if point is None else slot
+            self.hovered.emit(point)
+
         def step(steps: int) -> None:
             work_here()
             self.step(steps)
@@ -360,7 +382,7 @@ class LinkedViews(QWidget):
         view.pressed.connect(press)
         view.dragged.connect(self.dragged)
         view.linked.connect(link)
-        view.hovered.connect(self.hovered)
+        view.hovered.connect(hover)
         view.double_clicked.connect(double_click)
         view.overlay.released.connect(self.released)
         view.overlay.stepped.connect(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from annotator.gui.contours import ContourBook
 
@@ -20,6 +20,9 @@ PLANE_COLORS = {
     "axial": "#ff6b6b",
     "coronal": "#59d98c",
     "sagittal": "#ffd24d",
+    "XY": "#ff6b6b",
+    "XZ": "#59d98c",
+    "YZ": "#ffd24d",
     "picture": "#c8d0da",
     "video": "#c8d0da",
 }
@@ -43,6 +46,10 @@ class Marks:
     ----------
     position : tuple of int
         Voxel ``(z, y, x)`` where the crosshair is.
+    unit : str
+        What one unit of the planes' spacing is.
+    slab_text : str
+        How much is seen besides the slice; empty where only that is.
     brush_mm : float or None
         Diameter of the outline at the cursor; None where the tool has no size.
     color : str
@@ -51,8 +58,8 @@ class Marks:
         Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
     flash : Box or None
         What undo or redo has just changed.
-    is_pointing : bool
-        Whether the tool in hand points for a prompt model.
+    tool_takes_shift : bool
+        Whether Shift means something to the tool in hand, and does not move the crosshair.
     hints : tuple of Prompt
         What was pointed at for the object in progress.
     hint : Hint or None
@@ -64,11 +71,13 @@ class Marks:
     position: tuple[int, int, int] = (0, 0, 0)
     has_crosshair: bool = False
     is_calibrated: bool = True
+    unit: Literal["mm", "µm"] = "mm"
+    slab_text: str = ""
     window_text: str = ""
     brush_mm: float | None = None
     color: str = "#ffffff"
     polygon: Polygon | None = None
-    is_pointing: bool = False
+    tool_takes_shift: bool = False
     hints: tuple[Prompt, ...] = ()
     hint: Hint | None = None
     contours: ContourBook = field(default_factory=ContourBook)

@@ -178,10 +178,13 @@ class Overlay(QWidget):
         else:
             self.update(paint.SLICE_TEXT)
 
+    def paint_under(self, painter: QPainter) -> None:
+        """Paint what a kind of view has of its own, under all other marks."""
+
     def _links(self, event: QMouseEvent) -> bool:
-        """Whether Shift moves the crosshair; the tool that points needs it for scribbles."""
+        """Whether Shift moves the crosshair, and does not belong to the tool in hand."""
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        return bool(shift) and not self._marks.is_pointing
+        return bool(shift) and not self._marks.tool_takes_shift
 
     def _move_brush(self) -> None:
         """Paint the brush where it was and where it is."""
@@ -198,6 +201,7 @@ class Overlay(QWidget):
         marks, plane, index, camera = self._marks, self.plane, self.index, self.camera
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.paint_under(painter)
         paint.paint_contours(painter, marks, plane, index, camera)
         paint.paint_highlight(painter, marks, plane, index, camera)
         if marks.flash is not None:

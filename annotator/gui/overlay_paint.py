@@ -37,6 +37,8 @@ SLICE_TEXT = QRect(0, 0, 190, 50)
 _RIM = 3.0
 _GAP = 14
 """Half of the opening of the crosshair, so that it never hides what it points at."""
+_LARGER = {"mm": ("cm", 10.0), "µm": ("mm", 1000.0)}
+"""The unit that lengths are given in from so many on."""
 _NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -145,11 +147,15 @@ def paint_texts(
     color = QColor(PLANE_COLORS[plane.name])
     top = PAD
     if plane.name not in ("picture", "video"):
-        _text(painter, QPointF(PAD, top), plane.name.capitalize(), color, bold=True)
+        name = plane.name[:1].upper() + plane.name[1:]
+        _text(painter, QPointF(PAD, top), name, color, bold=True)
         top += 18
     if plane.n_slices > 1:
         what = "Frame" if plane.name == "video" else "Slice"
         _text(painter, QPointF(PAD, top), f"{what} {index + 1} / {plane.n_slices}", TEXT)
+        top += 18
+    if marks.slab_text:
+        _text(painter, QPointF(PAD, top), marks.slab_text, TEXT)
     if marks.window_text and width > 300:
         _text(painter, QPointF(PAD, height - PAD - 16), marks.window_text, TEXT)
     left, right, above, below = plane.letters
@@ -202,8 +208,10 @@ def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
     if not fitting:
         return
     length = fitting[-1]
-    unit = "px" if not marks.is_calibrated else "cm" if length >= 10 else "mm"
-    shown = length / 10 if unit == "cm" else length
+    larger, ratio = _LARGER[marks.unit]
+    is_large = marks.is_calibrated and length >= ratio
+    unit = "px" if not marks.is_calibrated else larger if is_large else marks.unit
+    shown = length / ratio if is_large else length
     bar = length * camera.zoom
     left, y = width - PAD - bar, height - PAD - 2.0
     for pen in (_pen(SHADE, 5.0), _pen(TEXT, 2.0)):
@@ -284,6 +292,9 @@ def _cutting_colors(plane: Plane) -> tuple[QColor, QColor]:
         "axial": ("coronal", "sagittal"),
         "coronal": ("axial", "sagittal"),
         "sagittal": ("axial", "coronal"),
+        "XY": ("XZ", "YZ"),
+        "XZ": ("XY", "YZ"),
+        "YZ": ("XY", "XZ"),
     }.get(plane.name, (plane.name, plane.name))
     colors = QColor(PLANE_COLORS[across]), QColor(PLANE_COLORS[down])
     for color in colors:

@@ -47,7 +47,7 @@ class SliceView(QWidget):
         self._camera = fitted(plane, (1, 1))
         self._is_fitted = True
         scene.widget.setParent(self)
-        self.overlay = Overlay(plane, marks, self._camera, self)
+        self.overlay = self._make_overlay(marks)
         self.overlay.pressed.connect(lambda at: self.pressed.emit(self._point(at)))
         self.overlay.dragged.connect(lambda at: self.dragged.emit(self._point(at)))
         self.overlay.linked.connect(lambda at: self.linked.emit(self._point(at)))
@@ -143,6 +143,9 @@ class SliceView(QWidget):
             self._look(self._camera.resized(size))
         # The drawing surface learns its new size only when its own events have run.
         QTimer.singleShot(0, self, self._look_again)
+
+    def _make_overlay(self, marks: Marks) -> Overlay:
+        return Overlay(self.plane, marks, self._camera, self)
 
     def _point(self, place: QPointF) -> Point:
         row, column = self._camera.to_slice(place.x(), place.y())
