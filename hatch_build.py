@@ -16,7 +16,10 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = tuple(Path("annotator", "analysis", name) for name in ("kernels.c", "tree_kernels.c"))
+SOURCES = tuple(
+    Path("annotator", "analysis", f"{name}.c")
+    for name in ("kernels", "tree_kernels", "beside_kernels")
+)
 # No -march: a wheel must run on every processor of its platform.
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-math-errno")
 

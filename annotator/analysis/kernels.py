@@ -43,17 +43,18 @@ _SIGNATURES = {
     "summarise_votes": "l piplll p",
     "add_window": " pp pp p ppp f",
     "choose_highest": " pp p if pp",
+    "count_byte": "l pl i",
     "parse_swc": "l pl i p l ppppp ppp",
     "link_nodes": "l pp lll pp",
     "measure_depths": "l pl p",
     "order_by_depth": "l pll p",
     "add_upwards": " ppp l p",
+    "number_subtrees": " ppl p pp",
     "list_children": " pl pp",
     "measure_edges": " ppl pp",
     "mark_nodes": " pppp pp pp l pp p",
-    "find_branches": " ppp pl pp",
     "find_same_places": "l pl p",
-    "find_beside": "l pppp pp l dddd pp",
+    "pair_edges": "l pppp pp l ddddd p",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {

@@ -165,6 +165,18 @@ static int read_node(Text *text, int64_t *id, int32_t *type, double *numbers, in
     return !(has_tight_comma && has_plain_gap);
 }
 
+/* How often a byte is there. */
+EXPORTED int64_t count_byte(const uint8_t *bytes, int64_t n_bytes, int32_t byte) {
+    int64_t n_found = 0;
+    for (int64_t begin = 0; begin < n_bytes; begin += 255) {
+        const int64_t end = begin + 255 < n_bytes ? begin + 255 : n_bytes;
+        uint8_t n_here = 0;
+        for (int64_t i = begin; i < end; i++) n_here = (uint8_t)(n_here + (bytes[i] == (uint8_t)byte));
+        n_found += n_here;
+    }
+    return n_found;
+}
+
 /* Read the nodes of an SWC file from state[0] on, state[1] lines before it; both are moved on. Every
  * line that is neither empty nor a comment gets a row, those that are not plain are marked odd.
  * Returns the rows filled, at most `n_rows`. */
@@ -281,6 +293,21 @@ EXPORTED void add_upwards(const int64_t *parents, const int64_t *depths, const i
     }
 }
 
+/* Number subtrees as ranges, `sizes` nodes each; the order has parents first. */
+EXPORTED void number_subtrees(const int64_t *parents, const int64_t *order, int64_t n_ordered, const double *sizes,
+                              int64_t *firsts, int64_t *lasts) {
+    int64_t n_numbered = 0;
+    /* Until its last is known, a node has there what its next child gets. */
+    for (int64_t i = 0; i < n_ordered; i++) {
+        const int64_t row = order[i], size = (int64_t)sizes[row];
+        int64_t *const next = parents[row] == NO_PARENT ? &n_numbered : lasts + parents[row];
+        firsts[row] = *next;
+        lasts[row] = *next + 1;
+        *next += size;
+    }
+    for (int64_t i = 0; i < n_ordered; i++) lasts[order[i]] = firsts[order[i]] + (int64_t)sizes[order[i]] - 1;
+}
+
 /* Children of row r are children[starts[r]] .. children[starts[r + 1] - 1], in the order of rows. */
 EXPORTED void list_children(const int64_t *parents, int64_t n_nodes, int64_t *starts, int64_t *children) {
     memset(starts, 0, (size_t)(n_nodes + 1) * sizeof *starts);
@@ -381,18 +408,6 @@ EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int
     }
 }
 
-/* The first node of each node's branch (its own row for roots), and the cable from there. Rows come
- * in an order where parents are first; those that do not come stay as they are. */
-EXPORTED void find_branches(const int64_t *parents, const int64_t *starts, const double *lengths,
-                            const int64_t *order, int64_t n_ordered, int64_t *heads, double *along) {
-    for (int64_t i = 0; i < n_ordered; i++) {
-        const int64_t row = order[i], up = parents[row];
-        const int begins = up == NO_PARENT || parents[up] == NO_PARENT || starts[up + 1] - starts[up] != 1;
-        heads[row] = begins ? row : heads[up];
-        along[row] = begins ? 0.0 : along[up] + (lengths[row] > 0.0 ? lengths[row] : 0.0);
-    }
-}
-
 static uint64_t mixed(uint64_t value) {
     value ^= value >> 31;
     value *= 0x7fb5d329728ea185ULL;
@@ -400,30 +415,43 @@ static uint64_t mixed(uint64_t value) {
     return value;
 }
 
+#define AHEAD 16
+
+static inline uint64_t hash_place(const double *point, double *place) {
+    uint64_t hash = 0, bits;
+    for (int axis = 0; axis < 3; axis++) {
+        place[axis] = point[axis] + 0.0; /* -0 is 0 */
+        memcpy(&bits, place + axis, sizeof bits);
+        hash = mixed((hash + bits) * 0x9e3779b97f4a7c15ULL);
+    }
+    return hash ^ hash >> 32;
+}
+
 /* The first row at exactly the place of each, -1 where it is the first itself or has no place. */
 EXPORTED int64_t find_same_places(const double *points, int64_t n_nodes, int64_t *same) {
-    uint64_t size = 64;
+    uint64_t size = 64, hashes[AHEAD] = {0};
     while (size < 2 * (uint64_t)n_nodes) size *= 2;
     int32_t *const rows = malloc(size * sizeof *rows);
     if (!rows) return NO_MEMORY;
     memset(rows, 0xff, size * sizeof *rows);
-    for (int64_t row = 0; row < n_nodes; row++) {
+    for (int64_t row = -AHEAD; row < n_nodes; row++) {
         double place[3];
-        uint64_t hash = 0, bits;
-        same[row] = -1;
-        for (int axis = 0; axis < 3; axis++) {
-            place[axis] = points[3 * row + axis] + 0.0; /* -0 is 0 */
-            memcpy(&bits, place + axis, sizeof bits);
-            hash = mixed((hash + bits) * 0x9e3779b97f4a7c15ULL);
+        const uint64_t hash = hashes[row & (AHEAD - 1)];
+        if (row + AHEAD < n_nodes) {
+            hashes[row & (AHEAD - 1)] = hash_place(points + 3 * (row + AHEAD), place);
+            __builtin_prefetch(rows + (hashes[row & (AHEAD - 1)] & (size - 1)));
         }
-        if (!(isfinite(place[0]) && isfinite(place[1]) && isfinite(place[2]))) continue;
-        for (uint64_t at = (hash ^ hash >> 32) & (size - 1);; at = (at + 1) & (size - 1)) {
+        if (row < 0) continue;
+        same[row] = -1;
+        const double *const own = points + 3 * row;
+        if (!(isfinite(own[0]) && isfinite(own[1]) && isfinite(own[2]))) continue;
+        for (uint64_t at = hash & (size - 1);; at = (at + 1) & (size - 1)) {
             if (rows[at] < 0) {
                 rows[at] = (int32_t)row;
                 break;
             }
-            const double *other = points + 3 * rows[at];
-            if (other[0] == place[0] && other[1] == place[1] && other[2] == place[2]) {
+            const double *const other = points + 3 * (int64_t)rows[at];
+            if (other[0] == own[0] && other[1] == own[1] && other[2] == own[2]) {
                 same[row] = rows[at];
                 break;
             }
@@ -431,156 +459,4 @@ EXPORTED int64_t find_same_places(const double *points, int64_t n_nodes, int64_t
     }
     free(rows);
     return 0;
-}
-
-/* Small, since the loop waits for memory; places are those from the tree's lowest corner. */
-typedef struct {
-    float middle[3], along[3], half, within, from_head;
-    int32_t row, up, head;
-} Edge;
-
-static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits) {
-    enum { BITS = 11, N = 1 << BITS };
-    uint64_t *other_keys = malloc((size_t)n * sizeof **keys);
-    int32_t *other_places = malloc((size_t)n * sizeof **places);
-    if (!other_keys || !other_places) {
-        free(other_keys);
-        free(other_places);
-        return 0;
-    }
-    for (int shift = 0; shift < n_bits; shift += BITS) {
-        int64_t first[N + 1] = {0};
-        for (int64_t i = 0; i < n; i++) first[((*keys)[i] >> shift & (N - 1)) + 1]++;
-        for (int i = 0; i < N; i++) first[i + 1] += first[i];
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t to = first[(*keys)[i] >> shift & (N - 1)]++;
-            other_keys[to] = (*keys)[i];
-            other_places[to] = (*places)[i];
-        }
-        uint64_t *const swapped_keys = *keys;
-        int32_t *const swapped_places = *places;
-        *keys = other_keys, *places = other_places;
-        other_keys = swapped_keys, other_places = swapped_places;
-    }
-    free(other_keys);
-    free(other_places);
-    return 1;
-}
-
-/* Does the middle of `one` lie within `other`, and how far from its line? */
-static float distance_to(const Edge *one, const Edge *other, float within, float reach) {
-    float square = 0.0f, forth = 0.0f;
-    for (int axis = 0; axis < 3; axis++) {
-        const float step = one->middle[axis] - other->middle[axis];
-        square += step * step;
-        forth += step * other->along[axis];
-    }
-    const float room = other->half + 0.5f * (within < other->half ? within : other->half);
-    if (square > reach * reach || fabsf(forth) > room) return INFINITY;
-    const float beside = square - forth * forth;
-    return beside <= within * within ? beside : INFINITY;
-}
-
-static double middle_of(const double *points, const int64_t *parents, int64_t row, int axis) {
-    return 0.5 * (points[3 * row + axis] + points[3 * parents[row] + axis]);
-}
-
-typedef struct {
-    float least_cosine, least_along, reach;
-    int64_t *partners;
-    double *nearest;
-} Beside;
-
-/* So many others an edge is compared with in a row of cells: without it a heap of nodes takes forever. */
-#define MOST_NEAR 64
-
-static void compare_edges(const Beside *task, const Edge *one, const Edge *other) {
-    if (one->head == other->head && !(fabsf(one->from_head - other->from_head) > task->least_along)) return;
-    if (one->up == other->row || other->up == one->row) return;
-    const float cosine = one->along[0] * other->along[0] + one->along[1] * other->along[1] +
-                          one->along[2] * other->along[2];
-    if (!(fabsf(cosine) >= task->least_cosine)) return;
-    const float within = one->within > other->within ? one->within : other->within;
-    const float there = distance_to(one, other, within, task->reach), back = distance_to(other, one, within, task->reach);
-    if (there < task->nearest[one->row]) task->nearest[one->row] = there, task->partners[one->row] = other->row;
-    if (back < task->nearest[other->row]) task->nearest[other->row] = back, task->partners[other->row] = one->row;
-}
-
-/* For each edge (named for its outer node) the nearest parallel one of another branch, or further than
- * `least_along` along the same, whose line its middle lies beside by no more than the greater `within`
- * of both; -1 where there is none. Edges are compared whose middles lie within `cell` of each other. */
-EXPORTED int64_t find_beside(const double *points, const int64_t *parents, const double *lengths,
-                             const double *within, const int64_t *heads, const double *lengths_along,
-                             int64_t n_nodes, double cell, double longest, double least_cosine,
-                             double least_along, int64_t *partners, double *nearest) {
-    Edge *const edges = malloc((size_t)(n_nodes + 1) * sizeof *edges);
-    Edge *const sorted = malloc((size_t)(n_nodes + 1) * sizeof *sorted);
-    uint64_t *keys = malloc((size_t)(n_nodes + 1) * sizeof *keys);
-    int32_t *places = malloc((size_t)(n_nodes + 1) * sizeof *places);
-    int64_t n = 0, result = NO_MEMORY;
-    double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
-    if (!edges || !sorted || !keys || !places) goto end;
-    for (int64_t row = 0; row < n_nodes; row++) {
-        partners[row] = -1;
-        nearest[row] = INFINITY;
-        if (!(lengths[row] > 0.0) || lengths[row] > longest) continue;
-        for (int axis = 0; axis < 3; axis++) {
-            const double middle = middle_of(points, parents, row, axis);
-            if (middle < low[axis]) low[axis] = middle;
-            if (middle > high[axis]) high[axis] = middle;
-        }
-        edges[n++].row = (int32_t)row;
-    }
-    int bits[3];
-    for (int axis = 0; axis < 3; axis++) {
-        if (n == 0 || !((high[axis] - low[axis]) / cell < 1e6)) { /* such trees are left to others */
-            result = n == 0 ? 0 : IMPOSSIBLE;
-            goto end;
-        }
-        bits[axis] = width_of((uint64_t)((high[axis] - low[axis]) / cell) + 3);
-    }
-    for (int64_t i = 0; i < n; i++) {
-        Edge *const edge = edges + i;
-        const int64_t row = edge->row, up = parents[row];
-        uint64_t at[3];
-        for (int axis = 0; axis < 3; axis++) {
-            const double from_low = middle_of(points, parents, row, axis) - low[axis];
-            at[axis] = (uint64_t)(from_low / cell) + 1;
-            edge->middle[axis] = (float)from_low;
-            edge->along[axis] = (float)((points[3 * row + axis] - points[3 * up + axis]) / lengths[row]);
-        }
-        keys[i] = (at[2] << bits[1] | at[1]) << bits[0] | at[0];
-        places[i] = (int32_t)i;
-        edge->half = (float)(0.5 * lengths[row]);
-        edge->within = (float)within[row];
-        edge->from_head = (float)lengths_along[row];
-        edge->up = (int32_t)up;
-        edge->head = (int32_t)heads[row];
-    }
-    if (!sort_by_key(&keys, &places, n, bits[0] + bits[1] + bits[2])) goto end;
-    for (int64_t i = 0; i < n; i++) {
-        __builtin_prefetch(edges + places[i + 16 < n ? i + 16 : i]);
-        sorted[i] = edges[places[i]];
-    }
-    const Beside task = {(float)least_cosine, (float)least_along, (float)cell, partners, nearest};
-    const uint64_t row_step = 1ULL << bits[0], plane_step = 1ULL << (bits[0] + bits[1]);
-    const uint64_t steps[4] = {row_step, plane_step - row_step, plane_step, plane_step + row_step};
-    int64_t behind[4] = {0, 0, 0, 0};
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = i + 1; j < n && j - i <= MOST_NEAR && keys[j] <= keys[i] + 1; j++)
-            compare_edges(&task, sorted + i, sorted + j);
-        for (int side = 0; side < 4; side++) {
-            const uint64_t wanted = keys[i] + steps[side];
-            while (behind[side] < n && keys[behind[side]] < wanted - 1) behind[side]++;
-            for (int64_t j = behind[side]; j < n && j - behind[side] < MOST_NEAR && keys[j] <= wanted + 1; j++)
-                compare_edges(&task, sorted + i, sorted + j);
-        }
-    }
-    result = 0;
-end:
-    free(edges);
-    free(sorted);
-    free(keys);
-    free(places);
-    return result;
 }

@@ -18,7 +18,8 @@ from annotator.analysis.tracing.plausibility import (
 )
 from annotator.analysis.tracing.profile import Profile, measure_profile
 from annotator.analysis.tracing.structure import LOCAL_CHECKS, Looked, capped, look
-from annotator.analysis.tracing.structure_beside import find_double_traces, find_wrong_crossings
+from annotator.analysis.tracing.structure_beside import find_double_traces
+from annotator.analysis.tracing.structure_crossings import find_wrong_crossings
 from annotator.analysis.tracing.structure_whole import (
     find_coincident,
     find_fragments,

@@ -1,7 +1,7 @@
 """Checks of a tree's structure that see a node and its neighbours, one finding an event.
 
 What one pass noticed at each node (`structure_scan`) is told here in words. Checks that must see
-the whole tree are in `structure_whole` and `structure_beside`.
+the whole tree are in `structure_whole`, `structure_beside` and `structure_crossings`.
 """
 
 from __future__ import annotations

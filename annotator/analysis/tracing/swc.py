@@ -170,7 +170,7 @@ def _refuse_what_is_none(text: bytes, name: str) -> None:
             f"{name} is no SWC file but looks like {kind}. An SWC file is text, a node a line: "
             "id type x y z radius parent"
         )
-    if not text.strip():
+    if not text or text.isspace():
         raise AnnotatorError(f"{name} is empty; an SWC file has a node a line")
 
 

@@ -27,6 +27,8 @@ _LONGEST_LINE = 4096
 """Bytes of a line that are looked at for its seven fields."""
 _NO_SWC_AFTER = 1000
 """Lines without one node after which a file is taken for something else."""
+_WORTH_A_THREAD = 1 << 20
+"""Bytes that another thread reads."""
 
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _WHOLE = re.compile(rb"[+-]?\d+")
@@ -192,10 +194,10 @@ def read_rows(text: bytes) -> SwcRows:
     Raises AnnotatorError where there are more than `MOST_LINES`, or 1,000 lines and no node yet.
     """
     # A line of one byte and its end is the shortest that makes a row.
-    most = min(text.count(line_end_of(text)) + 1, len(text) // 2 + 1, MOST_LINES + 1)
+    most = min(_count_lines(text, 0, len(text)) + 1, len(text) // 2 + 1, MOST_LINES + 1)
     rows = _empty_rows(most)
     library = kernels.library()
-    read = _read_all if library is None else _parse_with(library.parse_swc)
+    read = _read_all if library is None else _Parser(library.parse_swc).read
     n_rows = read(text, rows, 0, min(most, _NO_SWC_AFTER))
     if n_rows == _NO_SWC_AFTER and not _has_node(text, rows, n_rows):
         raise AnnotatorError(
@@ -206,6 +208,14 @@ def read_rows(text: bytes) -> SwcRows:
     if n_rows > MOST_LINES:
         raise AnnotatorError(f"the file has more than {MOST_LINES:,} nodes; nothing reads so many")
     return SwcRows(**{name: getattr(rows, name)[:n_rows] for name in SwcRows.__slots__})
+
+
+def _count_lines(text: bytes, begin: int, end: int) -> int:
+    library = kernels.library()
+    if library is None:
+        return text.count(line_end_of(text), begin, end)
+    part = np.frombuffer(text, np.uint8)[begin:end]
+    return int(library.count_byte(kernels.address(part), len(part), line_end_of(text)[0]))
 
 
 def _empty_rows(n_rows: int) -> SwcRows:
@@ -228,21 +238,54 @@ def _has_node(text: bytes, rows: SwcRows, n_rows: int) -> bool:
     )
 
 
-def _parse_with(parse: Callable[..., int]) -> Callable[[bytes, SwcRows, int, int], int]:
-    """Return the compiled loop, called like `_read_all`; it is told where it stopped before."""
-    state = np.zeros(2, np.int64)
+class _Parser:
+    """The compiled loop, called like `_read_all`: for the first rows, then for all others."""
 
-    def read(text: bytes, rows: SwcRows, first: int, most: int) -> int:
+    def __init__(self, parse: Callable[..., int]) -> None:
+        self._parse = parse
+        self._state = np.zeros(2, np.int64)
+
+    def read(self, text: bytes, rows: SwcRows, first: int, most: int) -> int:
+        begin, line = self._state.tolist()
+        middle = _after(text, (begin + len(text)) // 2, line_end_of(text))
+        if not first or middle - begin < _WORTH_A_THREAD or most > MOST_LINES:
+            return self._fill(text, len(text), rows, first, most, self._state)
+        n_lines = _count_lines(text, begin, middle)
+        halves = (
+            (middle, first, first + n_lines, self._state),
+            (len(text), first + n_lines, most, np.array([middle, line + n_lines])),
+        )
+        ends = [0, 0]
+
+        def fill(low: int, high: int) -> None:
+            for half in range(low, high):
+                end, begin, most, state = halves[half]
+                ends[half] = self._fill(text, end, rows, begin, most, state)
+
+        kernels.in_parts(fill, 2, 1)
+        n_behind = ends[1] - halves[1][1]
+        if ends[0] < halves[1][1]:  # lines of the first half that make no row
+            for name in SwcRows.__slots__:
+                array = getattr(rows, name)
+                array[ends[0] : ends[0] + n_behind] = array[halves[1][1] : ends[1]]
+        return ends[0] + n_behind
+
+    def _fill(
+        self,
+        text: bytes,
+        end: int,
+        rows: SwcRows,
+        first: int,
+        most: int,
+        state: NDArray[np.int64],
+    ) -> int:
         places = [kernels.address(getattr(rows, name)[first:]) for name in SwcRows.__slots__]
-        n_read = parse(
-            text, len(text), line_end_of(text)[0], kernels.address(state), most - first, *places
+        filled = first + self._parse(
+            text, end, line_end_of(text)[0], kernels.address(state), most - first, *places
         )
         # It marks what is odd.
-        end = first + n_read
-        np.logical_not(rows.is_plain[first:end], out=rows.is_plain[first:end])
-        return end
-
-    return read
+        np.logical_not(rows.is_plain[first:filled], out=rows.is_plain[first:filled])
+        return filled
 
 
 def _read_all(text: bytes, rows: SwcRows, first: int, most: int) -> int:

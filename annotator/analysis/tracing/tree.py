@@ -120,6 +120,46 @@ def sum_below_in_order(
     return sums, order
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SubtreeNumbers:
+    """Nodes numbered so that a subtree is a range: first and last number, ``(node,)`` each.
+
+    Nodes of a loop, and below it, have -1.
+    """
+
+    firsts: NDArray[np.int64]
+    lasts: NDArray[np.int64]
+
+    def is_below(self, row: int, top: int) -> bool:
+        """Return whether a node is in the subtree of another one, itself included."""
+        return bool(0 <= self.firsts[top] <= self.firsts[row] <= self.lasts[top])
+
+
+def number_subtrees(tree: Tree) -> SubtreeNumbers:
+    """Return numbers by which it is told at once whether one node hangs on another."""
+    sizes, order = sum_below_in_order(tree, np.ones(len(tree)))
+    firsts, lasts = np.full(len(tree), -1), np.full(len(tree), -1)
+    library = kernels.library()
+    if library is not None:
+        given = [np.ascontiguousarray(tree.parents), order, sizes, firsts, lasts]
+        places = [kernels.address(array) for array in given]
+        library.number_subtrees(*places[:2], len(order), *places[2:])
+        return SubtreeNumbers(firsts, lasts)
+    parents, many = tree.parents.tolist(), sizes.astype(np.int64).tolist()
+    free = [0] * len(tree)
+    n_numbered = 0
+    for row in order.tolist():
+        up = parents[row]
+        first = n_numbered if up == NO_PARENT else free[up]
+        free[row] = first + 1
+        if up == NO_PARENT:
+            n_numbered += many[row]
+        else:
+            free[up] += many[row]
+        firsts[row], lasts[row] = first, first + many[row] - 1
+    return SubtreeNumbers(firsts, lasts)
+
+
 def child_lists(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each node's children begin, ``(node + 1,)``, and all children's rows.
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from annotator.analysis import kernels
 from annotator.analysis.tracing.checks import STRUCTURE_CHECKS, check_file, check_tree
+from annotator.analysis.tracing.structure import look
+from annotator.analysis.tracing.structure_beside import find_partners
 from annotator.analysis.tracing.structure_scan import scan_tree
 from annotator.analysis.tracing.swc import read_swc
 from annotator.analysis.tracing.tree import NO_PARENT, Tree, make_tree
@@ -118,6 +120,28 @@ def test_a_neurite_that_was_traced_twice() -> None:
     again = tree.points[45:60] + np.array([0.0, 0.1, 0.15])
     parents = [44, *range(100, 114)]
     assert found(extended(tree, again.tolist(), parents)) == [("double-trace", 101)]
+
+
+@pytest.mark.parametrize("width_um", [4.0, 12.0, 400.0])
+def test_partners_are_those_of_all_pairs(width_um: float) -> None:
+    rng = np.random.default_rng(int(width_um))
+    n_nodes = 500
+    ways = 0.3 * rng.normal(size=(n_nodes, 3))
+    parents = np.arange(-1, n_nodes - 1)
+    parents[50::60] -= 30
+    parents[300] = 340
+    points = np.zeros((n_nodes, 3))
+    for row in range(1, n_nodes):
+        ways[row] += ways[row - 1]
+        ways[row] /= np.linalg.norm(ways[row])
+        points[row] = points[max(0, parents[row])] + ways[row]
+    folded = np.abs(points % (2 * width_um) - width_um)
+    tree = make_tree(folded, parents, radii=rng.uniform(0.1, 1.5, n_nodes))
+    fast = find_partners(look(tree))
+    with kernels.without_kernels():
+        slow = find_partners(look(tree))
+    assert np.count_nonzero(fast >= 0) > 3
+    assert np.array_equal(fast, slow)
 
 
 def test_nodes_at_one_place() -> None:

@@ -58,6 +58,17 @@ def both_ways(text: bytes) -> SwcFile:
     return fast
 
 
+def test_halves_of_a_long_file_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"{row} 3 {row / 7!r} 0 {-row} 1 {row - 1}" for row in range(1, 3000)]
+    lines[1200:1200] = ["", "# a comment where the first half is read", "3 no node"]
+    lines[2500:2500] = ["4000 3 nan 0 0 1 nothing", "  # and one in the second"]
+    monkeypatch.setattr(swc_lines, "_WORTH_A_THREAD", 1000)
+    for end in ("\n", "\r\n", "\r"):
+        file = both_ways(end.join(lines).encode())
+        assert len(file.tree) == 3000
+        assert file.tree.parents[2990] != NO_PARENT
+
+
 def test_a_plain_file() -> None:
     file = both_ways(PLAIN)
     assert file.tree.ids.tolist() == [1, 2, 3, 4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import networkx
 import numpy as np
 import pytest
@@ -18,9 +20,13 @@ from annotator.analysis.tracing.tree import (
     depths,
     edge_lengths,
     make_tree,
+    number_subtrees,
     parents_first,
     sum_below,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.unit
 
@@ -50,6 +56,12 @@ def test_depths_and_sums_are_those_of_networkx(tree: Tree) -> None:
     lengths = edge_lengths(tree)
     below = [sum(lengths[[row, *networkx.descendants(graph, row)]].tolist()) for row in rows]
     np.testing.assert_allclose(cable_below_um(tree), below)
+    numbers = number_subtrees(tree)
+    assert all(
+        numbers.is_below(row, top) == (row == top or top in networkx.ancestors(graph, row))
+        for row in rows
+        for top in rows
+    )
     place = np.argsort(parents_first(tree))
     assert all(place[up] < place[row] for row, up in enumerate(tree.parents) if up != NO_PARENT)
 
@@ -61,13 +73,19 @@ def test_a_loop_and_what_hangs_on_it_have_no_depth() -> None:
     assert sum_below(tree, np.ones(5)).tolist() == [2, 1, 1, 1, 1]
 
 
+def everything_of(tree: Tree) -> list[NDArray[Any]]:
+    numbers = number_subtrees(tree)
+    found = [depths(tree), parents_first(tree), cable_below_um(tree), *child_lists(tree)]
+    return [*found, numbers.firsts, numbers.lasts]
+
+
 @given(st.lists(st.integers(-1, 11), min_size=12, max_size=12), st.integers(0, 99))
 def test_both_ways_give_the_same(parents: list[int], seed: int) -> None:
     points = np.random.default_rng(seed).uniform(0, 50, (12, 3))
     tree = make_tree(points, np.array(parents))
-    fast = depths(tree), parents_first(tree), cable_below_um(tree), *child_lists(tree)
+    fast = everything_of(tree)
     with kernels.without_kernels():
-        slow = depths(tree), parents_first(tree), cable_below_um(tree), *child_lists(tree)
+        slow = everything_of(tree)
     for one, other in zip(fast, slow, strict=True):
         assert one.dtype == other.dtype
         assert np.array_equal(one, other)
