@@ -16,7 +16,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 #endif
 
-#define VERSION 3
+#define VERSION 4
 #define IMPOSSIBLE (-1)
 #define NO_MEMORY (-2)
 
@@ -738,32 +738,85 @@ done:
 #else
 #define WIDE
 #endif
+#ifdef __GNUC__
+#define INLINE static inline __attribute__((always_inline)) /* or it is not WIDE */
+#define PREFETCH(place) __builtin_prefetch(place)
+#else
+#define INLINE static inline
+#define PREFETCH(place) ((void)(place))
+#endif
 #define AT_ONCE 256
 
-/* Add what a network gave for a window to sums, both (label, a, b, c) with c contiguous and strides
- * in floats, weighed by max(a * b * c, least). Without `given` the weights alone are added. */
-WIDE EXPORTED void add_window(const float *given, const int64_t *from, float *sums,
-                              const int64_t *to, const int64_t *size, const float *weight_a,
-                              const float *weight_b, const float *weight_c, float least) {
+/* A row of what a network gave, of `next` to read after it. */
+typedef struct {
+    const float *values;
+    int64_t next;
     float weight[AT_ONCE];
-    for (int64_t a = 0; a < size[1]; a++)
-        for (int64_t b = 0; b < size[2]; b++)
-            for (int64_t first = 0; first < size[3]; first += AT_ONCE) {
-                const int64_t n = size[3] - first < AT_ONCE ? size[3] - first : AT_ONCE;
-                const float both = weight_a[a] * weight_b[b];
-                for (int64_t c = 0; c < n; c++) {
-                    const float own = both * weight_c[first + c];
-                    weight[c] = own > least ? own : least;
-                }
-                for (int64_t label = 0; label < size[0]; label++) {
-                    float *restrict sum = sums + label * to[0] + a * to[1] + b * to[2] + first;
-                    if (!given) {
-                        for (int64_t c = 0; c < n; c++) sum[c] += weight[c];
-                        continue;
+} given_row;
+
+INLINE void weigh_row(given_row *row, float both, const float *along_x, float least, int64_t n) {
+    for (int64_t x = 0; x < n; x++) {
+        const float own = both * along_x[x];
+        row->weight[x] = own > least ? own : least;
+    }
+}
+
+/* Add one row, or two at once where there is a second. */
+INLINE void add_rows(float *restrict sum, int64_t next, const given_row *one,
+                     const given_row *other, int64_t label_at, int64_t n) {
+    const float *restrict first = one->values + label_at;
+    const float *restrict of_first = one->weight;
+    for (int64_t x = 0; x < n; x += 16) {
+        PREFETCH(first + one->next + x);
+        PREFETCH(sum + next + x);
+    }
+    if (!other) {
+        for (int64_t x = 0; x < n; x++) sum[x] += first[x] * of_first[x];
+        return;
+    }
+    const float *restrict second = other->values + label_at;
+    const float *restrict of_second = other->weight;
+    for (int64_t x = 0; x < n; x += 16) PREFETCH(second + other->next + x);
+    for (int64_t x = 0; x < n; x++) sum[x] += first[x] * of_first[x] + second[x] * of_second[x];
+}
+
+/* Sum rows of windows, (label, z, y, x) with x contiguous and strides in floats, each weighed by
+ * max(z * y * x, least). Each of `spans` is columns of the windows, from and to, and where they lie
+ * in `sums` and in `source`. Sums go on from those of `source` (where they may lie as well), or from
+ * nothing where that is -1. A row of sums is read and written once for all windows. */
+WIDE EXPORTED void sum_windows(const float *const *given, const float *const *weight_z,
+                               const float *const *weight_y, int32_t n_given, const int64_t *from,
+                               float *sums, const int64_t *to, const float *source,
+                               const int64_t *come, const int64_t *spans, int32_t n_spans,
+                               const int64_t *size, const float *weight_x, float least) {
+    given_row rows[2];
+    for (int64_t z = 0; z < size[1]; z++)
+        for (int64_t y = 0; y < size[2]; y++)
+            for (int32_t part = 0; part < n_spans; part++) {
+                const int64_t *span = spans + 4 * part;
+                for (int64_t x = span[0]; x < span[1]; x += AT_ONCE) {
+                    const int64_t n = span[1] - x < AT_ONCE ? span[1] - x : AT_ONCE;
+                    float *sum = sums + z * to[1] + y * to[2] + span[2] + x - span[0];
+                    const float *old = source + z * come[1] + y * come[2] + span[3] + x - span[0];
+                    for (int32_t i = 0; i == 0 || i < n_given; i += 2) {
+                        const int32_t n_rows = n_given - i < 2 ? n_given - i : 2;
+                        for (int32_t k = 0; k < n_rows; k++) {
+                            const float both = weight_z[i + k][z] * weight_y[i + k][y];
+                            weigh_row(rows + k, both, weight_x + x, least, n);
+                            rows[k].values = given[i + k] + z * from[1] + y * from[2] + x;
+                            rows[k].next = from[2];
+                        }
+                        for (int64_t label = 0; label < size[0]; label++) {
+                            float *own = sum + label * to[0];
+                            if (i == 0 && span[3] < 0)
+                                memset(own, 0, n * sizeof *own);
+                            else if (i == 0 && old + label * come[0] != own)
+                                memcpy(own, old + label * come[0], n * sizeof *own);
+                            if (n_rows)
+                                add_rows(own, to[2], rows, n_rows > 1 ? rows + 1 : NULL,
+                                         label * from[0], n);
+                        }
                     }
-                    const float *restrict value =
-                        given + label * from[0] + a * from[1] + b * from[2] + first;
-                    for (int64_t c = 0; c < n; c++) sum[c] += value[c] * weight[c];
                 }
             }
 }

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 3
+VERSION = 4
 """Must be that of ``kernels.c``: a library left over from another one is not used."""
 N_THREADS = min(2, os.cpu_count() or 1)
 """More do not pay: these loops wait for memory."""
@@ -41,7 +41,7 @@ _SIGNATURES = {
     "find_nearest": " pipl pl ul p",
     "sum_by_rank": " ppi pl p ll pp lp",
     "summarise_votes": "l piplll p",
-    "add_window": " pp pp p ppp f",
+    "sum_windows": " pppip pp pp pi ppf",
     "choose_highest": " pp p if pp",
     "count_byte": "l pl i",
     "parse_swc": "l pl i p l ppppp ppp",
@@ -92,7 +92,7 @@ def address(array: NDArray[np.generic]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def addresses(arrays: list[NDArray[np.generic]]) -> ctypes.Array[ctypes.c_void_p]:
+def addresses(arrays: Sequence[NDArray[np.generic]]) -> ctypes.Array[ctypes.c_void_p]:
     """Return where contiguous arrays lie, as an array of pointers."""
     return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
 

@@ -1,9 +1,11 @@
 """What a network gives for overlapping windows becomes a volume, without holding all of it.
 
-Windows come layer after layer along one axis. Of a layer, what the next one reaches again is
-carried on; the rest is held only as far as the row of windows under way reaches, and is handed over
-as soon as no window can change it. A volume of sums, ``(label, z, y, x)``, is never made: the most
-that is held is about half a window deep.
+Windows come layer after layer along one axis; of a layer, those that lie at the same columns follow
+each other. A row of voxels is summed once for all windows of such a column that reach it, so that
+sums are read and written half as often as windows: memory is what stitching waits for. Of a layer,
+what the next one reaches again is carried on; the rest is held only as far as the columns under way
+reach, and is handed over as soon as no window can change it. Sums of the whole volume are never
+made: the most that is held is about half a window deep.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from annotator.analysis.stitch_kernels import add_weighed, choose_highest
+from annotator.analysis.stitch_kernels import Rows, Span, choose_highest, sum_windows
 from annotator.analysis.window_grid import axis_weights, least_weight
 
 if TYPE_CHECKING:
@@ -28,12 +30,25 @@ if TYPE_CHECKING:
     Sums = NDArray[np.float32]
 
 
-class _Piece(NamedTuple):
-    """A part of the sums, ``(label, a, b, c)``, and where it lies in the layer under way."""
+class _Planes(NamedTuple):
+    """Sums of some planes of a layer, ``(label, z, y, x)``, and what they go on from.
 
-    sums: Sums
+    They are planes ``first_a`` to ``stop_a`` of the windows. Columns of ``sums`` come round again
+    after ``width``. ``source`` is what the layer before left there; None where it left nothing.
+    """
+
     first_a: int
+    stop_a: int
+    sums: Sums
+    source: Sums | None
+    width: int
+
+
+class _Waiting(NamedTuple):
+    """A window ``(label, z, y, x)`` of the column under way, and its first row."""
+
     first_b: int
+    values: Sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +122,11 @@ class Stitcher:
         self._finish = finish
         self._weighed = weighed
         self._layers = _layers_of(grid)
-        self._held: Sums = np.zeros((n_labels + weighed, self._layers.n_held), np.float32)
+        self._held: Sums = np.empty((n_labels + weighed, self._layers.n_held), np.float32)
+        self._weights = tuple(axis_weights(side) for side in grid.patch)
+        self._least = least_weight(grid.patch)
+        self._one = np.ones(grid.patch[2], np.float32)
+        self._waiting: list[_Waiting] = []
         self._n_taken = 0
 
     @property
@@ -116,69 +135,86 @@ class Stitcher:
         return int(self._held.nbytes)
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Take what the network gives for the next window, ``(label, z, y, x)``."""
+        """Take what the network gives for the next window, ``(label, z, y, x)``.
+
+        It must stay as it is until no further window of its column reaches it.
+        """
         expected = (self._n_labels, *self._grid.patch)
         if values.shape != expected:
             raise ValueError(f"a window of shape {values.shape}; {expected} is needed")
-        self._take(values)
+        # Networks that take x first give out views with z contiguous.
+        self._take(np.ascontiguousarray(values))
 
     def skip(self) -> None:
         """Leave out the next window: its voxels are told by the others that reach them."""
         self._take(None)
 
-    def _take(self, values: NDArray[np.float32] | None) -> None:
+    def _take(self, values: Sums | None) -> None:
         layers = self._layers
-        place = layers.number(self._n_taken)
-        layer, row, column = place
-        if column == 0:
-            for sums, source in layers.entering(self._held, layer, row):
-                # Label by label: numpy would copy all of it first, for fear that both overlap.
-                for label, own in enumerate(sums):
-                    own[...] = 0 if source is None else source[label]
+        layer, column, row = layers.number(self._n_taken)
+        first = layers.starts[2][row]
+        is_last = row == layers.n_windows[2] - 1
+        stop = layers.size[2] if is_last else layers.starts[2][row + 1]
         if values is not None:
-            self._add(values, layer, row, column)
-        if column == layers.n_windows[2] - 1:
-            for piece in layers.leaving(self._held, layer, row):
-                self._hand_over(piece, layer)
+            self._waiting.append(_Waiting(first, values))
+        ends = {one.first_b + layers.patch[2] for one in self._waiting}
+        for low, high in pairwise(sorted({first, stop, *(e for e in ends if first < e < stop)})):
+            self._sum_rows(low, high, layer, column)
+        self._waiting = [
+            one for one in self._waiting if one.first_b + layers.patch[2] > stop and not is_last
+        ]
+        if is_last:
+            self._hand_over(layer, column)
         self._n_taken += 1
 
-    def _add(self, values: NDArray[np.float32], layer: int, row: int, column: int) -> None:
+    def _sum_rows(self, low: int, high: int, layer: int, column: int) -> None:
+        """Sum rows from ``low`` to ``high`` of a column of windows, all of which are known."""
         layers = self._layers
-        # Networks that take x first give out views with z contiguous.
-        given = layers.turned(np.ascontiguousarray(values))
-        least = least_weight(self._grid.patch)
-        weights = [axis_weights(self._grid.patch[axis]) for axis in layers.order]
-        first_b, first_c = layers.starts[1][row], layers.starts[2][column]
-        stop_c = first_c + layers.patch[2]
-        for piece in layers.pieces(self._held, layer, first_b, first_b + layers.patch[1]):
-            _, n_a, n_b, _ = piece.sums.shape
-            a = slice(piece.first_a, piece.first_a + n_a)
-            b = slice(piece.first_b - first_b, piece.first_b - first_b + n_b)
-            own = weights[0][a], weights[1][b], weights[2]
-            sums = piece.sums[..., first_c:stop_c]
-            add_weighed(given[:, a, b], sums[: self._n_labels], own, least)
-            if self._weighed:
-                add_weighed(None, sums[self._n_labels :], own, least)
+        weight_z, weight_y, weight_x = self._weights
+        for planes in layers.planes(self._held, layer):
+            rows = []
+            for one in self._waiting:
+                if low < one.first_b + layers.patch[2]:
+                    z, y = layers.part(
+                        slice(planes.first_a, planes.stop_a),
+                        slice(low - one.first_b, high - one.first_b),
+                    )
+                    rows.append(Rows(one.values[:, z, y], weight_z[z], weight_y[y]))
+            inside = (slice(None), *layers.part(slice(None), slice(low, high)))
+            for source, spans in layers.spans(planes, column):
+                own, old, n = planes.sums[inside], source[inside], self._n_labels
+                sum_windows(rows, own[:n], old[:n], spans, weight_x, self._least)
+                if self._weighed:
+                    shape = own[n:].shape[:3]
+                    one = np.broadcast_to(self._one, (*shape, len(weight_x)))
+                    ones = [row._replace(values=one) for row in rows]
+                    sum_windows(ones, own[n:], old[n:], spans, weight_x, self._least)
 
-    def _hand_over(self, piece: _Piece, layer: int) -> None:
+    def _hand_over(self, layer: int, column: int) -> None:
+        """Hand over what no window reaches after a column."""
         layers = self._layers
-        low = (layers.starts[0][layer] + piece.first_a, piece.first_b, 0)
-        ranges = {
-            axis: (begin, begin + size)
-            for axis, begin, size in zip(layers.order, low, piece.sums.shape[1:], strict=True)
-        }
-        sums = layers.turned(piece.sums)
+        first_c, stop_c = layers.finished_columns(column)
+        for planes in layers.planes(self._held, layer):
+            if planes.first_a < layers.n_finished[layer] or layer == layers.n_windows[0] - 1:
+                for low, high in _unbroken(first_c, stop_c, planes.width):
+                    at = low % planes.width
+                    sums = planes.sums[..., at : at + high - low]
+                    self._tell(sums, (layers.starts[0][layer] + planes.first_a, low, 0))
+
+    def _tell(self, sums: Sums, first: Place) -> None:
+        """Hand over what of sums, from plane, column and row ``first`` on, lies in the image."""
+        begins = dict(zip(self._layers.order, first, strict=True))
         inside = []
         box = []
         for axis in range(3):
-            begin, stop = ranges[axis]
+            begin, stop = begins[axis], begins[axis] + sums.shape[axis + 1]
             pad = self._grid.before[axis]
-            first = max(begin, pad)
-            last = min(stop, pad + self._grid.shape[axis])
-            if first >= last:
+            low = max(begin, pad)
+            high = min(stop, pad + self._grid.shape[axis])
+            if low >= high:
                 return
-            inside.append(slice(first - begin, last - begin))
-            box.append((first - pad, last - pad))
+            inside.append(slice(low - begin, high - begin))
+            box.append((low - pad, high - pad))
         (z0, z1), (y0, y1), (x0, x1) = box
         found = sums[(slice(None), *inside)]
         self._finish(
@@ -198,91 +234,95 @@ def stitching_places(grid: WindowGrid) -> tuple[Place, ...]:
 class _Layers:
     """How the sums are held where layers follow each other along an axis, z or y.
 
-    ``a`` is that axis, ``b`` the other of both, ``c`` is x. What layers hand on lies at the front
-    of the memory, ``(a, b, c)``; behind it, what the layer under way finishes, of which only as
-    many planes along b are there as a window has: plane b lies at ``b % patch``.
+    ``a`` is that axis, ``b`` the other of both, ``c`` is x; windows come in the order a, c, b, and
+    facts of the three are in that order. What layers hand on lies at the front of the memory;
+    behind it, what the layer under way finishes, of which only as many columns are there as a
+    window has: column c lies at ``c % patch``. Both are ``(label, z, y, x)``.
     """
 
     def __init__(self, grid: WindowGrid, axis: int) -> None:
-        self.order = (axis, 1 - axis, 2)
+        self.order = (axis, 2, 1 - axis)
         self.starts = tuple(grid.starts[one] for one in self.order)
         self.patch = tuple(grid.patch[one] for one in self.order)
-        self._size = tuple(grid.padded[one] for one in self.order)
+        self.size = tuple(grid.padded[one] for one in self.order)
         self.n_windows = tuple(len(starts) for starts in self.starts)
         steps = [after - before for before, after in pairwise(self.starts[0])]
         # The last layer finishes as much as any other, and what it would have handed on.
-        self._n_finished = [*steps, max(steps, default=self.patch[0])]
-        self._deepest = max(self._n_finished)
-        self._n_carried = self.patch[0] - min(self._n_finished)
-        self._carried_size = self._n_carried * self._size[1] * self._size[2]
-        self.n_held = self._carried_size + self._deepest * self.patch[1] * self._size[2]
+        self.n_finished = [*steps, max(steps, default=self.patch[0])]
+        self._deepest = max(self.n_finished)
+        self._n_carried = self.patch[0] - min(self.n_finished)
+        self._carried_size = self._n_carried * self.size[2] * self.size[1]
+        self.n_held = self._carried_size + self._deepest * self.size[2] * self.patch[1]
 
     def number(self, window: int) -> tuple[int, int, int]:
-        """Return layer, row and column of a window."""
-        rest, column = divmod(window, self.n_windows[2])
-        layer, row = divmod(rest, self.n_windows[1])
+        """Return layer, column and row of a window."""
+        rest, row = divmod(window, self.n_windows[2])
+        layer, column = divmod(rest, self.n_windows[1])
         if layer >= self.n_windows[0]:
             raise ValueError(f"there are no more than {window} windows")
-        return layer, row, column
+        return layer, column, row
 
-    def turned(self, values: Sums) -> Sums:
-        """Return ``(label, z, y, x)`` as ``(label, a, b, c)``, or the other way round."""
-        return values if self.order[0] == 0 else values.swapaxes(1, 2)
+    def part(self, a: slice, b: slice) -> tuple[slice, slice]:
+        """Return the slices along z and y."""
+        return (a, b) if self.order[0] == 0 else (b, a)
 
-    def pieces(self, held: Sums, layer: int, first_b: int, stop_b: int) -> Iterator[_Piece]:
-        """Yield all that is held of the planes of a layer, from ``first_b`` on."""
-        carried, front = self._parts(held)
-        n_finished = self._n_finished[layer]
-        for low, high in self._unbroken(first_b, stop_b):
-            at = low % self.patch[1]
-            yield _Piece(front[:, :n_finished, at : at + high - low], 0, low)
-        n_more = self.patch[0] - n_finished
-        if n_more:
-            yield _Piece(carried[:, :n_more, first_b:stop_b], n_finished, first_b)
+    def planes(self, held: Sums, layer: int) -> Iterator[_Planes]:
+        """Yield all sums of a layer, the first planes first.
 
-    def entering(self, held: Sums, layer: int, row: int) -> Iterator[tuple[Sums, Sums | None]]:
-        """Yield the sums that a row of windows reaches first, and what they begin with."""
-        first_b = 0 if row == 0 else self.starts[1][row - 1] + self.patch[1]
-        stop_b = self.starts[1][row] + self.patch[1]
-        carried, front = self._parts(held)
-        n_old = self.patch[0] - self._n_finished[layer - 1] if layer else 0
-        n_own = self._n_finished[layer]
-        n_first = min(n_old, n_own)
-        for low, high in self._unbroken(first_b, stop_b):
-            at = low % self.patch[1]
-            own = front[:, :, at : at + high - low]
-            yield own[:, :n_first], carried[:, :n_first, low:high]
-            yield own[:, n_first:n_own], None
-        planes = carried[:, :, first_b:stop_b]
-        n_rest = n_old - n_first
-        if n_rest:
-            yield planes[:, :n_rest], planes[:, n_first:n_old]
-        yield planes[:, n_rest:], None
+        What the layer before left at plane a now lies at plane a of what is carried: where it is
+        to be kept, it moves to the front, so the first planes have to be summed first.
+        """
+        carried = self._shaped(held[:, : self._carried_size], self._n_carried, self.size[1])
+        front = self._shaped(held[:, self._carried_size :], self._deepest, self.patch[1])
+        n_own = self.n_finished[layer]
+        n_old = self.patch[0] - self.n_finished[layer - 1] if layer else 0
+        for low, high in pairwise(sorted({0, n_own, n_old, self.patch[0]})):
+            source = self._planes(carried, low, high) if high <= n_old else None
+            if high <= n_own:
+                own, width = self._planes(front, low, high), self.patch[1]
+            else:
+                own, width = self._planes(carried, low - n_own, high - n_own), self.size[1]
+            yield _Planes(low, high, own, source, width)
 
-    def leaving(self, held: Sums, layer: int, row: int) -> Iterator[_Piece]:
-        """Yield the sums that no window reaches after a row."""
-        is_last = row == self.n_windows[1] - 1
-        first_b = self.starts[1][row]
-        stop_b = self._size[1] if is_last else self.starts[1][row + 1]
-        for piece in self.pieces(held, layer, first_b, stop_b):
-            if piece.first_a == 0 or layer == self.n_windows[0] - 1:
-                yield piece
+    def _shaped(self, held: Sums, n_planes: int, width: int) -> Sums:
+        z, y = (n_planes, self.size[2]) if self.order[0] == 0 else (self.size[2], n_planes)
+        return held.reshape(len(held), z, y, width)
 
-    def _parts(self, held: Sums) -> tuple[Sums, Sums]:
-        n_labels = len(held)
-        carried = held[:, : self._carried_size]
-        front = held[:, self._carried_size :]
-        return (
-            carried.reshape(n_labels, self._n_carried, self._size[1], self._size[2]),
-            front.reshape(n_labels, self._deepest, self.patch[1], self._size[2]),
-        )
+    def _planes(self, sums: Sums, low: int, high: int) -> Sums:
+        return sums[(slice(None), *self.part(slice(low, high), slice(None)))]
 
-    def _unbroken(self, first_b: int, stop_b: int) -> Iterator[tuple[int, int]]:
-        """Yield the ranges of planes that lie together in memory."""
-        while first_b < stop_b:
-            high = min(stop_b, (first_b // self.patch[1] + 1) * self.patch[1])
-            yield first_b, high
-            first_b = high
+    def spans(self, planes: _Planes, column: int) -> Iterator[tuple[Sums, list[Span]]]:
+        """Yield what a column of windows adds to, and to which columns of it."""
+        first = self.starts[1][column]
+        stop = first + self.patch[1]
+        carries = planes.source is not None
+        reached = self.starts[1][column - 1] + self.patch[1] if column else first
+        again = [
+            Span(low - first, high - first, low % planes.width, low % planes.width)
+            for low, high in _unbroken(first, reached, planes.width)
+        ]
+        new = [
+            Span(low - first, high - first, low % planes.width, low if carries else None)
+            for low, high in _unbroken(reached, stop, planes.width)
+        ]
+        if planes.source is None:
+            yield planes.sums, again + new
+        else:
+            yield planes.sums, again
+            yield planes.source, new
+
+    def finished_columns(self, column: int) -> tuple[int, int]:
+        """Return from where to where no window reaches after a column of them."""
+        is_last = column == self.n_windows[1] - 1
+        return self.starts[1][column], self.size[1] if is_last else self.starts[1][column + 1]
+
+
+def _unbroken(low: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of columns that lie together where they come round after ``width``."""
+    while low < stop:
+        high = min(stop, (low // width + 1) * width)
+        yield low, high
+        low = high
 
 
 def _layers_of(grid: WindowGrid) -> _Layers:
