@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from annotator.gui.app_actions import APP, PROJECT
 from annotator.gui.drawing_actions import CANVAS_ACTIONS, DRAWING_ACTIONS, RATER
 from annotator.gui.review_actions import REVIEW
+from annotator.gui.tracing.actions import TRACING
+from annotator.gui.tracing.review_actions import TRACE_REVIEW
 
 if TYPE_CHECKING:
     from annotator.gui.actions import Action
@@ -17,6 +19,8 @@ ACTIONS: tuple[Action, ...] = (
     *DRAWING_ACTIONS,
     *CANVAS_ACTIONS,
     *RATER,
+    *TRACING,
     *REVIEW,
+    *TRACE_REVIEW,
 )
 """Every action, in the order of the menus."""

@@ -16,7 +16,9 @@ ROOMS: dict[str, str] = {
     "start": "Start",
     "project": "Project",
     "rater": "Reading a case",
+    "trace": "Tracing a neuron",
     "review": "Reviewing",
+    "trace_review": "Reviewing a tracing",
     "redraw": "Redrawing a region",
     "report": "Report",
 }

@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING
 from annotator.gui.actions import Action
 
 if TYPE_CHECKING:
+    from annotator.gui.canvas_tools import CanvasTools
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.window import MainWindow
 
 DRAWING = ("rater", "redraw")
 CANVAS = ("rater", "redraw", "review")
+TRACED = "trace"
+TRACES = ("trace", "trace_review")
 
 
 def _tools(window: MainWindow) -> DrawingTools:
     return window.tools()
 
 
+def _canvas(window: MainWindow) -> CanvasTools:
+    return window.canvas_tools()
+
+
 def _can_draw(window: MainWindow) -> bool:
-    return window.tools().is_drawing
+    return window.canvas_tools().is_drawing
 
 
 def _has_canvas(window: MainWindow) -> bool:
-    return window.tools().has_canvas
+    return window.canvas_tools().has_canvas
 
 
 def _tool(name: str, text: str, key: str, tooltip: str, icon: str = "") -> Action:
@@ -73,10 +80,10 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Three views or one",
         tooltip="Switch between three linked views and a single large one.",
         shortcut=("V",),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
         icon="layout-three",
-        run=lambda window: _tools(window).switch_layout(),
+        run=lambda window: _canvas(window).switch_layout(),
         enabled=_has_canvas,
     ),
     Action(
@@ -84,21 +91,21 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Hide marks",
         tooltip="Hide everything that is drawn, to see the image alone; again shows it.",
         shortcut=("H",),
-        rooms=DRAWING,
+        rooms=(*DRAWING, TRACED),
         menu="View",
         icon="eye-off",
-        run=lambda window: _tools(window).hide_marks(not _tools(window).are_marks_hidden),
+        run=lambda window: _canvas(window).hide_marks(not _canvas(window).are_marks_hidden),
         enabled=_has_canvas,
-        checked=lambda window: _tools(window).are_marks_hidden,
+        checked=lambda window: _canvas(window).are_marks_hidden,
     ),
     Action(
         key="slice.next",
         text="Next slice",
         tooltip="One slice on.",
         shortcut=("Up", "PgUp"),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
-        run=lambda window: _tools(window).step_slice(+1),
+        run=lambda window: _canvas(window).step_slice(+1),
         enabled=_has_canvas,
     ),
     Action(
@@ -106,9 +113,9 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Previous slice",
         tooltip="One slice back.",
         shortcut=("Down", "PgDown"),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
-        run=lambda window: _tools(window).step_slice(-1),
+        run=lambda window: _canvas(window).step_slice(-1),
         enabled=_has_canvas,
     ),
     Action(
@@ -116,9 +123,9 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Whole slice",
         tooltip="Show whole slices again after zooming or moving.",
         shortcut=("0",),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
-        run=lambda window: _tools(window).fit(),
+        run=lambda window: _canvas(window).fit(),
         enabled=_has_canvas,
     ),
     Action(
@@ -126,9 +133,9 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Zoom in",
         tooltip="Enlarge the view that you worked in last.",
         shortcut=("+", "="),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
-        run=lambda window: _tools(window).zoom(1.25),
+        run=lambda window: _canvas(window).zoom(1.25),
         enabled=_has_canvas,
     ),
     Action(
@@ -136,9 +143,9 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
         text="Zoom out",
         tooltip="Shrink the view that you worked in last.",
         shortcut=("-",),
-        rooms=CANVAS,
+        rooms=(*CANVAS, *TRACES),
         menu="View",
-        run=lambda window: _tools(window).zoom(0.8),
+        run=lambda window: _canvas(window).zoom(0.8),
         enabled=_has_canvas,
     ),
     *(_nth_window(place) for place in range(8)),
@@ -205,10 +212,10 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
         text="Undo",
         tooltip="Take the last stroke back and go where it was; works after a restart too.",
         shortcut=("Z", "Ctrl+Z"),
-        rooms=DRAWING,
+        rooms=(*DRAWING, TRACED),
         menu="Edit",
         icon="undo",
-        run=lambda window: _tools(window).undo(),
+        run=lambda window: _canvas(window).undo(),
         enabled=_can_draw,
     ),
     Action(
@@ -216,10 +223,10 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
         text="Redo",
         tooltip="Do the stroke again that was taken back.",
         shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
-        rooms=DRAWING,
+        rooms=(*DRAWING, TRACED),
         menu="Edit",
         icon="redo",
-        run=lambda window: _tools(window).redo(),
+        run=lambda window: _canvas(window).redo(),
         enabled=_can_draw,
     ),
     *(_nth_label(place) for place in range(9)),
@@ -231,7 +238,7 @@ RATER: tuple[Action, ...] = (
         text="Next case",
         tooltip="Open the next case that you have not submitted.",
         shortcut=("N",),
-        rooms=("rater",),
+        rooms=("rater", TRACED),
         menu="Case",
         icon="next",
         run=lambda window: window.rater.next_case(),
@@ -243,7 +250,7 @@ RATER: tuple[Action, ...] = (
         shortcut=("U",),
         rooms=("rater",),
         menu="View",
-        run=lambda window: window.rater.toggle_doubt(),
+        run=lambda window: window.rater.masks.toggle_doubt(),
         enabled=_can_draw,
         checked=lambda window: window.rater.doubt.is_on,
     ),
@@ -252,7 +259,7 @@ RATER: tuple[Action, ...] = (
         text="Submit reading",
         tooltip="Make this reading final; what is missing is said in words.",
         shortcut=("Ctrl+Return", "Ctrl+Enter"),
-        rooms=("rater",),
+        rooms=("rater", TRACED),
         menu="Case",
         icon="check",
         run=lambda window: window.rater.submit(),

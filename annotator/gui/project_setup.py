@@ -143,12 +143,12 @@ class ProjectSetup(QWidget):
         )
         self.reads = QComboBox()
         self.reads.addItem("draw masks", "mask")
-        self.reads.addItem("trace neurons (command line)", "tracing")
+        self.reads.addItem("trace neurons", "tracing")
         self.reads.setAccessibleName("What is read on imported images")
         self.reads.setToolTip(
             "What raters do on the images that are imported next. It stays so; the same image can "
-            "be imported once in each way. Tracings (SWC files) are brought in and reviewed by the "
-            "command line: annotator add-tracing, trace-findings, trace-decide."
+            "be imported once in each way. Tracings by others (SWC files) are brought in by the "
+            "command line: annotator add-tracing."
         )
         layout.addWidget(self.cases)
         for widgets in ((self.folder, self.files), (label("Readers"), self.reads)):

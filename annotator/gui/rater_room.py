@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QWidget
 
 from annotator.domain.errors import AnnotatorError
-from annotator.gui.canvas_holder import CanvasHolder, import_canvas
-from annotator.gui.doubt_layer import DoubtLayer
-from annotator.gui.drawing_tools import DrawingTools
+from annotator.gui.canvas_holder import import_canvas
 from annotator.gui.empty_state import EmptyState
-from annotator.gui.pointing import Pointing
-from annotator.gui.prompt_bar import PromptBar
-from annotator.gui.reading_panel import ReadingPanel
-from annotator.gui.save_indicator import SaveIndicator
-from annotator.gui.start_note import StartNote
-from annotator.gui.tool_strip import HEIGHT
-from annotator.gui.window_presets import windows_for
+from annotator.gui.mask_desk import MaskDesk
 from annotator.gui.worklist import Worklist
+from annotator.session.open_case import OpenCase
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from annotator.gui.background import Background
-    from annotator.gui.canvas import Canvas
+    from annotator.gui.reading_panel import ReadingPanel
+    from annotator.gui.save_indicator import SaveIndicator
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.gui.tracing.desk import TraceDesk
+    from annotator.gui.tracing.slab import PreparedImage
     from annotator.session.feedback import LabelFeedback
-    from annotator.session.open_case import OpenCase
     from annotator.session.rater_room import RaterRoom, WorklistEntry
+    from annotator.session.tracing import OpenTracing
+
+    Opened = tuple[OpenCase, None] | tuple[OpenTracing, PreparedImage]
 
 RIGHT_WIDTH = 284
 LEFT_WIDTH = 222
@@ -40,7 +39,7 @@ ANSWER_DELAY_MS = 300
 
 
 class RaterRoomPanel(QWidget):
-    """Worklist left, canvas in the middle, labels and diagnosis right."""
+    """Worklist left, a desk in the middle, the work's facts and diagnosis right."""
 
     hint_changed = Signal(str)
     state_changed = Signal()
@@ -51,6 +50,7 @@ class RaterRoomPanel(QWidget):
     def __init__(
         self,
         strip: ToolStrip,
+        make_trace_strip: Callable[[], ToolStrip],
         background: Background,
         settings: Settings,
         parent: QWidget | None = None,
@@ -58,9 +58,9 @@ class RaterRoomPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("room")
         self._background = background
-        self._settings = settings
+        self._make_trace_strip = make_trace_strip
         self.room: RaterRoom | None = None
-        self.open_case: OpenCase | None = None
+        self.open_case: OpenCase | OpenTracing | None = None
         self._entries: tuple[WorklistEntry, ...] = ()
         self.worklist = Worklist()
         self.worklist.picked.connect(self.pick)
@@ -72,21 +72,13 @@ class RaterRoomPanel(QWidget):
             "",
             ("Open next case  (N)", "Open the next case that is not submitted.", self.next_case),
         )
-        self.holder = CanvasHolder(empty)
-        self.holder.canvas_made.connect(self._connect)
-        self.saving = SaveIndicator()
-        self.holder.foot.addWidget(self.saving, 1)
-        self.strip = strip
-        self.tools = DrawingTools(strip, settings)
-        self.tools.nothing_to.connect(
-            lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
-        )
-        self.tools.failed.connect(self.failed)
-        self.pointing = self._make_pointing()
-        self.start_note = StartNote(background, self)
-        self.tools.moved.connect(self.start_note.touch)
-        self.doubt = DoubtLayer(background, self._start, self._doubt_of, self._show_doubt, self)
-        self.doubt.told.connect(self.hint_changed)
+        self.masks = MaskDesk(strip, empty, background, settings)
+        # What of the desk for masks actions and the window ask for.
+        self.holder, self.strip, self.tools = self.masks.holder, self.masks.strip, self.masks.tools
+        self.pointing, self.doubt = self.masks.pointing, self.masks.doubt
+        self._desks = QStackedWidget()
+        self._desks.addWidget(self.masks)
+        self._listen(self.masks)
         self.panel: ReadingPanel | None = None
         self._right = QWidget()
         self._right.setMinimumWidth(RIGHT_WIDTH)
@@ -96,17 +88,10 @@ class RaterRoomPanel(QWidget):
         self._answers.timeout.connect(self._keep_answers)
         self._lay_out()
         self._right.hide()
-        strip.hide()
 
     def _lay_out(self) -> None:
-        centre = QWidget()
-        centre_layout = QVBoxLayout(centre)
-        centre_layout.setContentsMargins(0, 0, 0, 0)
-        centre_layout.setSpacing(0)
-        centre_layout.addWidget(self.strip)
-        centre_layout.addWidget(self.holder, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for place, side in enumerate((self.worklist, centre, self._right)):
+        for place, side in enumerate((self.worklist, self._desks, self._right)):
             splitter.addWidget(side)
             splitter.setCollapsible(place, False)
         splitter.setHandleWidth(2)
@@ -117,13 +102,35 @@ class RaterRoomPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
 
-    def _make_pointing(self) -> Pointing:
-        bar = PromptBar(HEIGHT, self)
-        self.strip.add(bar)
-        made = Pointing(bar, self._background, self)
-        made.told.connect(self.hint_changed)
-        self.tools.pointing = made
+    def _listen(self, desk: MaskDesk | TraceDesk) -> None:
+        desk.hint_changed.connect(self.hint_changed)
+        desk.state_changed.connect(self.state_changed)
+        desk.failed.connect(self.failed)
+        desk.drew.connect(self._drew)
+
+    @cached_property
+    def traces(self) -> TraceDesk:
+        """The desk for tracings, made when the first traced case opens."""
+        from annotator.gui.tracing.desk import TraceDesk
+
+        made = TraceDesk(self._make_trace_strip(), self._background)
+        self._desks.addWidget(made)
+        self._listen(made)
         return made
+
+    @property
+    def is_tracing(self) -> bool:
+        """Whether the open case is traced."""
+        return self.open_case is not None and not isinstance(self.open_case, OpenCase)
+
+    @property
+    def _desk(self) -> MaskDesk | TraceDesk:
+        return self.traces if self.is_tracing else self.masks
+
+    @property
+    def saving(self) -> SaveIndicator:
+        """What says whether everything is on disk."""
+        return self._desk.saving
 
     # entering and leaving
 
@@ -159,8 +166,7 @@ class RaterRoomPanel(QWidget):
         if room is not None:
             self._background.run(
                 "worklist",
-                # Tracings are drawn by other programs and brought in by the command line.
-                lambda: tuple(entry for entry in room.worklist() if entry.reads == "mask"),
+                room.worklist,
                 self._show_worklist,
             )
             self._background.run(
@@ -241,81 +247,60 @@ class RaterRoomPanel(QWidget):
         room = self.room
         if room is None or not self.leave():
             return
-        title = next((entry.title for entry in self._entries if entry.case_id == case_id), "")
-        self.holder.show_busy(f"Opening {title}…", "Reading the images.")
+        entry = self._entry(case_id)
+        self.holder.show_busy(f"Opening {entry.title if entry else ''}…", "Reading the images.")
         self.worklist.cases.set_current(case_id)
 
-        def work() -> OpenCase:
+        def work() -> Opened:
             import_canvas()
-            return room.open_case(case_id)
+            if entry is None or entry.reads == "mask":
+                return room.open_case(case_id), None
+            importlib.import_module("annotator.gui.tracing.canvas")
+            from annotator.gui.tracing.slab import prepare_image
 
-        def let_go(opened: OpenCase) -> None:
-            opened.drawing.discard()  # nobody has drawn on it
+            opened = room.open_tracing(case_id)
+            return opened, prepare_image(opened.image)
+
+        def let_go(found: Opened) -> None:
+            found[0].drawing.discard()  # nobody has drawn on it
 
         self._background.run("open case", work, self._show_case, self._could_not_open, late=let_go)
+
+    def _entry(self, case_id: str) -> WorklistEntry | None:
+        return next((entry for entry in self._entries if entry.case_id == case_id), None)
 
     def _could_not_open(self, error: Exception) -> None:
         self._say_empty()
         self.failed.emit(error)
 
-    def _show_case(self, opened: OpenCase) -> None:
+    def _show_case(self, found: Opened) -> None:
+        room = self.room
+        if room is None:
+            return
+        opened = found[0]
         self.open_case = opened
-        drawing = opened.drawing
-        panel = self._panel_for(opened)
+        self._drop_panel()
         # Laid out before the canvas shows: each change of its size draws every view again.
-        self.strip.set_windows(windows_for(opened.series, opened.schema))
-        self.start_note.follow(opened, panel)
-        self._right.show()
-        self.strip.show()
+        panel: ReadingPanel = (
+            self.masks.begin(found[0]) if found[1] is None else self.traces.begin(*found)
+        )
+        self._take_panel(panel)
+        desk = self._desk
+        self._desks.setCurrentWidget(desk)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
-        canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
-        canvas.set_read_only(False)
-        self.tools.begin(canvas, drawing, opened.series, panel.labels)
-        self._point_at(canvas, opened)
-        self.saving.follow(drawing)
-        panel.form.show_diagnosis(drawing.draft.diagnosis)
-        self._frame_regions(canvas, opened)
-        canvas.setFocus()
+        desk.show_case(room, self._entry(opened.case.case_id))
+        panel.form.show_diagnosis(opened.drawing.draft.diagnosis)
         self.refresh_worklist()
         self.say_hint()
         self.state_changed.emit()
 
-    def _point_at(self, canvas: Canvas, opened: OpenCase) -> None:
-        """Offer the models that can be pointed with on this case."""
-        room = self.room
-        if room is None:
-            return
-        self.pointing.begin(canvas, opened, room.prompt_desk)
-        self.pointing.take_up(self.tools.tool)
-        case_id = opened.case.case_id
-        self._background.run(
-            "prompt models", lambda: room.prompt_models(case_id), self.pointing.offer
-        )
-
-    def _frame_regions(self, canvas: Canvas, opened: OpenCase) -> None:
-        """Frame the places that the rater was asked for, and go to the first."""
-        regions = next(
-            (entry.regions for entry in self._entries if entry.case_id == opened.case.case_id), ()
-        )
-        if not regions:
-            canvas.set_highlight(None)
-            return
-        inside = np.zeros(opened.series.geometry.shape, np.bool_)
-        for low, high in regions:
-            inside[tuple(slice(*ends) for ends in zip(low, high, strict=True))] = True
-        canvas.set_highlight(inside)
-        (z0, y0, x0), (z1, y1, x1) = regions[0]
-        canvas.set_position(((z0 + z1) // 2, (y0 + y1) // 2, (x0 + x1) // 2))
-
-    def _panel_for(self, opened: OpenCase) -> ReadingPanel:
-        self._drop_panel()
-        panel = ReadingPanel(opened.schema, opacity=self._settings.mask_opacity)
+    def _take_panel(self, panel: ReadingPanel) -> None:
         panel.form.changed.connect(self._answered)
         panel.submit_wanted.connect(self.submit)
         panel.start_wanted.connect(self.start_from)
         self._right_layout.addWidget(panel)
         self.panel = panel
-        return panel
+        self._right.show()
 
     def _drop_panel(self) -> None:
         if self.panel is not None:
@@ -324,31 +309,19 @@ class RaterRoomPanel(QWidget):
             self.panel.deleteLater()
             self.panel = None
 
-    def _connect(self, canvas: Canvas) -> None:
-        self.tools.connect_canvas(canvas)
-        self.pointing.connect_canvas(canvas)
-        canvas.edited.connect(self._drew)
-
     def _let_go(self) -> None:
         self._answers.stop()
-        self.start_note.follow(None, None)
-        self.doubt.off()
-        self.saving.follow(None)
-        self.tools.end()
-        self._background.drop("prompt models")
-        self.pointing.end()
+        self._desk.let_go()
         self.open_case = None
+        self._desks.setCurrentWidget(self.masks)
         self._right.hide()
-        self.strip.hide()
-        self.holder.show_empty()
         self.state_changed.emit()
 
     # working on a case
 
-    def _drew(self, tool: str, edit: Any) -> None:  # noqa: ANN401 - an Edit, through a Qt signal
+    def _drew(self) -> None:
         if self.panel is not None:
             self.panel.calm()
-        self.start_note.touch()
         self._mark_started()
         self.say_hint()
         self.state_changed.emit()
@@ -359,46 +332,18 @@ class RaterRoomPanel(QWidget):
             QTimer.singleShot(ANSWER_DELAY_MS, self.refresh_worklist)
 
     def start_from(self, annotation_id: str) -> None:
-        """Put a model's prediction in place of the drawing; undo takes it back."""
-        opened, panel, canvas = self.open_case, self.panel, self.holder.canvas
-        if opened is None or panel is None or canvas is None:
+        """Put what a program drew in place of the drawing; undo takes it back."""
+        opened = self.open_case
+        if opened is None:
             return
         try:
             opened.start_from(annotation_id)
         except AnnotatorError as error:
             self.failed.emit(error)
             return
-        canvas.refresh_mask()
-        self.start_note.show_start()
-        self.saving.refresh()
+        self._desk.show_start()
         self._mark_started()
-        self.hint_changed.emit(
-            "The model's drawing is in place. Check every slice and correct it; Z takes it back."
-        )
-        self.state_changed.emit()
-
-    def toggle_doubt(self) -> None:
-        """Show or hide where the model was unsure that the drawing started from."""
-        if self.open_case is None:
-            return
-        if self.doubt.is_on:
-            self.doubt.off()
-        elif not self.open_case.start():
-            self.hint_changed.emit("This drawing did not start from a model.")
-        else:
-            self.doubt.step()
-
-    def _start(self) -> tuple[tuple[str, str], ...]:
-        return () if self.open_case is None else self.open_case.start()
-
-    def _doubt_of(self, annotation_id: str) -> NDArray[np.float32]:
-        if self.open_case is None:
-            raise AnnotatorError("no case is open")
-        return self.open_case.doubt(annotation_id)
-
-    def _show_doubt(self, doubt: NDArray[np.float32] | None, title: str) -> None:
-        if self.holder.canvas is not None:
-            self.holder.canvas.set_heat(doubt, title)
+        self.hint_changed.emit(self._desk.started_words)
         self.state_changed.emit()
 
     def _answered(self) -> None:
@@ -455,10 +400,7 @@ class RaterRoomPanel(QWidget):
         missing = self.panel.form.missing()
         draft = self.open_case.drawing.draft
         if not draft.can_undo and draft.parent_id is None and not self.open_case.drawing.n_pending:
-            self.hint_changed.emit(
-                "Draw with the brush (B): hold the left mouse button. Keys 1–9 pick the label, "
-                "[ and ] the size, the wheel turns slices."
-            )
+            self.hint_changed.emit(self._desk.begin_words)
         elif missing:
             sentence = next(iter(missing.values()))
             self.hint_changed.emit(f"{sentence} Then submit with Ctrl+Enter.")

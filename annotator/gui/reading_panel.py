@@ -1,7 +1,8 @@
-"""The right side of the rater's room: labels, diagnosis, submit."""
+"""The right side of a case that is read: what to start from, the work, diagnosis, submit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidge
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.diagnosis_form import DiagnosisForm
-from annotator.gui.label_palette import LabelPalette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,25 +30,40 @@ def scrolled(content: QWidget) -> QScrollArea:
     return area
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWords:
+    """How a panel speaks of what a reading may start from."""
+
+    offer: str
+    explanation: str
+    started: str
+    unknown: str
+
+
 class ReadingPanel(QWidget):
-    """Labels, the diagnosis form and the submit button of one open case."""
+    """What to start from, the work itself, the diagnosis form and the submit button of one case."""
 
     submit_wanted = Signal(bool)
     """whether the cautions were confirmed"""
     start_wanted = Signal(str)
-    """annotation id of the model's prediction to start from"""
+    """annotation id of what to start from"""
 
     def __init__(
-        self, schema: LabelSchema, *, opacity: float, parent: QWidget | None = None
+        self,
+        schema: LabelSchema,
+        work: Sequence[tuple[str, QWidget]],
+        words: StartWords,
+        parent: QWidget | None = None,
     ) -> None:
+        """Put sections (title, content) above the diagnosis."""
         super().__init__(parent)
         self.setObjectName("rightPanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.labels = LabelPalette(schema, opacity=opacity)
         self.form = DiagnosisForm(schema)
         self.started_from: str | None = None
         self.started = label("", tone="info", wrap=True)
         self.started.setAccessibleName("What the reading started from")
+        self._words = words
         self._start_words = ""
         self._suggestions = QWidget()
         self._suggestion_layout = QVBoxLayout(self._suggestions)
@@ -60,9 +75,10 @@ class ReadingPanel(QWidget):
         inner.setSpacing(6)
         inner.addWidget(self.started)
         inner.addWidget(self._suggestions)
-        inner.addWidget(label("Labels", "section"))
-        inner.addWidget(self.labels)
-        inner.addSpacing(10)
+        for title, widget in work:
+            inner.addWidget(label(title, "section"))
+            inner.addWidget(widget)
+            inner.addSpacing(10)
         inner.addWidget(label("Diagnosis", "section"))
         inner.addWidget(self.form)
         inner.addStretch(1)
@@ -115,7 +131,7 @@ class ReadingPanel(QWidget):
     def show_suggestions(
         self, suggestions: Sequence[tuple[str, str]], started_from: str | None
     ) -> None:
-        """Offer models' predictions to start from; ``started_from`` is the one that was taken."""
+        """Offer readings to start from; ``started_from`` is the one that was taken."""
         self.started_from = started_from
         self.started.setVisible(started_from is not None)
         while (item := self._suggestion_layout.takeAt(0)) is not None:
@@ -127,17 +143,16 @@ class ReadingPanel(QWidget):
         self._suggestions.setVisible(bool(titles) and started_from is None)
         if started_from is not None:
             title = titles.get(started_from)
-            self._start_words = (
-                f"Started from {title}, a model" if title else "Started from a model"
-            )
+            words = self._words
+            self._start_words = words.started.format(title) if title else words.unknown
             self.started.setText(f"{self._start_words}.")
             return
         for annotation_id, title in suggestions:
             metrics = self.fontMetrics()
             name = metrics.elidedText(title, Qt.TextElideMode.ElideRight, 190)
             button = Button(
-                f"Start from a model:\n {name}",
-                f"Start from {title}. Puts the model's drawing in place of yours. You check and "
+                f"{self._words.offer}\n {name}",
+                f"Start from {title}. {self._words.explanation} You check and "
                 "correct it; undo (Z) takes it back. Your reading records that it began there.",
                 partial(self.start_wanted.emit, annotation_id),
                 icon_name="model",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
@@ -14,7 +14,7 @@ from annotator.gui.buttons import Button, label, set_look
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotator.session.draft import DraftSession
+    from annotator.session.draft_keeping import KeptDraft
 
 
 class SaveIndicator(QWidget):
@@ -24,7 +24,7 @@ class SaveIndicator(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._drawing: DraftSession | None = None
+        self._drawing: KeptDraft[Any] | None = None
         self._stop: Callable[[], None] | None = None
         self.words = label("", "small", wrap=True)
         self.words.setAccessibleName("State of saving")
@@ -39,7 +39,7 @@ class SaveIndicator(QWidget):
         layout.addWidget(self.retry)
         self._news.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
 
-    def follow(self, drawing: DraftSession | None) -> None:
+    def follow(self, drawing: KeptDraft[Any] | None) -> None:
         """Follow this draft from now on; None follows nothing."""
         if self._stop is not None:
             self._stop()

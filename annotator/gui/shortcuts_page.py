@@ -83,7 +83,7 @@ class ShortcutsPage(QDialog):
         here = [action for action in self._actions if room in action.rooms]
         shown = matching(here, words) if words.strip() else here
         rows = [(shortcut_words(action), action.text, action.tooltip) for action in shown]
-        if room in ("rater", "review", "redraw"):
+        if room in ("rater", "trace", "review", "trace_review", "redraw"):
             rows += [
                 (gesture, "Mouse", what)
                 for gesture, what in MOUSE

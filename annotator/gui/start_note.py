@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 
 if TYPE_CHECKING:
     from annotator.gui.background import Background
-    from annotator.gui.reading_panel import ReadingPanel
+    from annotator.gui.mask_panel import MaskPanel
     from annotator.session.open_case import OpenCase
 
 _KEY = "changed share"
@@ -22,11 +22,11 @@ class StartNote(QObject):
         super().__init__(parent)
         self._background = background
         self._opened: OpenCase | None = None
-        self._panel: ReadingPanel | None = None
+        self._panel: MaskPanel | None = None
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
         self._pause.timeout.connect(self._count)
 
-    def follow(self, opened: OpenCase | None, panel: ReadingPanel | None) -> None:
+    def follow(self, opened: OpenCase | None, panel: MaskPanel | None) -> None:
         """Speak of this case from now on, or of none."""
         self._pause.stop()
         self._background.drop(_KEY)

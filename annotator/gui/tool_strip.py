@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QSlider, QWidget
 from superqt import QFlowLayout
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 34
 """Of everything in the strip, so that its rows are straight."""
+_LEAST_WIDTH = 400
 BRUSH_MIN_MM, BRUSH_MAX_MM = 0.5, 100.0
 _STEPS = 100
 
@@ -137,6 +138,14 @@ class ToolStrip(QWidget):
             if number == 0 and brush_mm is not None:
                 layout.addWidget(self.brush)
         layout.addWidget(self.windows)
+
+    def sizeHint(self) -> QSize:
+        """Return the size in the least width that the strip is ever shown in."""
+        return QSize(_LEAST_WIDTH, self.heightForWidth(_LEAST_WIDTH))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the same: by itself the layout would count as a column one button wide."""
+        return self.sizeHint()
 
     def add(self, widget: QWidget) -> None:
         """Put something of the room's own at the end."""

@@ -33,11 +33,14 @@ from annotator.gui.rater_room import RaterRoomPanel
 from annotator.gui.shortcuts_page import ShortcutsPage
 from annotator.gui.start import HINT, StartRoom
 from annotator.gui.tool_strip import ToolStrip
+from annotator.gui.tracing.actions import TRACE_GROUPS
+from annotator.gui.tracing.review_actions import TRACE_REVIEW_GROUPS
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
     from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
+    from annotator.gui.canvas_tools import CanvasTools
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.project_door import BuildDemo
     from annotator.gui.report_room import ReportRoom
@@ -115,7 +118,10 @@ class MainWindow(QMainWindow):
         self.book = ActionBook(self, ACTIONS)
         self.top = TopBar([self.book[key] for key in ("app.palette", "app.shortcuts", "app.theme")])
         self.rater = RaterRoomPanel(
-            self._strip(TOOL_GROUPS, draws=True), self.background, self.settings
+            self._strip(TOOL_GROUPS, draws=True),
+            lambda: self._strip(TRACE_GROUPS, draws=False),
+            self.background,
+            self.settings,
         )
         self.stack = QStackedWidget()
         for room in (self.start, self.project, self.rater):
@@ -172,6 +178,7 @@ class MainWindow(QMainWindow):
         made = ReviewRoomPanel(
             self._strip(REVIEW_GROUPS, draws=False),
             self._strip(TOOL_GROUPS, draws=True),
+            self._strip(TRACE_REVIEW_GROUPS, draws=False),
             self.background,
             self.settings,
         )
@@ -179,11 +186,12 @@ class MainWindow(QMainWindow):
         made.state_changed.connect(self.book.refresh)
         made.report_wanted.connect(self.open_report)
         made.compare_wanted.connect(self.errands.compare_readings)
-        made.fusion_wanted.connect(self.errands.fuse_case)
-        made.batch_wanted.connect(self.errands.fuse_cases)
-        made.training_wanted.connect(self.errands.train)
-        made.keep_wanted.connect(self.errands.predict_by_fit)
-        made.foretell_wanted.connect(self.errands.foretell)
+        masks = made.masks
+        masks.fusion_wanted.connect(self.errands.fuse_case)
+        masks.batch_wanted.connect(self.errands.fuse_cases)
+        masks.training_wanted.connect(self.errands.train)
+        masks.keep_wanted.connect(self.errands.predict_by_fit)
+        masks.foretell_wanted.connect(self.errands.foretell)
         self.stack.addWidget(made)
         return made
 
@@ -196,6 +204,9 @@ class MainWindow(QMainWindow):
         self._listen(made)
         made.told.connect(lambda words: self.notice.say(words, "good"))
         made.report_wanted.connect(self.errands.write_report)
+        made.trace_report_wanted.connect(
+            lambda path, cases: self.errands.write_report(path, cases, "trace report")
+        )
         made.case_wanted.connect(self._review_case)
         self.stack.addWidget(made)
         return made
@@ -209,11 +220,23 @@ class MainWindow(QMainWindow):
         """The room that keys belong to; see ``actions.ROOMS``."""
         if self._room == "review" and self.review.is_redrawing:
             return "redraw"
+        if self._room == "rater" and self.rater.is_tracing:
+            return "trace"
+        if self._room == "review" and self.review.is_tracing:
+            return "trace_review"
         return self._room
 
+    def canvas_tools(self) -> CanvasTools:
+        """Return what moves the canvas that is worked on, takes back and does again."""
+        if self.room_name == "trace":
+            return self.rater.traces.tools
+        if self.room_name == "trace_review":
+            return self.review.traces
+        return self.tools()
+
     def tools(self) -> DrawingTools:
-        """Return the tools of the canvas that is worked on."""
-        return self.review.tools if self._room == "review" else self.rater.tools
+        """Return the tools of the masks that are worked on."""
+        return self.review.masks.tools if self._room == "review" else self.rater.tools
 
     def go(self, room: str) -> None:
         """Show a room; who leaves one with a case must have left the case before."""

@@ -27,13 +27,14 @@ def entry_row(entry: WorklistEntry) -> Row:
     """Return the row that shows a case of the worklist."""
     word, tone = STATES[entry.state]
     slices = "1 picture" if entry.n_slices == 1 else f"{entry.n_slices} slices"
+    what = entry.modality if entry.reads == "mask" else "to trace"
     n_places = len(entry.regions)
     places = "one framed place" if n_places == 1 else f"{n_places} framed places"
     only = f" · only {places}" if n_places else ""
     return Row(
         key=entry.case_id,
         title=f"{entry.position}. {entry.title}",
-        detail=f"{entry.modality} · {slices}{only}",
+        detail=f"{what} · {slices}{only}",
         chip=word,
         tone=tone,
         tooltip=f"{entry.title}: {word}. Click to open.",

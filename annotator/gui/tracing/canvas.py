@@ -202,6 +202,11 @@ class TraceCanvas(QWidget):
         return self._trees.slab_um
 
     @property
+    def shows_outside(self) -> bool:
+        """Whether what lies outside the slab is painted."""
+        return self._trees.shows_outside
+
+    @property
     def is_3d(self) -> bool:
         """Whether the 3D view is shown."""
         return self._view_3d is not None and self._view_3d.isVisibleTo(self)

@@ -1,0 +1,30 @@
+"""The right side of a case on which masks are drawn: labels, diagnosis, submit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.gui.label_palette import LabelPalette
+from annotator.gui.reading_panel import ReadingPanel, StartWords
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from annotator.domain.schema import LabelSchema
+
+_WORDS = StartWords(
+    offer="Start from a model:",
+    explanation="Puts the model's drawing in place of yours.",
+    started="Started from {}, a model",
+    unknown="Started from a model",
+)
+
+
+class MaskPanel(ReadingPanel):
+    """Labels, the diagnosis form and the submit button of one open case."""
+
+    def __init__(
+        self, schema: LabelSchema, *, opacity: float, parent: QWidget | None = None
+    ) -> None:
+        self.labels = LabelPalette(schema, opacity=opacity)
+        super().__init__(schema, [("Labels", self.labels)], _WORDS, parent)
