@@ -68,7 +68,7 @@ def look_around(project: Path, out: Path) -> None:
     hand.key("5")
     hand.picture("belief")
     review.on_desk(lambda desk: desk.toggle("belief"))
-    review.compare_methods()
+    review.masks.compare_methods()
     hand.wait(lambda: any(one.cards for one in window.findChildren(MethodsDialog)), "the methods")
     _take_dialog(hand, out / "00-methods.png")
     hand.key("R")
@@ -121,7 +121,7 @@ def _ask_models(window: MainWindow, hand: Hand, out: Path) -> None:
     review.open(case_id)
     hand.wait(lambda: review.desk and review.desk.case.case.case_id == case_id, "the case")
     hand.key("6")
-    hand.wait(lambda: "doubt" in review.shown, "where the model is unsure")
+    hand.wait(lambda: "doubt" in review.masks.shown, "where the model is unsure")
     hand.picture("unsure")
 
 

@@ -12,6 +12,9 @@ from annotator.gui.export_dialog import ExportDialog
 from annotator.gui.model_errands import ModelErrands
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from annotator.domain.study import Reads
     from annotator.gui.jobs_bar import JobsBar
     from annotator.gui.window import MainWindow
     from annotator.session.review_methods import MethodOption
@@ -60,11 +63,17 @@ class Errands(QObject):
         reads = self._window.project.setup.reads.currentData()
         self._bar.submit("import", {"paths": paths, "reads": reads}, "Importing", done)
 
-    def compare_readings(self) -> None:
-        """Find the disputes in every case, so that the queue is in order."""
-        self._bar.submit(
-            "findings", {}, "Comparing readings", lambda _: self._window.review.refresh_queue()
-        )
+    def compare_readings(self, reads: Collection[Reads]) -> None:
+        """Find what is in dispute, or may be wrong, in every case, so that the queue is in order.
+
+        ``reads`` says whether there are cases of masks, of tracings or of both.
+        """
+        for kind, job, title in (
+            ("mask", "findings", "Comparing readings"),
+            ("tracing", "trace findings", "Looking through tracings"),
+        ):
+            if kind in reads:
+                self._bar.submit(job, {}, title, lambda _: self._window.review.refresh_queue())
 
     def fuse_case(self, case_id: str, option: MethodOption) -> None:
         """Fuse a case by a method that takes long, and show it where the case is still open."""
@@ -77,7 +86,7 @@ class Errands(QObject):
             self._window.background.run(
                 "fusion of job",
                 lambda: session.store.fusion(fusion_id),
-                lambda fusion: self._window.review.use_fusion(case_id, fusion),
+                lambda fusion: self._window.review.masks.use_fusion(case_id, fusion),
             )
 
         self._bar.submit("fuse", {"method": option.name, "cases": [case_id]}, option.title, done)
@@ -110,7 +119,7 @@ class Errands(QObject):
                 "where models are asked for.",
                 "good",
             )
-            self._window.review.refresh_models()
+            self._window.review.masks.refresh_models()
 
         given = {"fit": fit_id, "cases": [case_id], "trust": trust or None}
         self._bar.submit("predict by fit", given, "Model at work", done)
@@ -123,12 +132,12 @@ class Errands(QObject):
                 f"{len(result['readings'])} cases were foretold; the queue shows how hard.", "good"
             )
             self._window.review.refresh_queue()
-            self._window.review.refresh_models()
+            self._window.review.masks.refresh_models()
 
         self._bar.submit("predict by fit", {"fit": fit_id}, "Model at work", done)
 
-    def write_report(self, path: str, case_ids: tuple[str, ...]) -> None:
-        """Write the agreement report on these cases as one HTML file."""
+    def write_report(self, path: str, case_ids: tuple[str, ...], job: str = "report") -> None:
+        """Write the report on these cases as one HTML file; ``job`` is the one that writes it."""
 
         def done(result: dict[str, Any]) -> None:
             self._window.notice.say(
@@ -136,7 +145,7 @@ class Errands(QObject):
             )
 
         given = {"path": path, "cases": list(case_ids)}
-        self._bar.submit("report", given, "Writing the report", done)
+        self._bar.submit(job, given, "Writing the report", done)
 
     def keep_quality(self) -> None:
         """Open the rules by which readings are kept good."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
-
-from annotator.gui.label_palette import swatch
+from annotator.gui.region_table import RegionTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from qtpy.QtWidgets import QWidget
 
     from annotator.domain.review import Finding, Verdict
     from annotator.domain.schema import LabelSchema
@@ -21,15 +20,16 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     (
         "Kind",
         "Whole: some raters drew it and others did not. Edge: they differ on its border. Doubt: "
-        "all agree, but a check of labels rejects it.",
+        "all agree, but a check of labels rejects it. Line: all agree, but a detector of contour "
+        "errors holds the line wrong.",
     ),
     ("mm³", "Size of the region"),
     ("For | not", "Raters who drew it | who left it out, by letter"),
-    ("mm", "Largest distance between two raters' contours here"),
+    ("mm", "Largest distance between two raters' contours here; of a line, how far off it is held"),
     ("Verdict", "What you decided"),
 )
 
-KINDS = {"presence": "whole", "boundary": "edge", "rejected": "doubt"}
+KINDS = {"presence": "whole", "boundary": "edge", "rejected": "doubt", "contour": "line"}
 
 
 def verdict_words(verdict: Verdict | None, letters: Mapping[str, str]) -> str:
@@ -50,36 +50,17 @@ def _letters(rater_ids: Sequence[str], letters: Mapping[str, str]) -> str:
     return "".join(sorted(letters.get(rater_id, "?") for rater_id in rater_ids)) or "–"
 
 
-class FindingsTable(QTableWidget):
-    """One row a region. Emits ``picked(region)`` when another row becomes current."""
-
-    picked = Signal(int)
+class FindingsTable(RegionTable):
+    """One row a disputed region, worst first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setAccessibleName("Disputed regions")
-        self.setToolTip("Disputed regions, worst first. Pick one and all views go there.")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self._regions: list[int] = []
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
-        for place, (title, tooltip) in enumerate(COLUMNS):
-            item = QTableWidgetItem(title)
-            item.setToolTip(tooltip)
-            self.setHorizontalHeaderItem(place, item)
-            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setIconSize(QSize(12, 12))
-        self._fit_rows()
-        self.currentCellChanged.connect(self._moved)
+        super().__init__(
+            COLUMNS,
+            (0, 3, 5),
+            "Disputed regions",
+            "Disputed regions, worst first. Pick one and all views go there.",
+            parent,
+        )
 
     def set_findings(
         self,
@@ -89,10 +70,8 @@ class FindingsTable(QTableWidget):
         verdicts: Mapping[int, Verdict],
     ) -> None:
         """Show the regions of a case, in the order given."""
-        self.blockSignals(True)
-        self._regions = [finding.region for finding in findings]
-        self.setRowCount(len(findings))
-        for row, finding in enumerate(findings):
+        rows: list[tuple[int, Sequence[str], str, str]] = []
+        for finding in findings:
             label = schema.label(finding.label)
             name = label.name if label else f"label {finding.label}"
             distance = finding.max_distance_mm
@@ -106,17 +85,8 @@ class FindingsTable(QTableWidget):
                 "–" if distance is None else f"{distance:.1f}",
                 verdict_words(verdicts.get(finding.region), letters),
             )
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(finding.why)
-                if column in (0, 3, 5):
-                    item.setTextAlignment(
-                        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-                    )
-                if column == 1 and label:
-                    item.setIcon(swatch(label.color, 12))
-                self.setItem(row, column, item)
-        self.blockSignals(False)
+            rows.append((finding.region, cells, finding.why, label.color if label else ""))
+        self.set_rows(rows)
 
     def set_units(self, *, is_calibrated: bool) -> None:
         """Name the units: mm where the image is calibrated, else pixels."""
@@ -127,42 +97,3 @@ class FindingsTable(QTableWidget):
             item = self.horizontalHeaderItem(place)
             if item is not None:
                 item.setText(unit)
-
-    def show_verdict(self, region: int, words: str) -> None:
-        """Write a region's verdict into its row."""
-        if region in self._regions:
-            item = self.item(self._regions.index(region), len(COLUMNS) - 1)
-            if item is not None:
-                item.setText(words)
-
-    def regions(self) -> list[int]:
-        """Return the regions in the order of the rows."""
-        return list(self._regions)
-
-    def current_region(self) -> int | None:
-        """Return the region of the current row."""
-        row = self.currentRow()
-        return self._regions[row] if 0 <= row < len(self._regions) else None
-
-    def select_region(self, region: int) -> None:
-        """Make a region current and tell so."""
-        if region not in self._regions:
-            return
-        row = self._regions.index(region)
-        if row == self.currentRow():
-            self.picked.emit(region)
-        self.setCurrentCell(row, 0)
-        self.scrollTo(self.model().index(row, 0))
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Keep the rows as high as the font."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._fit_rows()
-
-    def _fit_rows(self) -> None:
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
-
-    def _moved(self, row: int, column: int, old_row: int, old_column: int) -> None:
-        if row != old_row and 0 <= row < len(self._regions):
-            self.picked.emit(self._regions[row])

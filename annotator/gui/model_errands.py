@@ -157,7 +157,7 @@ class ModelErrands(QObject):
             )
             self._refresh()
             if self._window.room_name == "review":
-                self._window.review.refresh_models()
+                self._window.review.masks.refresh_models()
 
         def started(job: Job) -> None:
             if self._open.get("run") is dialog:
@@ -260,7 +260,7 @@ class ModelErrands(QObject):
             self._window.notice.say("The model is trained.", "good", "\n".join(result["summary"]))
             self._refresh(result["fit"])
             if self._window.room_name == "review":
-                self._window.review.refresh_models()
+                self._window.review.masks.refresh_models()
 
         self._bar.submit("train", given, "Training", done, started)
 

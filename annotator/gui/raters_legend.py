@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QPaintEvent
 
-    from annotator.session.review_case import Reading
+    class Shown(Protocol):
+        """A reading as the legend names it."""
+
+        @property
+        def letter(self) -> str: ...  # noqa: D102 - what it is called says it
+        @property
+        def rater_id(self) -> str: ...  # noqa: D102
+        @property
+        def name(self) -> str: ...  # noqa: D102
+        @property
+        def color(self) -> str: ...  # noqa: D102
+        @property
+        def dash(self) -> str: ...  # noqa: D102
 
 
 class LetterBadge(QWidget):
@@ -58,7 +70,7 @@ class LetterBadge(QWidget):
 
 
 class RatersLegend(QWidget):
-    """One row a reading, with an eye that shows or hides its contours.
+    """One row a reading, with an eye that shows or hides what they drew.
 
     Emits ``visibility_changed(rater_id, on)``.
     """
@@ -72,8 +84,8 @@ class RatersLegend(QWidget):
         self._layout.setSpacing(3)
         self._eyes: dict[str, IconSwitch] = {}
 
-    def set_readings(self, readings: Sequence[Reading]) -> None:
-        """Show these readings, all visible."""
+    def set_readings(self, readings: Sequence[Shown], noun: str = "contours") -> None:
+        """Show these readings, all visible; ``noun`` says what of each is shown and hidden."""
         while (item := self._layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -81,13 +93,13 @@ class RatersLegend(QWidget):
                 widget.deleteLater()
         self._eyes.clear()
         for reading in readings:
-            self._layout.addWidget(self._row(reading))
+            self._layout.addWidget(self._row(reading, noun))
 
     def visible(self) -> frozenset[str]:
-        """Return the rater ids whose contours are shown."""
+        """Return the rater ids whose readings are shown."""
         return frozenset(rater for rater, eye in self._eyes.items() if eye.isChecked())
 
-    def _row(self, reading: Reading) -> QWidget:
+    def _row(self, reading: Shown, noun: str) -> QWidget:
         row = QWidget()
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -99,8 +111,8 @@ class RatersLegend(QWidget):
         eye = IconSwitch(
             "eye",
             "eye-off",
-            f"Show the contours of {reading.letter}, {reading.name}",
-            f"Show or hide the contours of {reading.letter}.",
+            f"Show the {noun} of {reading.letter}, {reading.name}",
+            f"Show or hide the {noun} of {reading.letter}.",
             row,
         )
         eye.toggled.connect(lambda on: self.visibility_changed.emit(reading.rater_id, on))

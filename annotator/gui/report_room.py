@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QSplitter,
     QStackedWidget,
-    QTableWidget,
     QTableWidgetItem,
     QTabWidget,
     QVBoxLayout,
@@ -26,78 +22,14 @@ from annotator.gui.buttons import Button, label
 from annotator.gui.cohort_page import CohortPage
 from annotator.gui.empty_state import EmptyState
 from annotator.gui.quality_page import QualityPage
+from annotator.gui.report_table import COLUMNS, empty_table, row_words, write_csv
+from annotator.gui.tracing.review_report import TraceReportPage
 
 if TYPE_CHECKING:
     from annotator.gui.background import Background
     from annotator.gui.report_plot import ReportPlot
-    from annotator.session.report import RaterReport, RaterRow
-    from annotator.session.review_room import ReviewRoom
-
-Interval = tuple[float, float]
-COLUMNS: tuple[tuple[str, str], ...] = (
-    ("Rater", "Who read"),
-    ("Label", "What was drawn"),
-    ("Cases", "Cases that the figures come from"),
-    ("Dice", "Overlap with the consensus, 0 to 1; mean over cases"),
-    ("95 %", "Bootstrap interval of the Dice over cases"),
-    ("Size bias", "How much larger (+) or smaller (−) than the consensus; mean over cases"),
-    ("95 %", "Bootstrap interval of the size bias over cases"),
-    ("Missed", "Objects of the consensus that the rater did not touch, of all"),
-)
-
-
-def row_words(row: RaterRow) -> tuple[str, ...]:
-    """Return the cells of one rater and label as they are shown."""
-    name = f"{row.rater_name} (model)" if row.is_model else row.rater_name
-    return (
-        name,
-        row.label_name,
-        str(row.n_cases),
-        "–" if row.dice is None else f"{row.dice:.3f}",
-        _range(row.dice_interval, "{:.2f}", 1.0),
-        "–" if row.volume_bias is None else f"{100 * row.volume_bias:+.1f} %",
-        _range(row.volume_bias_interval, "{:+.0f}", 100.0),
-        f"{row.n_missed} of {row.n_objects}" if row.n_objects else "–",
-    )
-
-
-def write_csv(report: RaterReport, path: Path) -> None:
-    """Write the table with full figures."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(
-            (
-                "rater",
-                "is_model",
-                "label",
-                "label_name",
-                "n_cases",
-                "dice",
-                "dice_low",
-                "dice_high",
-                "volume_bias",
-                "volume_bias_low",
-                "volume_bias_high",
-                "n_objects",
-                "n_missed",
-            )
-        )
-        for row in report.rows:
-            writer.writerow(
-                (
-                    row.rater_name,
-                    row.is_model,
-                    row.label,
-                    row.label_name,
-                    row.n_cases,
-                    row.dice,
-                    *(row.dice_interval or (None, None)),
-                    row.volume_bias,
-                    *(row.volume_bias_interval or (None, None)),
-                    row.n_objects,
-                    row.n_missed,
-                )
-            )
+    from annotator.session.report import RaterReport
+    from annotator.session.review_room import QueueEntry, ReviewRoom
 
 
 class ReportRoom(QWidget):
@@ -110,6 +42,8 @@ class ReportRoom(QWidget):
     """id of a case to look at"""
     report_wanted = Signal(str, object)
     """path of the HTML file, ids of the cases"""
+    trace_report_wanted = Signal(str, object)
+    """the same, of traced cases"""
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,7 +53,7 @@ class ReportRoom(QWidget):
         self.report: RaterReport | None = None
         self.plot: ReportPlot | None = None
         self.about = label("", "muted", wrap=True)
-        self.table = _empty_table()
+        self.table = empty_table()
         self.save_table = Button(
             "Save table…", "Write the table with full figures as CSV.", self._save_table
         )
@@ -140,6 +74,10 @@ class ReportRoom(QWidget):
         self.tabs.addTab(_with_margins(self.cohort), "Cases")
         self.quality = QualityPage(background)
         self.tabs.addTab(_with_margins(self.quality), "Quality")
+        self.traced = TraceReportPage()
+        self.traced.case_wanted.connect(self.case_wanted)
+        self.traced.save_wanted.connect(self._save_trace_report)
+        self.tabs.addTab(_with_margins(self.traced), "Tracings")
         self._empty = EmptyState("report", "", "")
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
@@ -177,10 +115,11 @@ class ReportRoom(QWidget):
         self._stack.setCurrentWidget(self._empty)
         self.hint_changed.emit("The report is being worked out.")
 
-        def work() -> RaterReport:
+        def work() -> tuple[RaterReport, tuple[QueueEntry, ...]]:
             import annotator.gui.report_plot  # noqa: F401 - matplotlib takes a second to import
 
-            return room.report()
+            traced = tuple(entry for entry in room.queue() if entry.reads == "tracing")
+            return room.report(), traced
 
         self._background.run("report", work, self._show, self._could_not)
 
@@ -188,8 +127,18 @@ class ReportRoom(QWidget):
         self._empty.say("There is no report", str(error))
         self.failed.emit(error)
 
-    def _show(self, report: RaterReport) -> None:
+    def _show(self, found: tuple[RaterReport, tuple[QueueEntry, ...]]) -> None:
+        report, traced = found
         self.report = report
+        self.traced.show_entries(traced)
+        last = self.tabs.count() - 1
+        for place in range(self.tabs.count()):
+            self.tabs.setTabVisible(place, bool(traced if place == last else report.rows))
+        if traced and not report.rows:
+            self.tabs.setCurrentIndex(last)
+            self._stack.setCurrentWidget(self.tabs)
+            self.hint_changed.emit("Save the report, or go back with Alt+Left.")
+            return
         if not report.rows:
             self._empty.say(
                 "Nothing to compare yet",
@@ -244,6 +193,11 @@ class ReportRoom(QWidget):
                 lambda cases: self.report_wanted.emit(path, cases),
             )
 
+    def _save_trace_report(self, case_ids: tuple[str, ...]) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save report", "tracings.html", "HTML (*.html)")
+        if path:
+            self.trace_report_wanted.emit(path, case_ids)
+
     def _save_table(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save table", "raters.csv", "CSV (*.csv)")
         if path and self.report is not None:
@@ -264,36 +218,9 @@ class ReportRoom(QWidget):
         self.told.emit(f"Written to {path}.")
 
 
-def _empty_table() -> QTableWidget:
-    table = QTableWidget(0, len(COLUMNS))
-    table.setAccessibleName("Raters against the consensus")
-    table.setToolTip("One row a rater and label. Click a heading to sort.")
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setShowGrid(False)
-    table.setTabKeyNavigation(False)
-    table.verticalHeader().hide()
-    header = table.horizontalHeader()
-    for place, (title, tooltip) in enumerate(COLUMNS):
-        item = QTableWidgetItem(title)
-        item.setToolTip(tooltip)
-        table.setHorizontalHeaderItem(place, item)
-        header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    return table
-
-
 def _with_margins(widget: QWidget) -> QWidget:
     made = QWidget()
     layout = QVBoxLayout(made)
     layout.setContentsMargins(28, 4, 12, 14)
     layout.addWidget(widget)
     return made
-
-
-def _range(interval: Interval | None, form: str, factor: float) -> str:
-    if interval is None:
-        return "–"
-    low, high = interval
-    return f"{form.format(factor * low)} … {form.format(factor * high)}"

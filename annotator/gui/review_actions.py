@@ -155,7 +155,7 @@ REVIEW: tuple[Action, ...] = (
         "Show or hide the raters' contours.",
         lambda window: window.review.on_desk(lambda desk: desk.toggle("contours")),
         icon="contours",
-        checked=lambda window: "contours" in window.review.shown,
+        checked=lambda window: "contours" in window.review.masks.shown,
     ),
     _review(
         "show.heat",
@@ -164,7 +164,7 @@ REVIEW: tuple[Action, ...] = (
         "Show where raters disagree, as heat.",
         lambda window: window.review.on_desk(lambda desk: desk.toggle("heat")),
         icon="heat",
-        checked=lambda window: "heat" in window.review.shown,
+        checked=lambda window: "heat" in window.review.masks.shown,
     ),
     _review(
         "show.fused",
@@ -173,7 +173,7 @@ REVIEW: tuple[Action, ...] = (
         "Show or hide the fused label.",
         lambda window: window.review.on_desk(lambda desk: desk.toggle("fused")),
         icon="fused",
-        checked=lambda window: "fused" in window.review.shown,
+        checked=lambda window: "fused" in window.review.masks.shown,
     ),
     _review(
         "show.probability",
@@ -182,7 +182,7 @@ REVIEW: tuple[Action, ...] = (
         "Show how probable the label of the current region is, as heat.",
         lambda window: window.review.on_desk(lambda desk: desk.toggle("probability")),
         icon="probability",
-        checked=lambda window: "probability" in window.review.shown,
+        checked=lambda window: "probability" in window.review.masks.shown,
     ),
     _review(
         "show.belief",
@@ -192,7 +192,7 @@ REVIEW: tuple[Action, ...] = (
         "after the last, nothing.",
         lambda window: window.review.on_desk(lambda desk: desk.step_belief()),
         icon="belief",
-        checked=lambda window: "belief" in window.review.shown,
+        checked=lambda window: "belief" in window.review.masks.shown,
     ),
     _review(
         "show.doubt",
@@ -200,37 +200,37 @@ REVIEW: tuple[Action, ...] = (
         ("6",),
         "Show where the first model that read this case was unsure, then the next; after the last, "
         "nothing.",
-        lambda window: window.review.step_doubt(),
+        lambda window: window.review.masks.step_doubt(),
         icon="doubt",
-        checked=lambda window: "doubt" in window.review.shown,
+        checked=lambda window: "doubt" in window.review.masks.shown,
     ),
     _review(
         "show.model",
         "What the trained model draws",
         ("T",),
         "Show or hide what the model of the third tab draws, as outline T.",
-        lambda window: window.review.toggle_model(),
+        lambda window: window.review.masks.toggle_model(),
     ),
     _review(
         "difference.next",
         "Next difference from the vote",
         (".",),
         "Go to the next place where the fused label is not what most raters drew.",
-        lambda window: window.review.step_difference(+1),
+        lambda window: window.review.masks.step_difference(+1),
     ),
     _review(
         "difference.previous",
         "Previous difference from the vote",
         (",",),
         "Go to the place before where the fused label is not what most raters drew.",
-        lambda window: window.review.step_difference(-1),
+        lambda window: window.review.masks.step_difference(-1),
     ),
     _review(
         "review.methods",
         "Compare fusion methods",
         ("Shift+M",),
         "See what every fusion method makes of this case, side by side, and choose one.",
-        lambda window: window.review.compare_methods(),
+        lambda window: window.review.masks.compare_methods(),
     ),
     _review(
         "review.models",

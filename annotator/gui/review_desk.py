@@ -377,7 +377,7 @@ class ReviewDesk(QObject):
             case.sign_off(panel.final.form.diagnosis())
         except AnnotatorError as error:
             words = str(error)
-            panel.complain(words[:1].upper() + words[1:])
+            panel.foot.complain(words[:1].upper() + words[1:])
             self.hint_changed.emit("The case cannot be signed off yet: see the right side.")
             return
         self.signed_off.emit(case.case.title)

@@ -13,6 +13,7 @@ from annotator.gui.findings_table import FindingsTable, verdict_words
 from annotator.gui.model_panel import ModelPanel
 from annotator.gui.reading_panel import scrolled
 from annotator.gui.redraw_panel import RedrawPanel
+from annotator.gui.sign_off import SignOffFoot
 from annotator.gui.verdict_panel import VerdictPanel
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ class ReviewPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.redraw, 1)
-        layout.addWidget(self._foot())
+        self.foot = SignOffFoot("mask")
+        self.foot.wanted.connect(self.sign_off_wanted)
+        layout.addWidget(self.foot)
         self.show_redraw(None)
 
     def _regions(self) -> QWidget:
@@ -126,27 +129,6 @@ class ReviewPanel(QWidget):
         self.table.setMinimumHeight(90)
         return page
 
-    def _foot(self) -> QWidget:
-        area = QWidget()
-        area.setObjectName("bottombar")
-        area.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.complaints = label("", tone="bad", wrap=True)
-        self.complaints.setAccessibleName("What keeps the case from being signed off")
-        self.complaints.hide()
-        self.sign = Button(
-            "Sign off",
-            "Make the adjudication final (Ctrl+Enter): the mask is composed from your verdicts.",
-            self.sign_off_wanted.emit,
-            kind="primary",
-            icon_name="sign",
-        )
-        layout = QVBoxLayout(area)
-        layout.setContentsMargins(12, 8, 12, 10)
-        layout.addWidget(self.complaints)
-        layout.addWidget(self.sign)
-        self._sign_area = area
-        return area
-
     def show_method(self, fusion: Fusion) -> None:
         """Say what the readings are fused by, and what to know about it."""
         self.method.setCurrentIndex(max(0, self.method.findData(fusion.recipe.method)))
@@ -167,7 +149,7 @@ class ReviewPanel(QWidget):
             case.diagnoses(), None if adjudication is None else adjudication.diagnosis
         )
         self.show_method(case.fusion)
-        self.complaints.hide()
+        self.foot.complaints.hide()
         self.tabs.setCurrentIndex(0 if case.findings else 1)
         self.verdict.setVisible(bool(case.findings))
         self.show_progress(len(verdicts), len(case.findings))
@@ -178,7 +160,7 @@ class ReviewPanel(QWidget):
         verdicts = case.verdicts
         self.table.show_verdict(region, verdict_words(verdicts.get(region), letters))
         self.show_progress(len(verdicts), len(case.findings))
-        self.complaints.hide()
+        self.foot.complaints.hide()
 
     def show_progress(self, n_decided: int, n_regions: int) -> None:
         """Say how far the case is."""
@@ -191,7 +173,7 @@ class ReviewPanel(QWidget):
 
     def show_redraw(self, title: str | None) -> None:
         """Show the drawing side for a region, or None to go back to the regions."""
-        deciding = (self.tabs, self._sign_area)
+        deciding = (self.tabs, self.foot)
         leaving, coming = (
             ((self.redraw,), deciding) if title is None else (deciding, (self.redraw,))
         )
@@ -202,8 +184,3 @@ class ReviewPanel(QWidget):
             self.redraw.title.setText(title)
         for side in coming:
             side.show()
-
-    def complain(self, words: str) -> None:
-        """Say what keeps the case from being signed off."""
-        self.complaints.setText(words)
-        self.complaints.show()

@@ -14,7 +14,8 @@ from annotator.gui.rows import Row, RowList
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from annotator.session.review_case import Reading
+    from annotator.domain.study import Reads
+    from annotator.gui.raters_legend import Shown
     from annotator.session.review_room import QueueEntry
 
 STATES = {
@@ -25,9 +26,16 @@ STATES = {
 """State of a case → (word on the chip, tone)."""
 
 
+def is_new(entry: QueueEntry) -> bool:
+    """Whether its readings, or its tracing, have not been looked through as they are now."""
+    return bool(entry.note) if entry.reads == "tracing" else entry.score is None
+
+
 def entry_row(entry: QueueEntry) -> Row:
     """Return the row that shows a case of the queue."""
     word, tone = STATES[entry.state]
+    if entry.reads == "tracing":
+        return _traced_row(entry)
     facts = f"{entry.n_readings} readings"
     if entry.score is not None:
         facts += f" · {entry.n_decided} of {entry.n_regions} decided"
@@ -41,6 +49,19 @@ def entry_row(entry: QueueEntry) -> Row:
     return Row(key=entry.case_id, title=entry.title, detail="\n".join(lines), chip=word, tone=tone)
 
 
+def _traced_row(entry: QueueEntry) -> Row:
+    word, tone = STATES[entry.state]
+    facts = f"{entry.n_readings} tracing{'s' if entry.n_readings != 1 else ''}"
+    if entry.n_regions:
+        facts += f" · {entry.n_decided} of {entry.n_regions} decided"
+    lines = [facts]
+    if entry.at_stake_um:
+        lines.append(f"{entry.at_stake_um:,.0f} µm of cable at stake")
+    if entry.note:
+        lines.append(entry.note[:1].upper() + entry.note[1:])
+    return Row(key=entry.case_id, title=entry.title, detail="\n".join(lines), chip=word, tone=tone)
+
+
 class ReviewQueue(QWidget):
     """Queue above, legend below.
 
@@ -49,19 +70,21 @@ class ReviewQueue(QWidget):
 
     picked = Signal(str)
     report_wanted = Signal()
-    compare_wanted = Signal()
+    compare_wanted = Signal(object)
+    """What is read on the cases that are to be looked through: masks, tracings."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("leftPanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._new: frozenset[Reads] = frozenset()
         self.done = label("", "muted")
         self.cases = RowList("Cases to review", "Hardest first. Enter or a click opens a case.")
         self.cases.picked.connect(self.picked)
         self.compare = Button(
             "Compare all readings",
-            "Find the disputes in every case, so that the queue is in order.",
-            self.compare_wanted.emit,
+            "Find what is in dispute or may be wrong in every case: the queue is in order then.",
+            lambda: self.compare_wanted.emit(self._new),
         )
         self.report = Button(
             "Report on raters",
@@ -88,10 +111,11 @@ class ReviewQueue(QWidget):
         n_done = sum(entry.state == "signed off" for entry in entries)
         self.done.setText(f"{n_done} of {len(entries)} signed off")
         self.cases.set_rows([entry_row(entry) for entry in entries])
-        self.compare.setVisible(any(entry.score is None for entry in entries))
+        self._new = frozenset(entry.reads for entry in entries if is_new(entry))
+        self.compare.setVisible(bool(self._new))
 
-    def set_readings(self, readings: Sequence[Reading]) -> None:
+    def set_readings(self, readings: Sequence[Shown], noun: str = "contours") -> None:
         """Show who is who; no readings hide the legend."""
-        self.legend.set_readings(readings)
+        self.legend.set_readings(readings, noun)
         self.legend.setVisible(bool(readings))
         self._legend_title.setVisible(bool(readings))

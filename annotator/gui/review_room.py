@@ -1,72 +1,50 @@
-"""The reviewer's room: the queue, the disputed case, the verdicts."""
+"""The reviewer's room: the queue, and the disputed case with its verdicts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QWidget
 
-from annotator.domain.errors import AnnotatorError
-from annotator.gui.canvas_holder import CanvasHolder, import_canvas
-from annotator.gui.dispute_strip import DisputeStrip
-from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.empty_state import EmptyState
-from annotator.gui.model_desk import ModelDesk
-from annotator.gui.pointing import Pointing
-from annotator.gui.prompt_bar import PromptBar
-from annotator.gui.review_desk import ReviewDesk
-from annotator.gui.review_panel import ReviewPanel
+from annotator.gui.review_masks import MaskReview
 from annotator.gui.review_queue import ReviewQueue
-from annotator.gui.review_redraw import Redrawing
-from annotator.gui.review_view import ReviewView
-from annotator.gui.tool_strip import HEIGHT
-from annotator.gui.window_presets import windows_for
-from annotator.session.trained_models import trainer_options
+from annotator.gui.review_side import WIDTH, ReviewSide
+from annotator.gui.tracing.review_page import TraceReviewPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotator.domain.review import Fusion
     from annotator.gui.background import Background
-    from annotator.gui.canvas import Canvas
-    from annotator.gui.review_redraw import Redrawn
+    from annotator.gui.review_desk import ReviewDesk
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
-    from annotator.session.differences import Difference
     from annotator.session.review_case import ReviewCase
     from annotator.session.review_methods import MethodOption
     from annotator.session.review_room import QueueEntry, ReviewRoom
     from annotator.session.session import Session
 
-RIGHT_WIDTH = 404
 LEFT_WIDTH = 222
-DEFAULT_METHOD = "staple"
 
 
 class ReviewRoomPanel(QWidget):
-    """Queue left, canvas and dispute strip in the middle, regions and verdicts right."""
+    """Queue left, the open case in the middle, regions and verdicts right.
+
+    What is done with an open case is done by ``masks`` or, where it was traced, by ``traces``.
+    """
 
     hint_changed = Signal(str)
     state_changed = Signal()
     failed = Signal(object)
     report_wanted = Signal()
-    compare_wanted = Signal()
-    fusion_wanted = Signal(str, object)
-    """case id, MethodOption: to be fused outside the window's process"""
-    batch_wanted = Signal(object, object)
-    """ids of cases, MethodOption: all of them to be fused outside the window's process"""
-    training_wanted = Signal(str, str)
-    """trainer, fusion method to aim at or empty"""
-    foretell_wanted = Signal(str)
-    """fit id: to say of every case how hard it is"""
-    keep_wanted = Signal(str, str, object)
-    """fit id, case id, trust by rater id: to be kept as a model's reading"""
+    compare_wanted = Signal(object)
 
     def __init__(
         self,
         strip: ToolStrip,
         redraw_strip: ToolStrip,
+        trace_strip: ToolStrip,
         background: Background,
         settings: Settings,
         parent: QWidget | None = None,
@@ -74,101 +52,91 @@ class ReviewRoomPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("room")
         self._background = background
-        self._settings = settings
         self.room: ReviewRoom | None = None
-        self._session: Session | None = None
-        self.model_desk: ModelDesk | None = None
-        self.desk: ReviewDesk | None = None
-        self.shown: set[str] = {"contours", "fused"}
-        self._method = DEFAULT_METHOD
-        self._methods: tuple[MethodOption, ...] = ()
         self._entries: tuple[QueueEntry, ...] = ()
         self._withheld: tuple[tuple[str, str], ...] = ()
-        self.strip = strip
-        self.view_tools = DrawingTools(strip, settings)
-        bar = PromptBar(HEIGHT, self)
-        redraw_strip.add(bar)
-        pointing = Pointing(bar, background, self)
-        pointing.told.connect(self.hint_changed)
-        self.redrawing = Redrawing(redraw_strip, settings, pointing, self._point_at)
-        self.redrawing.tools.failed.connect(self.failed)
-        self.redrawing.tools.nothing_to.connect(
-            lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
-        )
         self.queue = ReviewQueue()
         self.queue.picked.connect(self.open)
         self.queue.report_wanted.connect(self.report_wanted)
         self.queue.compare_wanted.connect(self.compare_wanted)
-        self.holder = CanvasHolder(
-            EmptyState(
-                "review",
-                "No case is open",
-                "",
-                (
-                    "Open the hardest case",
-                    "Open the first case of the queue that is not signed off (Shift+N).",
-                    self.next_case,
-                ),
-            )
+        empty = EmptyState(
+            "review",
+            "No case is open",
+            "",
+            (
+                "Open the hardest case",
+                "Open the first case of the queue that is not signed off (Shift+N).",
+                self.next_case,
+            ),
         )
-        self.holder.canvas_made.connect(self._connect)
-        self.disputes = DisputeStrip()
-        self._lay_out(redraw_strip)
+        self.side = ReviewSide()
+        self.masks = MaskReview(
+            strip, redraw_strip, empty, self.queue, self.side, background, settings
+        )
+        self.traces = TraceReviewPage(trace_strip, self.queue, self.side, background)
+        self._pages = QStackedWidget()
+        for page in (self.masks, self.traces):
+            self._pages.addWidget(page)
+            page.hint_changed.connect(self.hint_changed)
+            page.state_changed.connect(self._state_changed)
+            page.failed.connect(self.failed)
+            page.verdict_changed.connect(self.refresh_queue)
+            page.signed_off.connect(self._signed_off)
+            page.could_not_open.connect(self._could_not_open)
+        self._lay_out()
 
-    def _lay_out(self, redraw_strip: ToolStrip) -> None:
-        self._right = QWidget()
-        self._right.setMinimumWidth(RIGHT_WIDTH)
-        self._right_layout = QHBoxLayout(self._right)
-        self._right_layout.setContentsMargins(0, 0, 0, 0)
-        centre = QWidget()
-        inner = QVBoxLayout(centre)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(0)
-        inner.addWidget(self.strip)
-        inner.addWidget(redraw_strip)
-        inner.addWidget(self.holder, 1)
-        inner.addWidget(self.disputes)
+    def _lay_out(self) -> None:
         self.queue.setMinimumWidth(190)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for place, side in enumerate((self.queue, centre, self._right)):
-            splitter.addWidget(side)
+        for place, part in enumerate((self.queue, self._pages, self.side)):
+            splitter.addWidget(part)
             splitter.setCollapsible(place, False)
         splitter.setHandleWidth(2)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([LEFT_WIDTH, 800, RIGHT_WIDTH])
+        splitter.setSizes([LEFT_WIDTH, 800, WIDTH])
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
-        for widget in (self._right, self.strip, redraw_strip, self.disputes):
-            widget.hide()
-
-    @property
-    def tools(self) -> DrawingTools:
-        """The tools of what is going on: looking, or redrawing."""
-        return self.redrawing.tools if self.is_redrawing else self.view_tools
+        self.side.hide()
 
     @property
     def is_redrawing(self) -> bool:
         """Whether a region is being drawn anew."""
-        return self.redrawing.region is not None
+        return self.masks.is_redrawing
+
+    @property
+    def is_tracing(self) -> bool:
+        """Whether a traced case is open."""
+        return self.traces.desk is not None
 
     @property
     def case(self) -> ReviewCase | None:
-        """The case that is open."""
-        return None if self.desk is None else self.desk.case
+        """The case of masks that is open."""
+        return self.masks.case
+
+    @property
+    def desk(self) -> ReviewDesk | None:
+        """The desk of the case of masks that is open."""
+        return self.masks.desk
 
     def on_desk(self, run: Callable[[ReviewDesk], None]) -> None:
-        """Do something to the open case; nothing where none is open."""
-        if self.desk is not None:
-            run(self.desk)
+        """Do something to the open case of masks; nothing where none is open."""
+        self.masks.on_desk(run)
+
+    @property
+    def open_case_id(self) -> str | None:
+        """Which case is open, of masks or traced."""
+        if self.traces.desk is not None:
+            return self.traces.desk.review.case.case_id
+        return None if self.case is None else self.case.case.case_id
 
     # entering and leaving
 
     def enter(self, room: ReviewRoom, session: Session, methods: tuple[MethodOption, ...]) -> None:
         """Take a reviewer's room and the fusion methods to choose from."""
         self.room = room
-        self._session = session
-        self._methods = methods
+        self.masks.enter(room, session, methods)
+        self.traces.enter(room)
         # What the person before could see may be withheld from this one.
         self._entries, self._withheld = (), ()
         self.queue.set_entries(())
@@ -177,39 +145,29 @@ class ReviewRoomPanel(QWidget):
     def leave(self) -> bool:
         """Write what is left and let the case go; False where it could not be written."""
         self._background.drop("open review case")
-        if self.case is None:
-            return True
-        try:
-            self.redrawing.end()
-            self.case.close()
-        except AnnotatorError as error:
-            self.failed.emit(error)
-            return False
-        self._let_go()
-        return True
+        self.traces.leave()
+        return self.masks.leave()
 
     def refresh_queue(self) -> None:
         """Ask for the queue again."""
         room = self.room
         if room is not None:
-            self._background.run(
-                "queue", lambda: (_drawn(room.queue()), room.withheld()), self._show_queue
-            )
+            self._background.run("queue", lambda: (room.queue(), room.withheld()), self._show_queue)
 
     def _show_queue(
         self, found: tuple[tuple[QueueEntry, ...], tuple[tuple[str, str], ...]]
     ) -> None:
         self._entries, self._withheld = found
         self.queue.set_entries(self._entries)
-        if self.case is not None:
-            self.queue.cases.set_current(self.case.case.case_id)
+        if self.open_case_id is not None:
+            self.queue.cases.set_current(self.open_case_id)
         elif not self._background.is_waiting("open review case"):
             self._say_empty()
         self.say_hint()
         self.state_changed.emit()
 
     def _say_empty(self) -> None:
-        empty = self.holder.empty
+        empty = self.masks.holder.empty
         n_open = sum(entry.state != "signed off" for entry in self._entries)
         withheld = (
             f"\n{len(self._withheld)} more cases wait until you have submitted your own reading "
@@ -218,247 +176,73 @@ class ReviewRoomPanel(QWidget):
             else ""
         )
         if not self._entries:
-            words = "A case comes here once two people have submitted their reading of it."
+            words = (
+                "A case comes here once two people have submitted their reading of it; a traced "
+                "one with its first tracing."
+            )
             empty.say("Nothing to review yet", words + withheld, button=False)
         elif n_open == 0:
             empty.say(
                 "Every case is signed off",
-                "Export the adjudicated masks with Ctrl+E, or look at the report on raters."
-                + withheld,
+                "Export what was adjudicated with Ctrl+E, or look at the report." + withheld,
                 button=False,
             )
         else:
             empty.say(
                 f"{n_open} of {len(self._entries)} cases are to be reviewed",
-                "You are taken straight to the regions that the readers dispute." + withheld,
+                "You are taken straight to what is in dispute, or may be wrong." + withheld,
             )
-        self.holder.show_empty()
+        self.masks.holder.show_empty()
+        self._pages.setCurrentWidget(self.masks)
 
     # opening a case
 
     def next_case(self) -> None:
         """Open the hardest case that is not signed off."""
-        here = None if self.case is None else self.case.case.case_id
         for entry in self._entries:
-            if entry.state != "signed off" and entry.case_id != here:
+            if entry.state != "signed off" and entry.case_id != self.open_case_id:
                 self.open(entry.case_id)
                 return
         self.hint_changed.emit("No other case is waiting.")
 
     def open(self, case_id: str) -> None:
-        """Open a case; readings are fused and compared on a worker thread."""
-        if self.case is None or case_id != self.case.case.case_id:
-            self._open(case_id, self._method)
-
-    def fuse_by(self, method: str) -> None:
-        """Fuse the open case by another method; verdicts that were given stay."""
-        desk = self.desk
-        option = next((entry for entry in self._methods if entry.name == method), None)
-        if desk is None or option is None or desk.case.fusion.recipe.method == method:
+        """Open a case; what must be compared or looked through is, on a worker thread."""
+        entry = next((entry for entry in self._entries if entry.case_id == case_id), None)
+        if case_id == self.open_case_id or not self.leave():
             return
-        if option.takes_long:
-            self.fusion_wanted.emit(desk.case.case.case_id, option)
-            desk.panel.show_method(desk.case.fusion)
-            self.hint_changed.emit(f"{option.title} is at work; you can go on.")
-            return
-        case = desk.case
-        self._background.run(
-            "fuse review case",
-            lambda: case.fuse(method),
-            lambda fusion: self.use_fusion(case.case.case_id, fusion),
+        is_traced = entry is not None and entry.reads == "tracing"
+        title = "" if entry is None else entry.title
+        self._pages.setCurrentWidget(self.masks)
+        self.masks.holder.show_busy(
+            f"Opening {title}…",
+            "Looking through the tracing and comparing tracers."
+            if is_traced
+            else "Fusing the readings and finding disputes.",
         )
-
-    def use_fusion(self, case_id: str, fusion: Fusion) -> None:
-        """Go by another fusion, where its case is still open."""
-        if self.desk is None or self.desk.case.case.case_id != case_id:
-            return
-        if self.desk.use_fusion(fusion):
-            self._method = fusion.recipe.method
-
-    def step_difference(self, steps: int) -> None:
-        """Go to the next place where the fusion in use differs from the majority vote."""
-        desk = self.desk
-        if desk is None:
-            return
-        if desk.has_differences:
-            desk.step_difference(steps)
-            return
-        from annotator.session.review_methods import differences_from_vote
-
-        case, fusion = desk.case, desk.case.fusion
-
-        def show(found: tuple[Difference, ...]) -> None:
-            if self.desk is desk and desk.case.fusion is fusion:
-                desk.set_differences(found)
-                desk.step_difference(steps)
-
-        self._background.run("differences", lambda: differences_from_vote(case), show)
-
-    def _fuse_every(self, option: MethodOption) -> None:
-        room = self.room
-        if room is not None:
-            self._background.run(
-                "cases to fuse",
-                room.visible_case_ids,
-                lambda case_ids: self.batch_wanted.emit(case_ids, option),
-            )
-
-    def compare_methods(self) -> None:
-        """Show what every method makes of the open case, side by side."""
-        if self.desk is None:
-            return
-        from annotator.gui.methods_dialog import MethodsDialog
-
-        dialog = MethodsDialog(self.desk, self._methods, self._background, self)
-        dialog.method_wanted.connect(self.fuse_by)
-        dialog.batch_wanted.connect(self._fuse_every)
-        dialog.open()
-
-    def _open(self, case_id: str, method: str) -> None:
-        room = self.room
-        if room is None or not self.leave():
-            return
-        title = next((entry.title for entry in self._entries if entry.case_id == case_id), "")
-        self.holder.show_busy(f"Opening {title}…", "Fusing the readings and finding disputes.")
         self.queue.cases.set_current(case_id)
-
-        def work() -> ReviewView:
-            import_canvas()
-            return ReviewView(room.open_case(case_id, method=method))
-
-        def show(view: ReviewView) -> None:
-            self._method = method
-            self._show_case(view)
-
-        self._background.run(
-            "open review case",
-            work,
-            show,
-            self._could_not_open,
-            late=lambda view: view.case.close(),
-        )
+        page = self.traces if is_traced else self.masks
+        page.open(case_id)
 
     def _could_not_open(self, error: Exception) -> None:
         self._say_empty()
         self.failed.emit(error)
-
-    def _show_case(self, view: ReviewView) -> None:
-        from annotator.session.review_case import REASONS
-
-        case = view.case
-        named = [(entry.name, entry.title) for entry in self._methods]
-        panel = ReviewPanel(case.schema, REASONS, named, opacity=self._settings.mask_opacity)
-        panel.method_chosen.connect(self.fuse_by)
-        panel.compare_wanted.connect(self.compare_methods)
-        panel.show_case(case)
-        self._right_layout.addWidget(panel)
-        self.queue.set_readings(case.readings)
-        self.disputes.set_profile(view.profiles[0])
-        self.disputes.setVisible(case.series.geometry.shape[0] > 1)
-        self._right.show()
-        self.strip.show()
-        desk = ReviewDesk(
-            view,
-            panel,
-            self.holder,
-            self.view_tools,
-            self.redrawing,
-            self.queue.legend,
-            self.disputes,
-            self._settings,
-            self.shown,
-        )
-        self.desk = desk
-        self.strip.set_windows(windows_for(case.series, case.schema))
-        self.view_tools.look(desk.canvas, case.series)
-        desk.hint_changed.connect(self.hint_changed)
-        desk.state_changed.connect(self.state_changed)
-        desk.failed.connect(self.failed)
-        desk.verdict_changed.connect(self.refresh_queue)
-        desk.signed_off.connect(self._signed_off)
-        self._open_models(desk)
-        self.refresh_queue()
-        desk.begin()
-        self.say_hint()
-        self.state_changed.emit()
-
-    def _open_models(self, desk: ReviewDesk) -> None:
-        session, panel = self._session, desk.panel.model
-        if session is None:
-            return
-        panel.train_wanted.connect(self.training_wanted)
-        self.model_desk = ModelDesk(desk, panel, session, self._background)
-        self.model_desk.keep_wanted.connect(self.keep_wanted)
-        self.model_desk.foretell_wanted.connect(self.foretell_wanted)
-        methods = self._methods
-        self._background.run(
-            "trainers",
-            lambda: trainer_options(session.registry),
-            lambda trainers: panel.set_choices(trainers, methods),
-        )
-
-    def toggle_model(self) -> None:
-        """Show or hide what the trained model draws."""
-        if self.model_desk is not None:
-            self.model_desk.toggle()
-
-    def step_doubt(self) -> None:
-        """Show where the next model was unsure."""
-        if self.model_desk is not None:
-            self.model_desk.doubt.step()
-
-    def refresh_models(self) -> None:
-        """Ask again which models there are."""
-        if self.model_desk is not None:
-            self.model_desk.refresh()
-
-    def _point_at(self, pointing: Pointing, canvas: Canvas, redrawn: Redrawn) -> None:
-        """Offer the models that can be pointed with while a region is drawn anew."""
-        room = self.room
-        if room is None:
-            return
-        pointing.begin(canvas, redrawn, room.prompt_desk)
-        series = redrawn.series
-        self._background.run("prompt models", lambda: room.prompt_models(series), pointing.offer)
 
     def _signed_off(self, title: str) -> None:
         if self.leave():
             self.refresh_queue()
             self.hint_changed.emit(f"“{title}” is signed off. Shift+N opens the next case.")
 
-    def _connect(self, canvas: Canvas) -> None:
-        self.view_tools.connect_canvas(canvas)
-        self.redrawing.tools.connect_canvas(canvas)
-        self.redrawing.pointing.connect_canvas(canvas)
-        canvas.position_changed.connect(lambda place: self.disputes.set_position(int(place[0])))
-
-    def _let_go(self) -> None:
-        self.view_tools.end()
-        if self.model_desk is not None:
-            self._background.drop("trainers")
-            self.model_desk.close()
-            self.model_desk = None
-        if self.desk is not None:
-            panel, self.desk = self.desk.panel, None
-            self._right_layout.removeWidget(panel)
-            panel.hide()
-            panel.deleteLater()
-        self.queue.set_readings(())
-        for widget in (self._right, self.strip, self.redrawing.strip, self.disputes):
-            widget.hide()
-        self.holder.show_empty()
+    def _state_changed(self) -> None:
+        self._pages.setCurrentWidget(self.traces if self.is_tracing else self.masks)
         self.state_changed.emit()
 
     def say_hint(self) -> None:
         """Say the next step."""
-        if self.desk is not None:
+        if self.traces.desk is not None:
+            self.traces.desk.say_hint()
+        elif self.desk is not None:
             self.desk.say_hint()
         elif any(entry.state != "signed off" for entry in self._entries):
             self.hint_changed.emit("Press Shift+N for the hardest case, or pick one.")
         else:
             self.hint_changed.emit("Nothing is waiting for a review.")
-
-
-def _drawn(entries: tuple[QueueEntry, ...]) -> tuple[QueueEntry, ...]:
-    """Return the cases that masks are drawn on: tracings are reviewed by the command line."""
-    return tuple(entry for entry in entries if entry.reads == "mask")

@@ -21,7 +21,8 @@ DEFAULT_REASON = {"presence": "missed", "boundary": "boundary-unclear"}
 """Kind of finding → the reason that is preset; the reviewer changes it where it is another."""
 
 
-def _reason_box(reasons: Sequence[tuple[str, str]]) -> QComboBox:
+def reason_box(reasons: Sequence[tuple[str, str]]) -> QComboBox:
+    """Return the list of reasons for a verdict, each with the number of its key."""
     box = QComboBox()
     box.setAccessibleName("Reason for the verdict")
     box.setToolTip("Why you decide so; kept with the verdict. Alt+1, Alt+2 … choose.")
@@ -75,7 +76,7 @@ class VerdictPanel(QWidget):
         others.setSpacing(5)
         for button in (self.fused, self.none, self.redraw):
             others.addWidget(button, 1)
-        self.reason = _reason_box(reasons)
+        self.reason = reason_box(reasons)
         self.comment = QLineEdit()
         self.comment.setAccessibleName("Comment on the verdict")
         self.comment.setToolTip("A remark on this region; optional. Kept with the verdict.")

@@ -48,6 +48,11 @@ class TracerReading:
     annotation: Annotation
     tree: Tree
 
+    @property
+    def dash(self) -> str:
+        """Trees are drawn in whole lines."""
+        return "solid"
+
 
 class TraceReview:
     """One tracing of a case, the base, with all others beside it and what was found.
@@ -151,29 +156,31 @@ class TraceReview:
         node_id: int | None = None,
         to_id: int | None = None,
         annotation_id: str | None = None,
+        taken: tuple[int, ...] | None = None,
     ) -> None:
         """Say what holds at a finding; a second verdict on it replaces the first.
 
         ``node_id`` is where to cut, or what to connect: the finding's own node where None.
         ``to_id`` is the node to connect to. ``annotation_id`` says whose branch to take, of those
-        that the finding offers; the longest where None. Raises AnnotatorError, with the reason,
-        where it cannot be done together with the verdicts that hold.
+        that the finding offers, ``taken`` which of that tracer's, by its nodes; the longest where
+        None. Raises AnnotatorError, with the reason, where it cannot be done together with the
+        verdicts that hold.
         """
         item = self.item(region)
         if reason not in dict(TRACE_REASONS):
             raise UnknownNameError("reason", reason, [code for code, _ in TRACE_REASONS])
         self._require_current()
-        taken: tuple[int, ...] = ()
+        branch: tuple[int, ...] = ()
         if choice == "take":
             offers = [
                 offer
                 for offer in item.offers
-                if annotation_id is None or offer.annotation_id == annotation_id
+                if annotation_id in (None, offer.annotation_id) and taken in (None, offer.node_ids)
             ]
             if not offers:
                 raise AnnotatorError(f"finding {region} has no branch of that tracer to take")
             offer = max(offers, key=lambda one: one.length_um)
-            annotation_id, taken = offer.annotation_id, offer.node_ids
+            annotation_id, branch = offer.annotation_id, offer.node_ids
             to_id = offer.to_id if to_id is None else to_id
         verdict = TraceVerdict(
             case_id=self.case.case_id,
@@ -185,7 +192,7 @@ class TraceReview:
             node_id=item.node_id if node_id is None else node_id,
             to_id=to_id if choice in ("connect", "take") else None,
             annotation_id=annotation_id if choice == "take" else None,
-            taken=taken,
+            taken=branch,
         )
         self.adjudicated({**self.verdicts, region: verdict})
         self._store.add_trace_verdict(verdict, self.findings_key, actor=self._reviewer.rater_id)

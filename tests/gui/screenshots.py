@@ -243,7 +243,7 @@ class Photographer:
         desk.step_belief()
         self.shoot("12-belief")
         desk.toggle("belief")
-        window.review.compare_methods()
+        window.review.masks.compare_methods()
         dialog = QApplication.activeModalWidget()
         assert isinstance(dialog, MethodsDialog)
         wait_for(lambda: dialog.cards, "the methods")

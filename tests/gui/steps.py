@@ -54,9 +54,9 @@ def open_first_case(window: MainWindow, qtbot: QtBot) -> None:
 
 def stroke(window: MainWindow, qtbot: QtBot, points: Sequence[tuple[float, float, float]]) -> None:
     """Draw through array positions ``(z, y, x)`` in the first view, with the real mouse events."""
-    canvas = window.rater.holder.canvas or window.review.holder.canvas
+    canvas = window.rater.holder.canvas or window.review.masks.holder.canvas
     if window.room_name == "redraw":
-        canvas = window.review.holder.canvas
+        canvas = window.review.masks.holder.canvas
     assert canvas is not None
     view = canvas.views[0]
     left = Qt.MouseButton.LeftButton

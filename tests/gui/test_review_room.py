@@ -66,7 +66,7 @@ def test_a_case_is_decided_by_keys_and_signed_off(
     assert {verdict.choice for verdict in desk.case.verdicts.values()} == {"rater"}
     assert desk.panel.tabs.currentIndex() == 1, "the diagnosis comes next"
     press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert "malignant" in desk.panel.complaints.text()
+    assert "malignant" in desk.panel.foot.complaints.text()
     answer_all(desk)
     press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: chips(window) == ["signed off"], timeout=PATIENCE_MS)
@@ -96,7 +96,7 @@ def test_what_is_open_keeps_the_case_from_being_signed_off(
     window: MainWindow, desk: ReviewDesk
 ) -> None:
     press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert "no verdict yet" in desk.panel.complaints.text()
+    assert "no verdict yet" in desk.panel.foot.complaints.text()
     assert window.review.desk is desk
 
 
@@ -126,7 +126,7 @@ def test_the_views_go_to_the_region_and_the_strip_follows(
     region = desk.current
     assert region is not None
     assert tuple(desk.canvas.position) == desk.view.findings[region].centre
-    strip = window.review.disputes
+    strip = window.review.masks.disputes
     disputed = np.flatnonzero(desk.view.profiles[0])
     strip.setFocus()
     desk.canvas.set_position((0, 20, 20))
@@ -169,7 +169,7 @@ def test_a_region_is_redrawn_with_the_keys_of_drawing(
     press(window, Qt.Key.Key_R)
     assert window.room_name == "redraw"
     press(window, Qt.Key.Key_B)
-    assert window.review.tools.tool == "brush"
+    assert window.review.masks.tools.tool == "brush"
     assert desk.case.verdicts == {}, "B is the brush here, not rater B"
     z, y, x = (float(value) for value in desk.canvas.position)
     stroke(window, qtbot, [(z, y, x), (z, y, x + 2)])
@@ -186,7 +186,7 @@ def test_a_region_is_redrawn_by_pointing(
     assert region is not None
     press(window, Qt.Key.Key_R)
     press(window, Qt.Key.Key_A)
-    pointing = window.review.redrawing.pointing
+    pointing = window.review.masks.redrawing.pointing
     assert window.book["tool.prompt"].isChecked()
     assert pointing.bar.isVisible()
     qtbot.waitUntil(lambda: pointing.bar.option is not None, timeout=PATIENCE_MS)
@@ -234,12 +234,12 @@ def test_redrawing_and_deciding_are_never_shown_together(
 
 def test_layers_are_switched_by_number_keys(window: MainWindow, desk: ReviewDesk) -> None:
     press(window, Qt.Key.Key_2)
-    assert "heat" in window.review.shown
+    assert "heat" in window.review.masks.shown
     press(window, Qt.Key.Key_4)
-    assert "probability" in window.review.shown
-    assert "heat" not in window.review.shown
+    assert "probability" in window.review.masks.shown
+    assert "heat" not in window.review.masks.shown
     press(window, Qt.Key.Key_1)
-    assert "contours" not in window.review.shown
+    assert "contours" not in window.review.masks.shown
 
 
 def test_heat_is_seen_where_raters_disagree_and_nowhere_else(
@@ -271,7 +271,7 @@ def test_heat_is_seen_where_raters_disagree_and_nowhere_else(
 
 def test_another_method_fuses_anew(window: MainWindow, qtbot: QtBot, desk: ReviewDesk) -> None:
     assert desk.case.fusion.recipe.method == "staple"
-    window.review.fuse_by("majority")
+    window.review.masks.fuse_by("majority")
     qtbot.waitUntil(
         lambda: (
             window.review.case is not None and window.review.case.fusion.recipe.method == "majority"
@@ -377,7 +377,7 @@ def test_a_verdict_keeps_the_fusion_that_it_was_given_on(
     kept = desk.view.shown_mask[inside].copy()
     fusion_id = desk.case.verdicts[region].fusion_id
     assert fusion_id == desk.case.fusion.fusion_id
-    window.review.fuse_by("soft-vote")
+    window.review.masks.fuse_by("soft-vote")
     qtbot.waitUntil(lambda: desk.case.fusion.recipe.method == "soft-vote", timeout=PATIENCE_MS)
     own = desk.view.inside(region)
     np.testing.assert_array_equal(desk.view.shown_mask[inside][own], kept[own])

@@ -194,7 +194,7 @@ def test_a_switch_of_themes_leaves_no_stale_colours(
     if place == "worklist":
         sides += [window.rater.worklist, window.rater.holder]
     else:
-        sides += [window.review.strip, window.review._right, window.review.queue]
+        sides += [window.review.masks.strip, window.review.side, window.review.queue]
     dark = set().union(*(colours_of(side) for side in sides))
     assert dark & only_dark
     press(
