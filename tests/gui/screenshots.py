@@ -179,8 +179,13 @@ class Photographer:
         page.reject()
 
     def _child(self, kind: type[Shown]) -> Shown:
-        wait_for(lambda: self.window.findChildren(kind), kind.__name__)
-        return self.window.findChildren(kind)[-1]
+        """Return what is open; one that was closed stays a while."""
+
+        def shown() -> list[Shown]:
+            return [one for one in self.window.findChildren(kind) if one.isVisible()]
+
+        wait_for(shown, kind.__name__)
+        return shown()[-1]
 
     def _rater(self) -> None:
         window = self.window
