@@ -143,8 +143,7 @@ class TraceCanvas(QWidget):
         found = self._trees.find(key) if row is not None else None
         point: PointUm | None = None
         if found is not None and row is not None:
-            x, y, z = found[1].points[row].astype(float).tolist()
-            point = (x, y, z)
+            point = found[1].place(row)
         if point != self._trees.selected_um:
             self._trees.selected_um = point
             if self.is_3d and self._view_3d is not None:

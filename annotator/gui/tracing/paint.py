@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 MAX_SMOOTH = 4000
 """Edges that are painted as smooth lines; more become pixels, which takes a time that is bound."""
 MAX_DOTS = 1500
+_MANY = 200_000
+"""Edges near the window from which on nobody asks which of them are in it."""
+_MAX_STEP = 64
+_APART_PX = 7.0
 _MAX_SAMPLES = 2_000_000
 _PAD_PX = 12
 _RIM = QColor(0, 0, 0, 150)
@@ -55,13 +59,13 @@ class Sight:
         return 2 - self.plane.axis
 
     def to_screen(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the places on the screen, ``(point, 2)`` x and y, of points ``(point, 3)``."""
-        camera, (right, down) = self.camera, self.axes
-        zoom = np.float32(camera.zoom)
-        screen = np.empty((len(points), 2), np.float32)
-        screen[:, 0] = (points[:, right] - np.float32(camera.centre_mm[1])) * zoom
-        screen[:, 1] = (points[:, down] - np.float32(camera.centre_mm[0])) * zoom
-        screen += np.float32(camera.size) / 2
+        """Return the places on the screen, ``(2, point)`` x and y, of points ``(3, point)``."""
+        camera = self.camera
+        screen = np.empty((2, points.shape[1]), np.float32)
+        for place, axis in enumerate(self.axes):
+            shift = camera.size[place] / 2 - camera.centre_mm[1 - place] * camera.zoom
+            np.multiply(points[axis], np.float32(camera.zoom), out=screen[place])
+            screen[place] += np.float32(shift)
         return screen
 
     def window(self, *, pad_px: float = _PAD_PX, in_slab: bool = False) -> Window:
@@ -81,10 +85,10 @@ class Sight:
     def is_in_slab(
         self, points: NDArray[np.float32], ends: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
-        """Return which edges reach into the slab, by their two ends ``(edge, 3)``."""
+        """Return which edges reach into the slab, by their two ends ``(3, edge)``."""
         if self.depth_um is None:
-            return np.ones(len(points), np.bool_)
-        one, other = points[:, self.depth_axis], ends[:, self.depth_axis]
+            return np.ones(points.shape[1], np.bool_)
+        one, other = points[self.depth_axis], ends[self.depth_axis]
         low, high = self.depth_um
         inside: NDArray[np.bool_] = np.minimum(one, other) <= high
         inside &= np.maximum(one, other) >= low
@@ -93,19 +97,22 @@ class Sight:
 
 def paint_tree(painter: QPainter, tree: ShownTree, lines: TreeLines, sight: Sight) -> None:
     """Paint the edges of a tree that are seen; those outside the slab faint, or not at all."""
-    rows = lines.edges_in(sight.window(in_slab=not sight.shows_outside))
+    window = sight.window(in_slab=not sight.shows_outside)
+    near = lines.candidates(window)
+    n_near = len(lines) if near is None else len(near)
+    if n_near > _MANY:
+        _paint_pixels(painter, tree, lines, near, sight)
+        return
+    rows = lines.edges_in(window)
     if not len(rows):
         return
-    is_whole = len(rows) == len(lines)
-    points = lines.points if is_whole else lines.points[rows]
-    ends = lines.ends if is_whole else lines.ends[rows]
+    if len(rows) > MAX_SMOOTH:
+        _paint_pixels(painter, tree, lines, rows, sight)
+        return
+    points, ends = lines.points[:, rows], lines.ends[:, rows]
     inside = sight.is_in_slab(points, ends)
-    start, stop = sight.to_screen(points), sight.to_screen(ends)
-    codes = np.zeros(len(rows), np.uint8) if tree.codes is None else tree.codes[rows]
-    if len(rows) <= MAX_SMOOTH:
-        _paint_smooth(painter, tree, start, stop, codes, inside)
-    else:
-        _paint_pixels(painter, tree, start, stop, codes, inside, sight.camera.size)
+    codes = _codes(tree, rows)
+    _paint_smooth(painter, tree, sight.to_screen(points), sight.to_screen(ends), codes, inside)
 
 
 def _paint_smooth(
@@ -135,103 +142,127 @@ def _paint_smooth(
             Qt.PenCapStyle.RoundCap if color.alpha() == _FULL else Qt.PenCapStyle.FlatCap
         )
         painter.setPen(pen)
-        columns = np.concatenate([start[chosen], stop[chosen]], axis=1).astype(np.float64)
-        painter.drawLines(list(map(QLineF, *columns.T.tolist())))
+        columns = np.concatenate([start[:, chosen], stop[:, chosen]]).astype(np.float64)
+        painter.drawLines(list(map(QLineF, *columns.tolist())))
 
 
 def _paint_pixels(
     painter: QPainter,
     tree: ShownTree,
-    start: NDArray[np.float32],
-    stop: NDArray[np.float32],
-    codes: NDArray[np.uint8],
-    inside: NDArray[np.bool_],
-    size: tuple[int, int],
+    lines: TreeLines,
+    rows: NDArray[np.int64] | None,
+    sight: Sight,
 ) -> None:
+    """Paint many edges, of the rows given or all, as the pixels that they cross."""
     ratio = painter.device().devicePixelRatio()
-    width, height = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+    width, height = (max(1, round(length * ratio)) for length in sight.camera.size)
+    scale = sight.camera.zoom * ratio
+    # Where nodes lie closer than pixels, some of them stand for all.
+    step = max(1, min(_MAX_STEP, int(0.7 / max(scale * lines.usual_um, 1e-6))))
+    some = slice(None, None, step) if rows is None else rows[::step]
+    places = sight.to_screen(lines.points[:, some]) * np.float32(ratio)
+    inside = sight.is_in_slab(lines.points[:, some], lines.points[:, some])
+    marks = None if tree.codes is None else tree.codes[some] + np.uint8(1)
+    reach = lines.reach if rows is None else lines.reach[rows]
+    long = np.flatnonzero(reach > 1.0 / scale)
+    if rows is not None:
+        long = rows[long]
+    between, long_inside, long_marks = _sampled(tree, lines, long, sight, ratio)
     seen = np.zeros((height, width), np.uint8)
     n_colors = len(tree.palette)
-    marks = codes + np.uint8(1)
     # Outside the slab first, so that what is inside lies over it.
-    for chosen, first in ((~inside, 0), (inside, n_colors)):
-        if chosen.all():
-            _scatter(seen, start, stop, marks + np.uint8(first), ratio)
-        elif chosen.any():
-            _scatter(seen, start[chosen], stop[chosen], marks[chosen] + np.uint8(first), ratio)
+    for wants, first in ((False, 0), (True, n_colors)):
+        if wants or sight.shows_outside:
+            _put(seen, places, inside == wants, marks, first)
+            _put(seen, between, long_inside == wants, long_marks, first)
     thick = seen.copy()
     np.maximum(thick[:, 1:], seen[:, :-1], out=thick[:, 1:])
     np.maximum(thick[1:], seen[:-1], out=thick[1:])
-    table = np.zeros((256, 4), np.uint8)
-    strength = 150 if tree.is_faded else _FULL
-    for code, name in enumerate(tree.palette):
-        color = QColor(name)
-        for first, alpha in ((1, _FADED), (1 + n_colors, strength)):
-            share = alpha / 255
-            mixed = [round(part * share) for part in (color.blue(), color.green(), color.red())]
-            table[code + first] = (*mixed, alpha)
-    pixels = np.ascontiguousarray(table.view(np.uint32)[:, 0][thick])
+    pixels = np.ascontiguousarray(_color_table(tree)[thick])
     image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
     image.setDevicePixelRatio(ratio)
     painter.drawImage(0, 0, image)
 
 
-def _scatter(
-    seen: NDArray[np.uint8],
-    start: NDArray[np.float32],
-    stop: NDArray[np.float32],
-    marks: NDArray[np.uint8],
-    ratio: float,
-) -> None:
-    """Write the marks of edges into the pixels that they cross."""
-    height, width = seen.shape
-    if ratio != 1.0:
-        start, stop = start * np.float32(ratio), stop * np.float32(ratio)
-    _put(seen, start, marks)
-    length = np.abs(stop - start).max(axis=1)
-    long = np.flatnonzero(length > 1.0)
-    if not len(long):
-        return
-    counts = np.minimum(np.ceil(length[long]), 2 * (width + height)).astype(np.int64)
+def _color_table(tree: ShownTree) -> NDArray[np.uint32]:
+    """Return what a mark looks like, premultiplied: faint colours, then full ones."""
+    table = np.zeros((256, 4), np.uint8)
+    strength = 150 if tree.is_faded else _FULL
+    for code, name in enumerate(tree.palette):
+        color = QColor(name)
+        for first, alpha in ((1, _FADED), (1 + len(tree.palette), strength)):
+            share = alpha / 255
+            mixed = [round(part * share) for part in (color.blue(), color.green(), color.red())]
+            table[code + first] = (*mixed, alpha)
+    looks: NDArray[np.uint32] = table.view(np.uint32)[:, 0]
+    return looks
+
+
+def _sampled(
+    tree: ShownTree, lines: TreeLines, rows: NDArray[np.int64], sight: Sight, ratio: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8] | None]:
+    """Return places a pixel apart on edges that are longer, whether in the slab, and marks."""
+    if len(rows) > _MAX_SAMPLES // 4:
+        rows = rows[:: -(-4 * len(rows) // _MAX_SAMPLES)]
+    points, ends = lines.points[:, rows], lines.ends[:, rows]
+    start = sight.to_screen(points) * np.float32(ratio)
+    along = sight.to_screen(ends) * np.float32(ratio) - start
+    most = 2 * sum(sight.camera.size)
+    length = np.nan_to_num(np.abs(along).max(axis=0, initial=0.0), nan=0.0, posinf=0.0)
+    counts = np.clip(np.ceil(length), 1, most).astype(np.int64)
     total = int(counts.sum())
     if total > _MAX_SAMPLES:
         counts = np.maximum(1, counts * _MAX_SAMPLES // total)
-    which = np.repeat(np.arange(len(long)), counts)
+    which = np.repeat(np.arange(len(rows)), counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    share = ((step + 1) / counts[which]).astype(np.float32)[:, None]
-    begin = start[long][which]
-    _put(seen, begin + share * (stop[long][which] - begin), marks[long][which])
+    share = ((step + 1) / counts[which]).astype(np.float32)
+    inside = sight.is_in_slab(points, ends)[which]
+    marks = None if tree.codes is None else (tree.codes[rows] + np.uint8(1))[which]
+    return start[:, which] + share * along[:, which], inside, marks
 
 
-def _put(seen: NDArray[np.uint8], places: NDArray[np.float32], marks: NDArray[np.uint8]) -> None:
+def _put(
+    seen: NDArray[np.uint8],
+    places: NDArray[np.float32],
+    chosen: NDArray[np.bool_],
+    marks: NDArray[np.uint8] | None,
+    first: int,
+) -> None:
+    """Write marks, or 1 where there are none, plus ``first``, into the pixels of chosen places."""
     height, width = seen.shape
-    with np.errstate(invalid="ignore"):
-        column, row = places[:, 0].astype(np.int32), places[:, 1].astype(np.int32)
-    valid = (places[:, 0] >= 0) & (column < width) & (places[:, 1] >= 0) & (row < height)
-    at = row[valid] * np.int32(width) + column[valid]
-    seen.reshape(-1)[at] = marks[valid]
+    x, y = places
+    valid = chosen & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    at = y[valid].astype(np.int32) * np.int32(width) + x[valid].astype(np.int32)
+    seen.reshape(-1)[at] = np.uint8(1 + first) if marks is None else marks[valid] + np.uint8(first)
 
 
 def paint_nodes(painter: QPainter, tree: ShownTree, lines: TreeLines, sight: Sight) -> None:
     """Paint the nodes where they lie apart, and roots, forks and tips where there are few."""
     window = sight.window(in_slab=True)
-    rows = lines.within(lines.candidates(window), window)
-    color = QColor(tree.palette[0])
+    near = lines.candidates(window)
+    if near is None:
+        near = np.arange(len(lines) if len(lines) <= _MANY else 0)
+    rows = lines.within(near, window) if len(near) <= _MANY else near[:0]
     if len(rows) <= MAX_DOTS and _lie_apart(lines, rows, sight):
-        _dots(painter, sight.to_screen(lines.points[rows]), QColor("#11151a"), 6.0)
-        for code in np.unique(_codes(tree, rows)).tolist():
-            chosen = rows[_codes(tree, rows) == code]
-            _dots(painter, sight.to_screen(lines.points[chosen]), QColor(tree.palette[code]), 4.0)
-    shown = np.zeros(len(lines), np.bool_)
-    shown[rows] = True
+        _dots(painter, sight.to_screen(lines.points[:, rows]), QColor("#11151a"), 6.0)
+        codes = _codes(tree, rows)
+        for code in np.unique(codes).tolist():
+            chosen = rows[codes == code]
+            color = QColor(tree.palette[code])
+            _dots(painter, sight.to_screen(lines.points[:, chosen]), color, 4.0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for kind, paint in ((lines.tips, _paint_tip), (lines.forks, _paint_fork)):
-        chosen = kind[shown[kind]]
-        if len(chosen) <= MAX_DOTS // 4:
-            for x, y in sight.to_screen(lines.points[chosen]).tolist():
-                paint(painter, QPointF(x, y), color)
-    for x, y in sight.to_screen(lines.points[lines.roots[shown[lines.roots]]][:MAX_DOTS]).tolist():
-        _paint_root(painter, QPointF(x, y), color)
+    for kind, paint, most in (
+        (lines.tips, _paint_tip, MAX_DOTS // 4),
+        (lines.forks, _paint_fork, MAX_DOTS // 4),
+        (lines.roots, _paint_root, MAX_DOTS),
+    ):
+        chosen = lines.within(kind, window)
+        if len(chosen) <= most:
+            codes = _codes(tree, chosen)
+            for x, y, code in zip(
+                *sight.to_screen(lines.points[:, chosen]).tolist(), codes.tolist(), strict=True
+            ):
+                paint(painter, QPointF(x, y), QColor(tree.palette[code]))
 
 
 def _codes(tree: ShownTree, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -242,15 +273,14 @@ def _lie_apart(lines: TreeLines, rows: NDArray[np.int64], sight: Sight) -> bool:
     """Whether single nodes can be told apart: half of the edges are longer than a dot."""
     if not len(rows):
         return False
-    step = sight.to_screen(lines.points[rows]) - sight.to_screen(lines.ends[rows])
-    return bool(np.median(np.abs(step).max(axis=1)) > 7.0)
+    return float(np.median(lines.reach[rows])) * sight.camera.zoom > _APART_PX
 
 
 def _dots(painter: QPainter, places: NDArray[np.float32], color: QColor, width: float) -> None:
     pen = QPen(color, width)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
-    painter.drawPoints(list(map(QPointF, *places.astype(np.float64).T.tolist())))
+    painter.drawPoints(list(map(QPointF, *places.astype(np.float64).tolist())))
 
 
 def _paint_tip(painter: QPainter, place: QPointF, color: QColor) -> None:
@@ -278,16 +308,15 @@ def paint_places(painter: QPainter, marks: Sequence[PlaceMark], sight: Sight) ->
     """Paint rings around places to look at; outside the slab they are faint."""
     if not marks:
         return
-    points = np.array([mark.point_um for mark in marks], np.float32)
+    points = np.array([mark.point_um for mark in marks], np.float32).T
     inside = sight.is_in_slab(points, points)
     screen = sight.to_screen(points)
     width, height = sight.camera.size
-    seen = ((screen >= -_PAD_PX) & (screen <= np.float32((width + _PAD_PX, height + _PAD_PX)))).all(
-        axis=1
-    )
+    limits = np.array([[width + _PAD_PX], [height + _PAD_PX]], np.float32)
+    seen = ((screen >= -_PAD_PX) & (screen <= limits)).all(axis=0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for number in np.flatnonzero(seen).tolist():
-        mark, place = marks[number], QPointF(*screen[number].tolist())
+        mark, place = marks[number], QPointF(*screen[:, number].tolist())
         color = QColor(SEVERITY_COLORS[mark.severity])
         color.setAlpha(_FULL if inside[number] or mark.is_selected else 90)
         radius = 13.0 if mark.is_selected else 8.0
@@ -322,8 +351,8 @@ def paint_sketch(painter: QPainter, sketch: Sketch, sight: Sight) -> None:
     """Paint what a tool is about to do."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if sketch.path is not None and len(sketch.path) > 1:
-        places = sight.to_screen(sketch.path.astype(np.float32)).astype(np.float64)
-        line = list(map(QPointF, *places.T.tolist()))
+        places = sight.to_screen(sketch.path.T.astype(np.float32)).astype(np.float64)
+        line = list(map(QPointF, *places.tolist()))
         pen = QPen(QColor(sketch.color), 2.0)
         if not sketch.is_sure:
             pen.setDashPattern([4.0, 3.0])
@@ -331,8 +360,8 @@ def paint_sketch(painter: QPainter, sketch: Sketch, sight: Sight) -> None:
             painter.setPen(part)
             painter.drawPolyline(line)
     if sketch.node_um is not None:
-        at = sight.to_screen(np.array([sketch.node_um], np.float32))[0].tolist()
-        place = QPointF(*at)
+        at = sight.to_screen(np.array([sketch.node_um], np.float32).T)
+        place = QPointF(*at[:, 0].tolist())
         radius = 7.0
         if sketch.radius_um is not None:
             radius = max(2.0, sketch.radius_um * sight.camera.zoom)

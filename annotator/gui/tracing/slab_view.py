@@ -206,14 +206,14 @@ def _nearest(
     edge_row = int(rows[best])
     ends = (edge_row, int(lines.above[edge_row]))
     both = np.concatenate([rows, lines.above[rows]])
-    far = np.linalg.norm(lines.points[both][:, axes] - here, axis=1)
+    far = np.linalg.norm(lines.points[np.ix_(axes, both)] - here[:, None], axis=0)
     nearest = int(np.argmin(far))
     is_node = float(far[nearest]) * zoom <= _NODE_PX
     if not is_node and float(distance[best]) * zoom > _EDGE_PX:
         return None
     row = int(both[nearest]) if is_node else ends[int(share[best] > 0.5)]
-    start, stop = lines.points[edge_row], lines.points[ends[1]]
-    on_tree = lines.points[row] if is_node else start + share[best] * (stop - start)
+    start, stop = lines.points[:, edge_row], lines.ends[:, edge_row]
+    on_tree = lines.points[:, row] if is_node else start + share[best] * (stop - start)
     point = tuple(float(at) for at in on_tree)
     hit = TreeHit(
         key=tree.key,

@@ -225,18 +225,15 @@ class View3D(QWidget):
         for tree, lines, visual in self._trees.values():
             if not tree.is_pickable or not len(lines):
                 continue
-            mapped = visual.get_transform("visual", "canvas").map(lines.points)
-            screen = mapped[:, :2] / mapped[:, 3:]
-            far = np.linalg.norm(screen - at, axis=1)
+            far = np.linalg.norm(_on_screen(visual, lines.points) - at[:, None], axis=0)
             row = int(np.nanargmin(far))
             if far[row] <= _PICK_PX and (best is None or far[row] < best[0]):
-                point = lines.points[row].astype(float).tolist()
                 hit = TreeHit(
                     key=tree.key,
                     row=row,
                     edge_row=row if lines.above[row] != row else -1,
                     is_node=True,
-                    point_um=(point[0], point[1], point[2]),
+                    point_um=lines.place(row),
                 )
                 best = (float(far[row]), hit)
         return None if best is None else best[1]
@@ -291,7 +288,7 @@ def _fill(visual: Any, tree: ShownTree, lines: TreeLines) -> None:  # noqa: ANN4
     if not len(rows):
         return
     places = np.empty((2 * len(rows), 3), np.float32)
-    places[0::2], places[1::2] = lines.points[rows], lines.ends[rows]
+    places[0::2], places[1::2] = lines.points[:, rows].T, lines.ends[:, rows].T
     alpha = 0.35 if tree.is_faded else 1.0
     palette = np.array([_rgba(color, alpha) for color in tree.palette], np.float32)
     if tree.codes is None:
@@ -299,6 +296,18 @@ def _fill(visual: Any, tree: ShownTree, lines: TreeLines) -> None:  # noqa: ANN4
     else:
         color = np.repeat(palette[tree.codes[rows]], 2, axis=0)
     visual.set_data(pos=places, color=color, connect="segments", width=tree.width_px)
+
+
+def _on_screen(visual: Any, points: NDArray[np.float32]) -> NDArray[np.float64]:  # noqa: ANN401 - see above
+    """Return where points ``(3, point)`` are in the view, ``(2, point)``.
+
+    Without perspective the way to the screen is affine: four points tell it for all.
+    """
+    corners = np.vstack([np.zeros(3), np.eye(3)])
+    mapped = visual.get_transform("visual", "canvas").map(corners)
+    places = mapped[:, :2] / mapped[:, 3:]
+    turned: NDArray[np.float64] = (places[1:] - places[0]).T @ points + places[0][:, None]
+    return turned
 
 
 def _rgba(color: str, alpha: float) -> tuple[float, float, float, float]:
