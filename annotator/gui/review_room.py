@@ -145,7 +145,9 @@ class ReviewRoomPanel(QWidget):
     def leave(self) -> bool:
         """Write what is left and let the case go; False where it could not be written."""
         self._background.drop("open review case")
-        self.traces.leave()
+        if self.is_tracing:
+            self.traces.leave()
+            self._say_empty()
         return self.masks.leave()
 
     def refresh_queue(self) -> None:

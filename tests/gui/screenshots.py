@@ -236,9 +236,16 @@ class Photographer:
         window.review_cases(reviewer.rater_id)
         wait_for(lambda: window.review.queue.cases.count(), "the queue")
         self.shoot("10-queue")
-        for number, entry in enumerate(window.review.queue.cases.rows()[:2]):
-            window.review.open(entry.key)
-            wait_for(partial(self._is_reviewed, entry.key), "the review case")
+        room = window.review.room
+        assert room is not None
+        queue = room.queue()
+        for entry in queue:
+            if entry.reads == "tracing":
+                self._trace_review(entry.case_id)
+        masks = [entry.case_id for entry in queue if entry.reads == "mask"]
+        for number, case_id in enumerate(masks[:2]):
+            window.review.open(case_id)
+            wait_for(partial(self._is_reviewed, case_id), "the review case")
             self.shoot(f"11-review-{number + 1}")
         window.review.on_desk(lambda desk: desk.toggle("heat"))
         self.shoot("12-heat")
@@ -262,6 +269,12 @@ class Photographer:
             window.review.on_desk(lambda desk: desk.begin_redraw())
             self.shoot("14-redraw")
             window.review.on_desk(lambda desk: desk.end_redraw(keep=False))
+        self._report()
+        window.back()
+        settle(window)
+
+    def _report(self) -> None:
+        window = self.window
         window.open_report()
         wait_for(lambda: window.report.plot is not None, "the report")
         self.shoot("15-report")
@@ -274,10 +287,38 @@ class Photographer:
         window.report.tabs.setCurrentIndex(3)
         wait_for(lambda: window.report.quality.reports is not None, "the quality")
         self.shoot("18-quality")
+        window.report.tabs.setCurrentIndex(4)
+        self.shoot("24-tracings")
         window.report.tabs.setCurrentIndex(0)
         window.back()
-        window.back()
-        settle(window)
+
+    def _trace_review(self, case_id: str) -> None:
+        """A place, a branch to take, the result, the colours, the volume in 3D, the diagnosis."""
+        page = self.window.review.traces
+        self.window.review.open(case_id)
+        wait_for(lambda: page.desk, "the traced case")
+        desk = page.desk
+        assert desk is not None
+        self.shoot("23-place")
+        offering = [item.region for item in desk.review.items if item.offers]
+        if offering:
+            desk.panel.table.select_region(offering[0])
+            desk.step_offer(+1)
+            self.shoot("23-offer")
+        desk.color_by("finding")
+        page.show_3d(True)
+        self.shoot("23-space")
+        page.show_3d(False)
+        desk.color_by("plain")
+        desk.begin_connect()
+        self.shoot("23-connect")
+        desk.give_up()
+        desk.panel.tabs.setCurrentIndex(1)
+        desk.toggle("result")
+        self.shoot("23-result")
+        desk.toggle("result")
+        desk.panel.tabs.setCurrentIndex(2)
+        self.shoot("23-diagnosis")
 
 
 def main() -> None:

@@ -41,8 +41,8 @@ def add_prediction(session: Session, name: str, case_id: str) -> str:
 
 
 def heat(window: MainWindow) -> tuple[str, NDArray[np.float32] | None]:
-    room = window.rater if window.room_name == "rater" else window.review
-    canvas = room.holder.canvas
+    is_rater = window.room_name == "rater"
+    canvas = (window.rater if is_rater else window.review.masks).holder.canvas
     assert canvas is not None
     return canvas._marks.heat_title, canvas._views._heat
 
@@ -94,7 +94,7 @@ def test_a_reviewer_steps_through_the_models(
     for title in ("Uncertainty of First net", "Uncertainty of Second net", ""):
         press(window, Qt.Key.Key_6)
         qtbot.waitUntil(lambda title=title: heat(window)[0] == title, timeout=PATIENCE_MS)  # type: ignore[misc]
-        assert ("doubt" in window.review.shown) == bool(title)
+        assert ("doubt" in window.review.masks.shown) == bool(title)
     press(window, Qt.Key.Key_6)
     qtbot.waitUntil(lambda: heat(window)[0] == "Uncertainty of First net", timeout=PATIENCE_MS)
     press(window, Qt.Key.Key_2)

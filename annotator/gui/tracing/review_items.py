@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("#", "Number of the place, 1 the one with most at stake"),
     ("What", "What found it; the colour is how severe it is: error red, warning orange, hint blue"),
-    ("Value", "What was measured"),
-    ("Limit", "From where on it is reported"),
+    ("Value", "What was measured | from where on that is reported"),
     ("µm", "Cable at stake: what hangs on it, times how likely it is an error"),
     ("Verdict", "What you decided"),
 )
@@ -29,6 +28,12 @@ def number_words(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def value_words(value: float | None, threshold: float | None) -> str:
+    """Write what was measured and, where there is one, the limit beside it."""
+    limit = "" if threshold is None else f" | {number_words(threshold)}"
+    return number_words(value) + limit
 
 
 def stake_words(length_um: float) -> str:
@@ -58,7 +63,7 @@ class ItemsTable(RegionTable):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
             COLUMNS,
-            (0, 2, 3, 4),
+            (0, 2, 3),
             "Places to decide on",
             "What was found, most at stake first. Pick one and all views go there.",
             parent,
@@ -77,8 +82,7 @@ class ItemsTable(RegionTable):
             cells = (
                 str(item.region),
                 check_words(item),
-                number_words(worst.value),
-                number_words(worst.threshold),
+                value_words(worst.value, worst.threshold),
                 stake_words(item.at_stake_um),
                 verdict_words(verdicts.get(item.region), letters),
             )
