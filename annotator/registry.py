@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from annotator.api import (
+        ContourDetector,
         MaskWriter,
         Model,
         NetworkFormat,
@@ -34,6 +35,7 @@ Door = Literal[
     "prompt_models",
     "propagators",
     "trace_detectors",
+    "contour_detectors",
     "mask_writers",
 ]
 
@@ -56,6 +58,7 @@ _NEEDED: dict[Door, tuple[str, ...]] = {
     "prompt_models": ("name", "version", "card", "kinds", "is_3d", "refuses", "take_in"),
     "propagators": ("name", "title", "version", "parameters", "refuses", "take_in"),
     "trace_detectors": ("name", "title", "version", "parameters", "learn", "judge"),
+    "contour_detectors": ("name", "title", "version", "parameters", "learn", "judge"),
     "mask_writers": ("name", "write"),
 }
 _CALLED: dict[Door, str] = {
@@ -67,6 +70,7 @@ _CALLED: dict[Door, str] = {
     "prompt_models": "prompt model",
     "propagators": "propagator",
     "trace_detectors": "trace detector",
+    "contour_detectors": "contour detector",
     "mask_writers": "mask writer",
 }
 
@@ -181,6 +185,14 @@ class Registry:
     def trace_detectors(self) -> tuple[TraceDetector, ...]:
         """Return every trace detector, by name."""
         return tuple(cast("TraceDetector", entry) for entry in self._sorted("trace_detectors"))
+
+    def contour_detector(self, name: str) -> ContourDetector:
+        """Return a contour detector by name; raises UnknownNameError."""
+        return cast("ContourDetector", self._named("contour_detectors", name))
+
+    def contour_detectors(self) -> tuple[ContourDetector, ...]:
+        """Return every contour detector, by name."""
+        return tuple(cast("ContourDetector", entry) for entry in self._sorted("contour_detectors"))
 
     def mask_writer(self, name: str) -> MaskWriter:
         """Return a mask writer by name; raises UnknownNameError."""

@@ -80,6 +80,33 @@ def describe_structure(
     return "; ".join(said)
 
 
+def describe_stretch(
+    *,
+    who: str,
+    label: int,
+    direction: str,
+    off_mm: float,
+    size_mm: float,
+    probability: float,
+    geometry: Geometry,
+    schema: LabelSchema,
+) -> str:
+    """Return one sentence on a stretch of contour that a detector holds wrong; ``who`` drew it.
+
+    ``size_mm`` is an area, mm², in a volume, else a length, mm.
+    """
+    off = length_in_words(off_mm, geometry)
+    if geometry.is_volume:
+        unit = "mm²" if geometry.is_calibrated else "faces"
+        size = f"{_rounded(size_mm)} {unit}"
+    else:
+        size = length_in_words(size_mm, geometry)
+    return (
+        f"{who} drew the outline of {label_name(schema, label)} about {off} too far {direction} "
+        f"here, over {size}, says a detector of contour errors ({probability:.0%} sure)"
+    )
+
+
 def label_name(schema: LabelSchema, value: int) -> str:
     """Return the name of a label, or its number where the schema has none."""
     label = schema.label(value)

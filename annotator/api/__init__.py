@@ -6,6 +6,7 @@ A plugin is a :class:`Plugin` record, named by an entry point in the group ``ann
 from __future__ import annotations
 
 from annotator.api.cases import CaseVotes, CaseWindow
+from annotator.api.contours import ContourDetector, ContourLesson, DrawnContour, JudgedContour
 from annotator.api.fusion import (
     AnyFusionMethod,
     FusedPatterns,
@@ -51,13 +52,17 @@ __all__ = [
     "Carrier",
     "CaseVotes",
     "CaseWindow",
+    "ContourDetector",
+    "ContourLesson",
     "DeskTrainer",
     "Device",
+    "DrawnContour",
     "FoundSeries",
     "FusedPatterns",
     "FusedVoxels",
     "FusionMethod",
     "Intensity",
+    "JudgedContour",
     "LabelChecker",
     "Learned",
     "LearnedFusionMethod",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from annotator.api.contours import ContourDetector
     from annotator.api.fusion import AnyFusionMethod
     from annotator.api.learning import Trainer
     from annotator.api.models import Model
@@ -32,4 +33,5 @@ class Plugin:
     prompt_models: tuple[Callable[[], PromptModel], ...] = ()
     propagators: tuple[Callable[[], Propagator], ...] = ()
     trace_detectors: tuple[Callable[[], TraceDetector], ...] = ()
+    contour_detectors: tuple[Callable[[], ContourDetector], ...] = ()
     mask_writers: tuple[Callable[[], MaskWriter], ...] = ()

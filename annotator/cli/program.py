@@ -13,7 +13,7 @@ from annotator.domain.errors import AnnotatorError
 if TYPE_CHECKING:
     import argparse
 
-    from annotator.api import AnyFusionMethod, Progress, Propagator, Trainer
+    from annotator.api import AnyFusionMethod, ContourDetector, Progress, Propagator, Trainer
 
 
 def open_window(arguments: argparse.Namespace, progress: Progress) -> Result:
@@ -87,6 +87,7 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
             for model in registry.models()
         ],
         "propagators": [_method(one) for one in registry.propagators()],
+        "contour_detectors": [_method(one) for one in registry.contour_detectors()],
         "network_formats": [
             {"name": one.name, "title": one.title} for one in registry.network_formats()
         ],
@@ -100,7 +101,7 @@ def plugins(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result(document=document, lines=tuple(lines))
 
 
-def _method(entry: AnyFusionMethod | Trainer | Propagator) -> dict[str, Any]:
+def _method(entry: AnyFusionMethod | Trainer | Propagator | ContourDetector) -> dict[str, Any]:
     return {
         "name": entry.name,
         "title": entry.title,

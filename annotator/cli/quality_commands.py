@@ -73,6 +73,49 @@ QUALITY_COMMANDS: tuple[Command, ...] = (
         example="annotator find-errors lungs",
     ),
     Command(
+        name="learn-contours",
+        summary="let a detector learn from signed-off cases where contours go wrong",
+        run="annotator.cli.checking:learn_contours",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("--detector",),
+                help="name of an installed contour detector (%(default)s)",
+                options={"metavar": "NAME", "default": "contour-patches"},
+            ),
+            Argument(
+                names=("--set",),
+                help="a parameter; may be given several times",
+                options={
+                    "metavar": "KEY=VALUE",
+                    "action": "append",
+                    "default": [],
+                    "dest": "settings",
+                },
+            ),
+        ),
+        example="annotator learn-contours lungs",
+    ),
+    Command(
+        name="find-contour-errors",
+        summary="let a detector check the contours of readings, and show what it holds wrong",
+        run="annotator.cli.checking:find_contour_errors",
+        arguments=(
+            PROJECT,
+            Argument(
+                names=("cases",),
+                help="ids or unique titles of cases; every case where none is given",
+                options={"metavar": "CASE", "nargs": "*"},
+            ),
+            Argument(
+                names=("--fit",),
+                help="id of what was learned; the newest if none is given",
+                options={"metavar": "FIT"},
+            ),
+        ),
+        example="annotator find-contour-errors lungs",
+    ),
+    Command(
         name="repeats",
         summary="let raters read cases a second time without knowing, and compare the readings",
         run="annotator.cli.repeats:repeats",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FitKind = Literal["fusion", "trainer", "tracing"]
+FitKind = Literal["fusion", "trainer", "tracing", "contour"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRecipe:
     """Everything that a fit depends on; learning again gives the same bytes.
 
-    ``name`` and ``version`` are the fusion method's, the trainer's or the trace detector's.
+    ``name`` and ``version`` are the fusion method's, the trainer's or the detector's.
     ``inputs`` are the ids of the annotations that were learned from, ``adjudications`` of what was
     signed off of them, ``targets`` of the fusions and sign-offs that were aimed at, each sorted;
     ``parameters`` are (name, JSON value) pairs, sorted.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from annotator.domain.reading import Box, Diagnosis
 
-FindingKind = Literal["presence", "boundary", "rejected"]
+FindingKind = Literal["presence", "boundary", "rejected", "contour"]
 Choice = Literal["rater", "fusion", "none", "redraw"]
 Ends = tuple[float, float]
 """The lower and the upper end of an interval."""
@@ -74,13 +74,15 @@ class Finding:
     ----------
     region : int
         Number of the region within the case, 1 the worst; its voxels carry it in the region map.
-    kind : {"presence", "boundary", "rejected"}
+    kind : {"presence", "boundary", "rejected", "contour"}
         ``presence`` where some raters drew the object and others did not at all; ``rejected`` where
-        all agree, but networks that check labels see something else.
+        all agree, but networks that check labels see something else; ``contour`` where all agree,
+        but a contour detector holds the line wrong.
     raters_for, raters_against : tuple of str
         Rater ids who drew, or left out, most of the region.
     max_distance_mm : float or None
-        Largest distance between two raters' contours here; None for a presence dispute.
+        Largest distance between two raters' contours here, or how far off a detector holds their
+        contour; None for a presence dispute.
     why : str
         One sentence for the reviewer.
     """
@@ -153,6 +155,54 @@ class CheckedLabels:
     fit_id: str
     findings_key: str
     errors: tuple[LabelError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContourError:
+    """A stretch of a contour that a contour detector holds wrong.
+
+    Attributes
+    ----------
+    rater_ids : tuple of str
+        Who drew it so.
+    label : int
+        Whose contour it is.
+    direction : {"out", "in"}
+        Whether it lies too far out or too far in.
+    probability : float
+        How likely it is wrong, 0 to 1, mean over the stretch.
+    off_mm : float
+        How far from the right contour it is expected to lie, mean over the stretch.
+    size_mm : float
+        Its area, mm²; in a picture its length, mm.
+    centre : tuple of int
+        A voxel at its middle, ``(z, y, x)``.
+    runs : tuple of tuple of int
+        The voxels between it and where the contour should be, in the flattened grid, as stretches
+        of first voxel and number of voxels.
+    why : str
+        One sentence for the reviewer.
+    """
+
+    rater_ids: tuple[str, ...]
+    label: int
+    direction: Literal["out", "in"]
+    probability: float
+    off_mm: float
+    size_mm: float
+    centre: tuple[int, int, int]
+    runs: tuple[tuple[int, int], ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedContours:
+    """What a fit holds wrong along the contours of a case, what is most at stake first."""
+
+    case_id: str
+    fit_id: str
+    findings_key: str
+    errors: tuple[ContourError, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import numpy as np
 from annotator.analysis.disagreement import find_regions
 from annotator.analysis.overlap import summarise
 from annotator.analysis.ranking import case_score
+from annotator.jobs.contour_errors import with_contours
 from annotator.jobs.label_errors import with_rejected
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def find_readings(
 ) -> tuple[CaseScore, tuple[Finding, ...], MaskRuns]:
     """Find the disputed regions in the readings of a case, worst first; keep them where new.
 
-    After them come those where all agree but a check of labels rejects what was drawn.
+    After them come those where all agree but a check of labels rejects what was drawn, or a check
+    of contours holds it wrong.
 
     The last part of the result holds per voxel the number of its region, or 0.
     """
@@ -67,6 +69,7 @@ def find_readings(
         diagnoses=[entry.diagnosis for entry in readings.annotations],
     )
     findings, regions = with_rejected(store, readings, findings, regions)
+    findings, regions = with_contours(store, readings, findings, regions)
     # Cases that were compared before structures were scored are scored anew.
     is_known = (
         store.findings(case_id) == (readings.findings_key, findings)

@@ -208,6 +208,48 @@ def find_errors(
     return {"fit": fit_id, "checked": checked, "skipped": skipped}
 
 
+def learn_contour_errors(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Let ``detector`` learn from the signed-off cases where contours go wrong."""
+    from annotator.jobs.contour_learning import learn_contours
+
+    fit = learn_contours(
+        store,
+        registry,
+        parameters["detector"],
+        parameters.get("parameters", {}),
+        progress,
+        actor=ACTOR,
+    )
+    return {"fit": fit.fit_id, "summary": list(fit.summary)}
+
+
+def find_contour_errors(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Check the contours of ``cases``, or of every case, by ``fit``, the newest that can."""
+    from annotator.jobs.contour_errors import check_contours
+    from annotator.jobs.contour_learning import newest_contour_detector
+
+    given = parameters.get("fit")
+    fit = store.fit(given) if given else newest_contour_detector(store, registry)
+    checked: list[dict[str, object]] = []
+
+    def one(case_id: str, report: Progress) -> None:
+        readings = Readings.load(store, case_id)
+        found = check_contours(store, registry, fit, readings, report, actor=ACTOR)
+        if len(readings.annotations) > 1:
+            find_readings(store, readings, actor=ACTOR)
+        errors = [asdict(error) for error in found.errors]
+        for error in errors:
+            del error["runs"]
+        checked.append({"case": case_id, "errors": errors})
+
+    skipped = _each_case(store, parameters, progress, "checking", one)
+    return {"fit": fit.fit_id, "checked": checked, "skipped": skipped}
+
+
 def propagate(
     store: Store, registry: Registry, parameters: Parameters, progress: Progress
 ) -> Result:
@@ -374,6 +416,8 @@ HANDLERS: dict[str, Handler] = {
     "fuse": fuse,
     "findings": findings,
     "find errors": find_errors,
+    "learn contours": learn_contour_errors,
+    "find contour errors": find_contour_errors,
     "export": export,
     "report": report,
     "trace findings": trace_findings,

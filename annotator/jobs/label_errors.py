@@ -180,9 +180,16 @@ def _place(position: NDArray[np.int64], geometry: Geometry) -> tuple[Box, tuple[
     return ((low[0], low[1], low[2]), (high[0], high[1], high[2])), (z, y, x)
 
 
-def rejected_words(n_places: int) -> str:
-    """Return how many places a check of labels rejects that all raters agree on, in words."""
-    if not n_places:
-        return ""
-    places = "1 place" if n_places == 1 else f"{n_places} places"
-    return f"a check of labels rejects {places} that all raters agree on"
+def doubted_words(n_rejected: int, n_wrong_lines: int) -> str:
+    """Return how many places checks reject that all raters agree on, in words.
+
+    ``n_rejected`` are those of a check of labels, ``n_wrong_lines`` those of a check of contours.
+    """
+    said = []
+    if n_rejected:
+        places = "1 place" if n_rejected == 1 else f"{n_rejected} places"
+        said.append(f"a check of labels rejects {places} that all raters agree on")
+    if n_wrong_lines:
+        lines = "1 line" if n_wrong_lines == 1 else f"{n_wrong_lines} lines"
+        said.append(f"a check of contours holds {lines} wrong that all raters agree on")
+    return "; ".join(said)

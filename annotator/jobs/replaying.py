@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError
+from annotator.jobs.contour_learning import relearn_contours
 from annotator.jobs.fusing import rerun_fusion
 from annotator.jobs.learning import relearn
 from annotator.jobs.trace_learning import relearn_detector
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from annotator.api import Progress
+    from annotator.domain.fit import Fit
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -31,10 +33,7 @@ class Replay:
 def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) -> Replay:
     """Learn and fuse again by every recipe of the project; nothing that is kept changes."""
     recipes: list[Callable[[Progress], object]] = [
-        partial(relearn_detector, store, registry, fit, actor=actor)
-        if fit.recipe.kind == "tracing"
-        else partial(relearn, store, registry, fit.fit_id, actor=actor)
-        for fit in store.fits()
+        partial(_learn_again, store, registry, fit, actor=actor) for fit in store.fits()
     ]
     recipes += [
         partial(rerun_fusion, store, registry, fusion.fusion_id, actor=actor)
@@ -63,3 +62,13 @@ def replay(store: Store, registry: Registry, progress: Progress, *, actor: str) 
         except AnnotatorError as error:
             not_done.append(str(error))
     return Replay(n_same=n_same, different=tuple(different), not_done=tuple(not_done))
+
+
+def _learn_again(
+    store: Store, registry: Registry, fit: Fit, progress: Progress, *, actor: str
+) -> object:
+    if fit.recipe.kind == "tracing":
+        return relearn_detector(store, registry, fit, progress, actor=actor)
+    if fit.recipe.kind == "contour":
+        return relearn_contours(store, registry, fit, progress, actor=actor)
+    return relearn(store, registry, fit.fit_id, progress, actor=actor)

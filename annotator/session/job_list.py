@@ -25,6 +25,8 @@ KINDS = {
     "propagate": "Propagating a drawing",
     "findings": "Comparison of readings",
     "find errors": "Check of labels",
+    "learn contours": "Learning from signed-off contours",
+    "find contour errors": "Check of contours",
     "export": "Export",
     "report": "Report",
     "trace findings": "Check of tracings",
@@ -172,6 +174,12 @@ def _check(result: Mapping[str, Any]) -> str:
     return f"{_many(n_errors, 'place')} rejected in {_many(len(result['checked']), 'case')}."
 
 
+def _check_contours(result: Mapping[str, Any]) -> str:
+    n_errors = sum(len(entry["errors"]) for entry in result["checked"])
+    cases = _many(len(result["checked"]), "case")
+    return f"{_many(n_errors, 'stretch', 'stretches')} of contour held wrong in {cases}."
+
+
 def _export(result: Mapping[str, Any]) -> str:
     return f"{_many(len(result['files']), 'file')} in {result['directory']}."
 
@@ -185,6 +193,8 @@ _OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "fuse": lambda result: f"Fused {_many(len(result['fusions']), 'case')}.",
     "findings": lambda result: f"Compared {_many(len(result['findings']), 'case')}.",
     "find errors": _check,
+    "learn contours": _train,
+    "find contour errors": _check_contours,
     "export": _export,
     "report": lambda result: f"Written to {result['path']}.",
     "trace findings": lambda result: (
@@ -196,8 +206,8 @@ _OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def _many(n: int, noun: str) -> str:
-    return f"one {noun}" if n == 1 else f"{n} {noun}s"
+def _many(n: int, noun: str, nouns: str = "") -> str:
+    return f"one {noun}" if n == 1 else f"{n} {nouns or noun + 's'}"
 
 
 def _sentence(words: str) -> str:

@@ -250,6 +250,41 @@ class ModelWork:
             given["fit"] = self.store.fit(fit_id).fit_id
         return self._work_on(case_ids, "find errors", given, progress)
 
+    def learn_contours(
+        self,
+        detector: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        progress: Progress = no_progress,
+    ) -> Fit:
+        """Let a detector learn contour errors from signed-off cases, in another process.
+
+        Waits for it; raises AnnotatorError with the reason where the job failed.
+        """
+        self.registry.contour_detector(detector)
+        given: dict[str, object] = {"detector": detector, "parameters": dict(parameters or {})}
+        job = self.jobs.submit("learn contours", given)
+        return self.store.fit(self.finish(job, progress=progress)["fit"])
+
+    def find_contour_errors(
+        self,
+        fit_id: str | None = None,
+        case_ids: Sequence[str] | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Check the contours of cases, or of every case, in another process; waits for it.
+
+        By what was learned last where no fit is named. Stretches that are held wrong come to the
+        review: told of the region that they lie in, or as regions of their own. Returns
+        ``{"fit", "checked": [{"case", "errors": […]}], "skipped": […]}``, the errors as
+        `ContourError` without its voxels.
+        """
+        given: dict[str, object] = {}
+        if fit_id is not None:
+            given["fit"] = self.store.fit(fit_id).fit_id
+        return self._work_on(case_ids, "find contour errors", given, progress)
+
     def propagate(
         self,
         case_id: str,

@@ -21,7 +21,8 @@ class QueueEntry:
     ``at_stake_um`` is what is at stake at all places without a verdict.
     ``score`` and ``standing`` are None until the present readings have been compared;
     ``foretold`` is how likely a trained model held a dispute to be, 0 to 1, None where none did;
-    ``n_rejected`` is how many places a check of labels rejects that all raters agree on; ``note``
+    ``n_rejected`` is how many places a check of labels or of contours rejects that all raters
+    agree on; ``note``
     says what a reviewer should know first, for example that readings came in after the sign-off.
     """
 

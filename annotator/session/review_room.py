@@ -10,7 +10,7 @@ from annotator.api import no_progress
 from annotator.domain.errors import AccessDeniedError
 from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.gold_report import report_gold
-from annotator.jobs.label_errors import rejected_words
+from annotator.jobs.label_errors import doubted_words
 from annotator.jobs.readings import findings_key
 from annotator.jobs.repeat_report import report_repeats
 from annotator.jobs.signed_off import report_signed_off
@@ -235,9 +235,10 @@ class ReviewRoom:
         is_current = stored is not None and stored[0] == key
         findings = stored[1] if stored is not None and is_current else ()
         n_rejected = sum(finding.kind == "rejected" for finding in findings)
+        n_wrong_lines = sum(finding.kind == "contour" for finding in findings)
         n_decided = len(self._store.verdicts(case.case_id, key)) if is_current else 0
         state: QueueState = "open" if n_decided else "waiting"
-        note = rejected_words(n_rejected) if is_current else "not compared yet"
+        note = doubted_words(n_rejected, n_wrong_lines) if is_current else "not compared yet"
         adjudication = self._store.adjudication(case.case_id)
         if adjudication is not None:
             inputs = set(self._store.fusion(adjudication.fusion_id).recipe.inputs)
@@ -252,7 +253,7 @@ class ReviewRoom:
             score=score if is_current else None,
             state=state,
             n_regions=len(findings),
-            n_rejected=n_rejected,
+            n_rejected=n_rejected + n_wrong_lines,
             n_decided=n_decided,
             n_readings=len(annotations),
             note=note,
@@ -262,7 +263,7 @@ class ReviewRoom:
 def _rank(entry: QueueEntry) -> tuple[bool, bool, bool, float, str]:
     """Sort by: not signed off, rejected where all agree, compared, hardest.
 
-    What all agree on and a check of labels rejects is in no measure of disputes.
+    What all agree on and a check of labels or contours rejects is in no measure of disputes.
     """
     standing = entry.standing
     hard = float(standing.place) if standing else -(entry.foretold or entry.at_stake_um)

@@ -21,6 +21,7 @@ from annotator.store.tables import (
     audit_head,
     audit_log,
     case_votes,
+    contour_errors,
     draft_trees,
     fits,
     forecasts,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 10
+VERSION = 11
 """What this program writes."""
 
 
@@ -179,6 +180,10 @@ def _keep_tracings(connection: Connection) -> None:
         table.create(connection)
 
 
+def _keep_contour_errors(connection: Connection) -> None:
+    contour_errors.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
@@ -189,5 +194,6 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     8: _keep_models_and_training,
     9: _keep_label_errors,
     10: _keep_tracings,
+    11: _keep_contour_errors,
 }
 """Version → what leads to it from the one before."""

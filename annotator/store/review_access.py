@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from annotator.domain.review import Verdict
-from annotator.store import adjudications, case_votes, fusions, label_errors, unblinding
+from annotator.store import (
+    adjudications,
+    case_votes,
+    contour_errors,
+    fusions,
+    label_errors,
+    unblinding,
+)
 from annotator.store import findings as finding_rows
 from annotator.store.access import Access
 
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from annotator.domain.review import (
         Adjudication,
         CaseScore,
+        CheckedContours,
         CheckedLabels,
         Finding,
         Fusion,
@@ -140,6 +148,14 @@ class ReviewAccess(Access):
     def label_errors(self, case_id: str) -> CheckedLabels | None:
         """Return what was found when the readings of a case were checked last, or None."""
         return self._read(label_errors.read, case_id)
+
+    def put_contour_errors(self, found: CheckedContours, *, actor: str) -> None:
+        """Keep what is held wrong along the contours of a case, in place of what was before."""
+        self._write(actor, contour_errors.put, found)
+
+    def contour_errors(self, case_id: str) -> CheckedContours | None:
+        """Return what a check of the contours of a case found last, or None."""
+        return self._read(contour_errors.read, case_id)
 
     def case_scores(self) -> tuple[CaseScore, ...]:
         """Return the scores of cases, hardest first."""

@@ -276,6 +276,14 @@ label_errors = Table(
 )
 """What was found in the readings of a case that were checked last, as JSON."""
 
+contour_errors = Table(
+    "contour_errors",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What was held wrong along the contours of a case that were checked last, as JSON."""
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -16,6 +16,7 @@ from annotator.store.tables import (
     case_findings,
     case_series,
     case_votes,
+    contour_errors,
     drafts,
     jobs,
     label_errors,
@@ -28,7 +29,7 @@ from annotator.store.verify_log import entries
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from annotator.store.words import Words
 
@@ -48,6 +49,7 @@ class _Last:
         self.findings: dict[str, _Values] = {}
         self.votes: dict[str, _Values] = {}
         self.label_errors: dict[str, _Values] = {}
+        self.contour_errors: dict[str, _Values] = {}
         self.undone: set[int] = set()
         self.jobs: dict[int, _Values] = {}
 
@@ -67,6 +69,8 @@ class _Last:
             self.votes[entry["case_id"]] = entry
         elif action == "put label errors":
             self.label_errors[entry["case_id"]] = entry
+        elif action == "put contour errors":
+            self.contour_errors[entry["case_id"]] = entry
         elif action == "undo verdict":
             self.undone.add(entry["verdict_id"])
         elif "job_id" in entry:
@@ -119,7 +123,10 @@ def last_values(connection: Connection, words: Words) -> Iterator[str]:
     yield from _drafts(connection, words, last)
     yield from _findings(connection, words, last.findings)
     yield from _votes(connection, words, last.votes)
-    yield from _label_errors(connection, words, last.label_errors)
+    yield from _checked(connection, words, label_errors, last.label_errors, "labels", "rejected")
+    yield from _checked(
+        connection, words, contour_errors, last.contour_errors, "contours", "held wrong"
+    )
     for row in connection.execute(select(verdicts)):
         if row.is_undone != (row.verdict_id in last.undone):
             shown = f"verdict {row.verdict_id} of {words.case(row.case_id)}"
@@ -231,14 +238,19 @@ def _votes(connection: Connection, words: Words, logged: dict[str, _Values]) -> 
             yield f"{shown} is not the one that the audit log recorded last"
 
 
-def _label_errors(
-    connection: Connection, words: Words, logged: dict[str, _Values]
+def _checked(
+    connection: Connection,
+    words: Words,
+    table: Table,
+    logged: dict[str, _Values],
+    what: str,
+    found: str,
 ) -> Iterator[str]:
-    kept = {row.case_id: row.content for row in connection.execute(select(label_errors))}
+    kept = {row.case_id: row.content for row in connection.execute(select(table))}
     for case_id in sorted(kept.keys() | logged.keys()):
-        shown = f"what is rejected in the labels of {words.case(case_id)}"
+        shown = f"what is {found} in the {what} of {words.case(case_id)}"
         if case_id not in kept:
-            yield f"{shown} is gone; check its labels again"
+            yield f"{shown} is gone; check its {what} again"
         elif case_id not in logged:
             yield f"{shown} is not in the audit log: it was put in from outside"
         elif digest(kept[case_id]) != logged[case_id]["content"]:

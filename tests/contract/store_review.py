@@ -27,6 +27,7 @@ from tests.contract.store_world import (
     add_reading,
     dense,
     disc,
+    make_contour_errors,
     make_findings,
     make_label_errors,
 )
@@ -112,6 +113,17 @@ class ReviewContract:
         assert store.label_errors(case_id) == found
         n_rows = len(store.audit())
         store.put_label_errors(found, actor=ME)
+        assert len(store.audit()) == n_rows
+
+    def test_contour_errors_replace_those_before(self, world: World) -> None:
+        store, case_id = world.store, world.case.case_id
+        assert store.contour_errors(case_id) is None
+        store.put_contour_errors(make_contour_errors(case_id, "old"), actor=ME)
+        found = make_contour_errors(case_id, KEY)
+        store.put_contour_errors(found, actor=ME)
+        assert store.contour_errors(case_id) == found
+        n_rows = len(store.audit())
+        store.put_contour_errors(found, actor=ME)
         assert len(store.audit()) == n_rows
 
     def test_votes_replace_those_before_and_come_with_the_readings_of_now(

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _SINCE_THE_FIRST = (
     "assignment_regions", "fusion_weights", "forecasts", "gold_cases", "repeat_cases", "rules",
     "case_votes", "acceptances", "training_examples", "training_points", "trainings",
-    "prediction_maps", "networks", "label_errors", "trace_sign_offs", "trace_findings",
-    "step_trees", "draft_trees", "annotation_trees", "trees", "tracing_cases",
+    "prediction_maps", "networks", "label_errors", "contour_errors", "trace_sign_offs",
+    "trace_findings", "step_trees", "draft_trees", "annotation_trees", "trees", "tracing_cases",
 )  # fmt: skip
 """Tables that a project of the first version lacks."""
 _INDEXES = ("fusions_of_case", "adjudications_of_case")

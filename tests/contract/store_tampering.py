@@ -11,7 +11,13 @@ from annotator.domain.reading import Diagnosis
 from annotator.domain.review import VoteSummary
 from tests.contract.store_integrity import fill
 from tests.contract.store_review import decide, undo
-from tests.contract.store_world import ME, World, make_findings, make_label_errors
+from tests.contract.store_world import (
+    ME,
+    World,
+    make_contour_errors,
+    make_findings,
+    make_label_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +73,11 @@ TAMPERED = {
         "what is rejected in the labels of case 'CT' is not what",
     ),
     "label errors taken out": ("DELETE FROM label_errors", "of case 'CT' is gone; check its"),
+    "contour errors emptied": (
+        "UPDATE contour_errors SET content = '{}'",
+        "what is held wrong in the contours of case 'CT' is not what",
+    ),
+    "contour errors taken out": ("DELETE FROM contour_errors", "of case 'CT' is gone; check its"),
     "verdict undone": (
         "UPDATE verdicts SET is_undone = (1 = 1)",
         "is_undone is True, but was False",
@@ -109,6 +120,7 @@ class TamperingContract:
             actor=ME,
         )
         store.put_label_errors(make_label_errors(case_id, "newer"), actor=ME)
+        store.put_contour_errors(make_contour_errors(case_id, "newer"), actor=ME)
         job = store.add_job("import", {}, actor=ME)
         store.claim_job(job.job_id)
         store.request_cancel(job.job_id, actor=ME)

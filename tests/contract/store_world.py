@@ -13,7 +13,9 @@ from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Diagnosis
 from annotator.domain.review import (
     CaseScore,
+    CheckedContours,
     CheckedLabels,
+    ContourError,
     Finding,
     FusionRecipe,
     LabelError,
@@ -209,6 +211,24 @@ def make_label_errors(case_id: str, findings_key: str) -> CheckedLabels:
         why="both networks see background",
     )
     return CheckedLabels(case_id=case_id, fit_id="fit", findings_key=findings_key, errors=(error,))
+
+
+def make_contour_errors(case_id: str, findings_key: str) -> CheckedContours:
+    """Return what a check of contours found in a case: one stretch."""
+    error = ContourError(
+        rater_ids=("a",),
+        label=1,
+        direction="out",
+        probability=0.75,
+        off_mm=3.5,
+        size_mm=12.0,
+        centre=(0, 1, 2),
+        runs=((3, 2), (9, 3)),
+        why="too far out",
+    )
+    return CheckedContours(
+        case_id=case_id, fit_id="fit", findings_key=findings_key, errors=(error,)
+    )
 
 
 class Replay:

@@ -1,4 +1,4 @@
-"""Contours: where their points lie, which way is out, how far off, and what is wrong in one piece."""
+"""Contours: where points lie, which way is out, how far off, and what is wrong in one piece."""
 
 from __future__ import annotations
 
