@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import LearnedFusionMethod, Propagator, Trainer
+    from annotator.api import ContourDetector, LearnedFusionMethod, Propagator, Trainer
 
 
 def _self_calibrated_fusion() -> LearnedFusionMethod:
@@ -116,6 +116,12 @@ def _label_transfer() -> Propagator:
     return AtlasFlowPropagator()
 
 
+def _contour_patches() -> ContourDetector:
+    from annotator_recipes.contour_recipe import ContourNetDetector
+
+    return ContourNetDetector()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
@@ -135,4 +141,5 @@ plugin = Plugin(
         _crossover,
     ),
     propagators=(_label_transfer,),
+    contour_detectors=(_contour_patches,),
 )
