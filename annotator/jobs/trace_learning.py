@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.analysis.tracing.course import finding_at, group_events, trace_course
+from annotator.analysis.tracing.course import finding_at, trace_course
+from annotator.analysis.tracing.events import WRONG_FROM, find_wrong_parts
+from annotator.analysis.tracing.lacking import find_lacking
 from annotator.analysis.tracing.match import match_trees
 from annotator.api import no_progress
 from annotator.api.tracing import TracedNeuron, TraceLesson
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
     from annotator.registry import Registry
     from annotator.store import Store
 
-LEARNED_FROM = 0.5
-"""Probability from which on a point that was judged wrong is part of a finding."""
-_BRIDGE = 2
+_OMISSION_UM = 5.0
+"""So near to where something was left out a point is wrong: the tracing should go on there."""
 _SEED = 0
 
 
@@ -58,8 +59,9 @@ def learn_detector(
 ) -> Fit:
     """Let a detector learn from every signed-off tracing, and keep what it learned.
 
-    What the signed-off tree lacks of a tracing that it was made of is wrong in that tracing. The
-    same sign-offs give the fit that exists. Raises AnnotatorError where nothing is signed off.
+    What the signed-off tree lacks of a tracing that it was made of is wrong in that tracing, and so
+    are the points beside which that tracing lacks a branch of the signed-off tree. The same
+    sign-offs give the fit that exists. Raises AnnotatorError where nothing is signed off.
     """
     detector = registry.trace_detector(name)
     checked = check_parameters(detector.name, detector.parameters, parameters)
@@ -111,20 +113,20 @@ def find_learned(
     return tuple(
         finding_at(
             course,
-            rows.tolist(),
+            part.rows.tolist(),
             check="learned",
             source="learned",
             severity="warning",
-            value=float(judged[rows].max()),
-            threshold=LEARNED_FROM,
+            value=part.score,
+            threshold=WRONG_FROM,
             unit="probability",
-            probability=float(judged[rows].max()),
+            probability=part.score,
             why=(
-                f"{detector.title} holds it wrong from here on, "
-                f"{float(judged[rows].max()):.0%} at the most"
+                f"{detector.title} holds the tracing wrong from here on, or something left out "
+                f"here: {part.score:.0%} likely"
             ),
         )
-        for rows in group_events(course, judged >= LEARNED_FROM, bridge=_BRIDGE)
+        for part in find_wrong_parts(course, judged)
     )
 
 
@@ -162,8 +164,11 @@ def _lessons_of(store: Store, signed: TraceSignOff) -> list[TraceLesson]:
     for annotation_id in signed.found.inputs:
         tree = store.annotation_tree(annotation_id)
         if len(tree):
+            is_wrong = _lacking((tree, right), tolerance) | _beside_omissions(
+                tree, right, tolerance
+            )
             traced = _neuron(case.case_id, tree, image)
-            lessons.append(TraceLesson(traced=traced, is_wrong=_lacking((tree, right), tolerance)))
+            lessons.append(TraceLesson(traced=traced, is_wrong=is_wrong))
     return lessons
 
 
@@ -175,6 +180,14 @@ def _lacking(pair: Sequence[Tree], tolerance_um: float) -> NDArray[np.bool_]:
     whole = np.bincount(fine.origins, fine.lengths, n_nodes)
     along = np.bincount(fine.origins, fine.lengths * matched.shared[0][:, 1], n_nodes)
     return np.asarray(2 * along < whole)
+
+
+def _beside_omissions(tree: Tree, right: Tree, tolerance_um: float) -> NDArray[np.bool_]:
+    """Return the nodes beside which the second tree has a branch that the first lacks."""
+    found = np.zeros(len(tree), np.bool_)
+    for branch in find_lacking(tree, (right,), tolerance_um=tolerance_um):
+        found |= np.linalg.norm(tree.points - branch.points[0], axis=1) <= _OMISSION_UM
+    return found
 
 
 def _neuron(name: str, tree: Tree, image: TracedImage) -> TracedNeuron:
