@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from annotator.api import Plugin
 
 if TYPE_CHECKING:
-    from annotator.api import ContourDetector, LearnedFusionMethod, Propagator, Trainer
+    from annotator.api import (
+        ContourDetector,
+        LearnedFusionMethod,
+        Propagator,
+        TraceDetector,
+        Trainer,
+    )
 
 
 def _self_calibrated_fusion() -> LearnedFusionMethod:
@@ -122,6 +128,12 @@ def _contour_patches() -> ContourDetector:
     return ContourNetDetector()
 
 
+def _trace_committee() -> TraceDetector:
+    from annotator_recipes.trace_detector import TraceCommittee
+
+    return TraceCommittee()
+
+
 plugin = Plugin(
     name="annotator_recipes",
     fusion_methods=(_self_calibrated_fusion, _diagnosis_map, _diagnosis_image),
@@ -141,5 +153,6 @@ plugin = Plugin(
         _crossover,
     ),
     propagators=(_label_transfer,),
+    trace_detectors=(_trace_committee,),
     contour_detectors=(_contour_patches,),
 )
