@@ -71,6 +71,7 @@ def _build(directory: Path, progress: Progress) -> None:
             _add_case(session, case_key)
         session.assign(rater_ids=[guest.rater_id])
         add_neuron(session)
+        session.assign(rater_ids=[guest.rater_id])
         steps: list[tuple[str, dict[str, object]]] = [
             *[("predict", dict[str, object](model=name)) for name in MODELS],
             *[("fuse", dict[str, object](method=name)) for name in METHODS],

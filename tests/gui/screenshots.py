@@ -205,12 +205,41 @@ class Photographer:
                 window.rater.start_from(window.rater.open_case.suggestions[0][0])
             window.rater.submit()
             self.shoot("07-missing")
+        self._tracing()
         window.book["app.palette"].trigger()
         self._dialog("08-palette")
         window.book["app.shortcuts"].trigger()
         self._dialog("09-shortcuts")
         window.back()
         settle(window)
+
+    def _tracing(self) -> None:
+        """A traced case: its start, a place that looks wrong, colours, the volume in 3D, zoomed."""
+        window = self.window
+        rows = window.rater.worklist.cases.rows()
+        traced = [row.key for row in rows if "to trace" in row.detail]
+        if not traced:
+            return
+        window.rater.open(traced[0])
+        wait_for(partial(self._is_read, traced[0]), "the traced case")
+        opened = window.rater.open_case
+        assert opened is not None
+        desk = window.rater.traces
+        self.shoot("07-trace")
+        if not len(desk.tools.tree) and opened.suggestions:
+            window.rater.start_from(opened.suggestions[0][0])
+            wait_for(desk.watch.findings, "what looks wrong")
+            self.shoot("07-trace-start")
+        desk.step_finding(+1)
+        desk.set_color("order")
+        desk.show_3d(True)
+        self.shoot("07-trace-space")
+        desk.show_3d(False)
+        desk.tools.switch_layout()
+        desk.set_color("finding")
+        desk.tools.zoom(4.0)
+        self.shoot("07-trace-near")
+        desk.tools.switch_layout()
 
     def _is_read(self, case_id: str) -> bool:
         opened = self.window.rater.open_case
