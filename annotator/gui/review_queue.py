@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.raters_legend import RatersLegend
+from annotator.gui.reading_panel import scrolled
 from annotator.gui.rows import Row, RowList
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from annotator.gui.raters_legend import Shown
     from annotator.session.review_room import QueueEntry
 
+MOST_LEGEND_PX = 240
+"""Of the legend; more readings are scrolled to."""
 STATES = {
     "waiting": ("to do", ""),
     "open": ("begun", "caution"),
@@ -93,6 +96,9 @@ class ReviewQueue(QWidget):
             icon_name="report",
         )
         self.legend = RatersLegend()
+        self._legend_area = scrolled(self.legend)
+        self._legend_area.setAccessibleName("Readings of this case")
+        self._legend_area.setToolTip("Who is who. The eye shows or hides a reading.")
         self._legend_title = label("Readings of this case", "section")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
@@ -101,7 +107,7 @@ class ReviewQueue(QWidget):
         layout.addWidget(self.done)
         layout.addWidget(self.cases, 1)
         layout.addWidget(self._legend_title)
-        layout.addWidget(self.legend)
+        layout.addWidget(self._legend_area)
         layout.addWidget(self.compare)
         layout.addWidget(self.report)
         self.set_readings(())
@@ -117,5 +123,6 @@ class ReviewQueue(QWidget):
     def set_readings(self, readings: Sequence[Shown], noun: str = "contours") -> None:
         """Show who is who; no readings hide the legend."""
         self.legend.set_readings(readings, noun)
-        self.legend.setVisible(bool(readings))
+        self._legend_area.setVisible(bool(readings))
+        self._legend_area.setFixedHeight(min(self.legend.sizeHint().height(), MOST_LEGEND_PX))
         self._legend_title.setVisible(bool(readings))

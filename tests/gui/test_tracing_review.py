@@ -16,10 +16,12 @@ from annotator.api import series_id
 from annotator.domain.geometry import Geometry
 from annotator.domain.reading import Diagnosis
 from annotator.domain.study import Series
+from annotator.gui.tracing.review_shown import rows_below
 from annotator.jobs.trace_adjudicating import adjudicate
 from annotator.session.session import Session
 from tests.gui.small_project import REVIEWER, SCHEMA
 from tests.gui.steps import JOB_MS, PATIENCE_MS, be, open_project, press
+from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +146,9 @@ def take_a_branch(window: MainWindow, desk: TraceReviewDesk, missing: TraceItem)
     press(window, Qt.Key.Key_U)
     assert review.verdicts == {}
     assert desk.current == missing.region, "undo goes back to the place"
-    press(window, Qt.Key.Key_B)
+    press(window, Qt.Key.Key_T)
+    assert review.verdicts == {}, "none is shown yet: now the longest is"
+    press(window, Qt.Key.Key_T)
     assert review.verdicts[missing.region].annotation_id != previewed.annotation_id
 
 
@@ -180,6 +184,18 @@ def leave_uncertain(window: MainWindow, desk: TraceReviewDesk, region: int) -> N
     assert region not in desk.review.verdicts, "letters of a comment are no verdicts"
     QTest.mouseClick(desk.panel.verdict.uncertain, Qt.MouseButton.LeftButton)
     assert desk.review.verdicts[region].reason == "unclear"
+
+
+def test_what_hangs_on_a_node_is_at_stake() -> None:
+    tree = neuron(left=5, right=7, wild=True)
+    editable = EditableTree(tree)
+    for row in range(0, len(tree), 3):
+        below = set(editable.subtree(int(tree.ids[row])))
+        assert set(tree.ids[rows_below(tree, row)].tolist()) == below
+    parents = tree.parents.copy()
+    parents[0] = 39
+    ring = make_tree(tree.points, parents)
+    assert len(rows_below(ring, 20)) == len(tree), "all hangs on a loop that it closes"
 
 
 def test_a_tracing_is_decided_by_keys_and_clicks_and_signed_off(
@@ -252,7 +268,7 @@ def test_tracings_are_told_apart_coloured_and_reviewed_in_turn(
     QTest.mouseClick(eye, Qt.MouseButton.LeftButton)
     assert ben.rater_id not in keys()
     press(window, Qt.Key.Key_1)
-    assert keys() == {"stake"}
+    assert keys() == {"base", "stake"}
     press(window, Qt.Key.Key_1)
     base = shown_keys(desk)["base"]
     assert base.palette == (desk.review.reading_of("Ada").color,)
@@ -267,6 +283,11 @@ def test_tracings_are_told_apart_coloured_and_reviewed_in_turn(
     press(window, Qt.Key.Key_M)
     assert len(desk.review.verdicts) == 1
     panel = desk.panel
+    for place in range(panel.tabs.count()):
+        panel.tabs.setCurrentIndex(place)
+        qtbot.wait(20)
+        assert unnamed(window) == []
+        assert cut_off(window) == []
     panel.base.setCurrentIndex(panel.base.findData(ben.rater_id))
     panel.base.activated.emit(panel.base.currentIndex())
     qtbot.waitUntil(lambda: window.review.traces.desk not in (None, desk), timeout=PATIENCE_MS)

@@ -16,7 +16,7 @@ ROOM = "trace_review"
 LETTERS = "ABCDEFGH"
 N_REASONS = 8
 TRACE_REVIEW_GROUPS = (
-    ("trace_show.tracings", "trace_show.places", "trace_show.result"),
+    ("trace_show.others", "trace_show.places", "trace_show.result"),
     ("place.previous", "place.next"),
     ("trace_show.outside", "view.layout", "trace_view.3d"),
 )
@@ -163,6 +163,14 @@ TRACE_REVIEW: tuple[Action, ...] = (
     ),
     *(_take(letter) for letter in LETTERS),
     _act(
+        "trace_verdict.take",
+        "Take the branch that is shown",
+        ("T",),
+        "Add the branch that is previewed, whoever traced it; shows the longest first.",
+        lambda desk: desk.take_shown(),
+        enabled=_has_place,
+    ),
+    _act(
         "offer.next",
         "Preview the next branch",
         (".",),
@@ -210,7 +218,7 @@ TRACE_REVIEW: tuple[Action, ...] = (
         lambda desk: desk.sign_off(),
         icon="sign",
     ),
-    _layer("tracings", "Tracings", "1", "Show or hide all tracings.", "contours"),
+    _layer("others", "Other tracings", "1", "Show or hide the others' tracings.", "contours"),
     _layer("places", "Places", "2", "Show or hide the rings around places.", "crosshair"),
     _layer(
         "result",

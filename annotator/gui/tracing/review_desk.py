@@ -90,7 +90,7 @@ class TraceReviewDesk(QObject):
     # what is shown
 
     def toggle(self, layer: str) -> None:
-        """Show or hide the tracings, the places, or the result."""
+        """Show or hide the other tracings, the places, or the result."""
         self.scene.layers ^= {layer}
         self._tell_result()
         self.scene.show_trees()
@@ -233,6 +233,13 @@ class TraceReviewDesk(QObject):
         if offer is not None:
             self.take(offer)
 
+    def take_shown(self) -> None:
+        """Take the branch that is previewed; show one first where none is."""
+        if self.scene.offer is None:
+            self.step_offer(+1)
+        else:
+            self.take(self.scene.offer)
+
     def take(self, offer: TraceOffer) -> None:
         """Take a branch of another tracer."""
         self._decide("take", annotation_id=offer.annotation_id, taken=offer.node_ids)
@@ -340,11 +347,7 @@ class TraceReviewDesk(QObject):
     def say_hint(self) -> None:
         """Say the next step."""
         if self.review.undecided():
-            letters = dict.fromkeys(
-                self.scene.readings[offer.annotation_id].letter
-                for offer, _ in self.panel.verdict.offers
-            )
-            take = f"{', '.join(letters)} takes a branch, " if letters else ""
+            take = ". shows a branch and T takes it, " if self.panel.verdict.offers else ""
             self.hint_changed.emit(
                 f"Decide the place: M keeps, X cuts here, R connects, {take}Q is uncertain. "
                 "N goes on, U takes back."

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.analysis.tracing.editable import EditableTree
 from annotator.gui.tracing.paint import Sketch
 from annotator.gui.tracing.review_shown import (
     BASE,
@@ -29,10 +28,14 @@ if TYPE_CHECKING:
     from annotator.session.trace_review import TraceReview
 
 
+MOST_AT_ONCE = 8
+"""Tracings that are shown from the start; of more, the others hide the one that is reviewed."""
+
+
 class TraceScene:
     """Paints one case on a canvas; decides nothing.
 
-    ``layers`` are those that are shown, of ``tracings``, ``places`` and ``result``; ``offer`` is
+    ``layers`` are those that are shown, of ``others``, ``places`` and ``result``; ``offer`` is
     the branch that is previewed.
     """
 
@@ -40,13 +43,12 @@ class TraceScene:
         self, review: TraceReview, canvas: TraceCanvas, legend: RatersLegend, mode: ColorMode
     ) -> None:
         self.mode: ColorMode = mode
-        self.layers = {"tracings", "places"}
+        self.layers = {"others", "places"} if len(review.readings) <= MOST_AT_ONCE else {"places"}
         self.offer: TraceOffer | None = None
         self.readings = {one.annotation.annotation_id: one for one in review.readings}
         self._review = review
         self._canvas = canvas
         self._legend = legend
-        self._tree = EditableTree(review.tree)
         self._shown: dict[str, ShownTree] = {}
         self._stake: ShownTree | None = None
         self._result: tuple[ShownTree, ...] = ()
@@ -67,12 +69,12 @@ class TraceScene:
 
     def show_trees(self) -> None:
         """Show the trees whose eyes are open, the part at stake, the branch that is previewed."""
-        visible = self._legend.visible() if "tracings" in self.layers else frozenset()
+        visible = self._legend.visible()
         base_id = self._review.base.rater_id
         trees = [
             shown
             for rater_id, shown in self._shown.items()
-            if rater_id in visible and rater_id != base_id
+            if rater_id in visible and rater_id != base_id and "others" in self.layers
         ]
         if self.is_result_shown:
             trees += self._result
@@ -103,7 +105,7 @@ class TraceScene:
     def look_at(self, item: TraceItem) -> bool:
         """Show what is at stake at a place and fly there; False where it has no place."""
         self.offer = None
-        self._stake = stake_of(self._tree, self._review.tree, item)
+        self._stake = stake_of(self._review.tree, item)
         self.show_trees()
         self.mark(item.region)
         if not np.isfinite(item.point_um).all():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.tracing.match_findings import MISSING
 from annotator.analysis.tracing.tree import NO_PARENT
 from annotator.gui.tracing.coloring import colored
 from annotator.gui.tracing.shown import PlaceMark, ShownTree
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.analysis.tracing.editable import EditableTree
     from annotator.analysis.tracing.tree import Tree
     from annotator.domain.trace_review import TraceItem, TraceOffer
     from annotator.domain.tracing import PointUm, TraceFinding
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 BASE, RESULT = "base", "result"
 STAKE_COLOR, BELOW_COLOR = "#ff4d6d", "#ffa3b1"
 ADDED_COLOR, GONE_COLOR, KEPT_COLOR = "#4ade80", "#ff5a4f", "#ffd84d"
-MOST_BELOW = 20_000
-"""Nodes of a part at stake that are shown; more hide all else."""
 _MARKED_PX = 5.0
 _LEAST_UM, _MOST_UM = 30.0, 150.0
 
@@ -93,15 +91,28 @@ def rows_of(tree: Tree, node_ids: Collection[int]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(tree.ids, np.fromiter(node_ids, np.int64, len(node_ids))))
 
 
-def stake_of(tree: EditableTree, rows: Tree, item: TraceItem) -> ShownTree:
+def rows_below(tree: Tree, row: int) -> NDArray[np.int64]:
+    """Return the rows of a node and of all below it."""
+    n_nodes = len(tree)
+    ahead = np.append(np.where(tree.parents == NO_PARENT, n_nodes, tree.parents), n_nodes)
+    meets = np.zeros(n_nodes + 1, np.bool_)
+    meets[row] = True
+    # Pointers double; a loop has no end, but after so many turns all of it was met.
+    for _ in range(max(1, n_nodes).bit_length()):
+        meets |= meets[ahead]
+        ahead = ahead[ahead]
+    return np.flatnonzero(meets[:-1])
+
+
+def stake_of(tree: Tree, item: TraceItem) -> ShownTree:
     """Return what is at stake at a place: the nodes concerned, and what hangs on them."""
-    concerned = {node_id for reason in item.reasons[:1] for node_id in reason.node_ids}
-    below: tuple[int, ...] = ()
-    if item.node_id in tree and item.reasons[0].check != "missing-branch":
-        below = tree.subtree(item.node_id)[:MOST_BELOW]
-    chosen = rows_of(rows, {*concerned, *below})
-    is_beside = ~np.isin(rows.ids[chosen], np.array(sorted(concerned), np.int64))
-    return shown_part("stake", rows, chosen, (STAKE_COLOR, BELOW_COLOR), is_beside.astype(np.uint8))
+    concerned = rows_of(tree, item.reasons[0].node_ids)
+    chosen = concerned
+    own = rows_of(tree, (item.node_id,))
+    if len(own) and item.reasons[0].check != MISSING:
+        chosen = np.union1d(concerned, rows_below(tree, int(own[0])))
+    is_beside = ~np.isin(chosen, concerned)
+    return shown_part("stake", tree, chosen, (STAKE_COLOR, BELOW_COLOR), is_beside.astype(np.uint8))
 
 
 def offer_of(reading: TracerReading, base: Tree, offer: TraceOffer) -> ShownTree:

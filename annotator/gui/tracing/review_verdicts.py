@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from annotator.session.trace_review import TracerReading
 
 COLUMNS = 3
-MOST_OFFERS = 6
+MOST_OFFERS = 60
+MOST_ROWS = 2
+"""Of branches that are offered; more are scrolled to."""
 TOLD_LINES = 6
 """Of reasons that are seen at once; more are scrolled to."""
 _BY_CHECK = {
@@ -79,8 +81,13 @@ class TraceVerdictPanel(QWidget):
         self.here = label("", "small")
         self.here.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.here.setAccessibleName("Which node the verdict is about")
-        self._grid = QGridLayout()
+        held = QWidget()
+        self._grid = QGridLayout(held)
+        self._grid.setContentsMargins(0, 0, 4, 0)
         self._grid.setSpacing(5)
+        self._offer_area = scrolled(held)
+        self._offer_area.setAccessibleName("Branches that others traced")
+        self._offer_area.setToolTip("Branches that others traced here, the longest first.")
         self._pointer_was = QCursor.pos()
         self.offers: list[tuple[TraceOffer, Button]] = []
         self._offered = label("Take a branch that others traced", "section")
@@ -148,7 +155,7 @@ class TraceVerdictPanel(QWidget):
         self._fit_told()
         layout.addWidget(self._told)
         layout.addWidget(self._offered)
-        layout.addLayout(self._grid)
+        layout.addWidget(self._offer_area)
         asked = QHBoxLayout()
         asked.addWidget(label("What holds here?", "section"))
         asked.addWidget(self.here, 1)
@@ -196,8 +203,8 @@ class TraceVerdictPanel(QWidget):
             button = Button(
                 f"{reading.letter}  {stake_words(offer.length_um)} µm",
                 f"Take the branch of {reading.letter}, {reading.name}: "
-                f"{len(offer.node_ids)} nodes ({reading.letter}). "
-                "Point at it, or press . and , to see it first.",
+                f"{len(offer.node_ids)} nodes. Point at it, or press . and , to see it first; T "
+                "takes the one that is shown.",
                 partial(self.taken.emit, offer),
                 kind="verdict",
             )
@@ -205,12 +212,19 @@ class TraceVerdictPanel(QWidget):
             button.installEventFilter(self)
             self._grid.addWidget(button, place // COLUMNS, place % COLUMNS)
             self.offers.append((offer, button))
-        self._offered.setVisible(bool(longest))
+        for widget in (self._offered, self._offer_area):
+            widget.setVisible(bool(longest))
+        if self.offers:
+            n_rows = min(MOST_ROWS, -(-len(longest) // COLUMNS))
+            height = self.offers[0][1].sizeHint().height() + self._grid.spacing()
+            self._offer_area.setFixedHeight(n_rows * height)
 
     def mark_offer(self, offer: TraceOffer | None) -> None:
         """Mark which branch is previewed."""
         for own, button in self.offers:
             set_look(button, "marked", "true" if own is offer else "false")
+            if own is offer:
+                self._offer_area.ensureWidgetVisible(button)
 
     def show_here(self, node_id: int, *, is_own: bool) -> None:
         """Say which node cut and connect are about: the finding's own, or one that was clicked."""
