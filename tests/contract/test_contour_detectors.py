@@ -24,4 +24,4 @@ class TestContourPatches(ContourDetectorContract):
         return ContourNetDetector()
 
     def quick(self) -> BaseModel:
-        return ContourParameters(tolerance_mm=TOLERANCE_MM, rounds=8)
+        return ContourParameters(tolerance_mm=TOLERANCE_MM, rounds=6)
