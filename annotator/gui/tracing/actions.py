@@ -49,7 +49,7 @@ def _holds(name: str, window: MainWindow) -> bool:
     return _tools(window).tool == name
 
 
-def _end(window: MainWindow) -> None:
+def _give_up(window: MainWindow) -> None:
     _tools(window).end()
 
 
@@ -130,11 +130,20 @@ TRACING: tuple[Action, ...] = (
     Action(
         key="trace.end",
         text="End the path",
-        tooltip="End the path, or give up what a tool has begun; what is traced stays.",
-        shortcut=("Esc", "Return", "Enter"),
+        tooltip="End the path that is being traced; the next click begins another.",
+        shortcut=("Return", "Enter"),
         rooms=ROOM,
         menu="Tools",
-        run=_end,
+        run=lambda window: _tools(window).finish(),
+    ),
+    Action(
+        key="trace.cancel",
+        text="Give up what a tool has begun",
+        tooltip="Drop clicks whose way is being found, a joint or a drag; what is traced stays.",
+        shortcut=("Esc",),
+        rooms=ROOM,
+        menu="Tools",
+        run=_give_up,
     ),
     *(
         _type(number, name)

@@ -106,6 +106,10 @@ class TraceTool:
     def hover(self, at: Pointer | None) -> None:
         """Look ahead: the pointer moved without a button."""
 
+    def finish(self) -> None:
+        """End what is in progress, and keep what was clicked."""
+        self.end()
+
     def end(self) -> bool:
         """End what is in progress; return whether there was anything."""
         self.hand.sketch(None)

@@ -48,7 +48,7 @@ class PathTool(TraceTool):
     name = "path"
     words = (
         "Click along the neurite: the way between clicks is found. Shift + click goes straight; "
-        "Enter, Esc or a double click ends the path; a click on a node begins or joins there."
+        "Enter or a double click ends the path; a click on a node begins or joins there."
     )
     takes_shift = True
 
@@ -58,7 +58,7 @@ class PathTool(TraceTool):
         self._start_um: PointUm | None = None
         """Where a new part begins that has no node yet."""
         self._goals: list[_Goal] = []
-        self._is_finding = False
+        self._is_finding = self._is_finishing = False
         self._pointer: Pointer | None = None
         self._ahead: tuple[PointUm, NDArray[np.float64]] | None = None
         self._owner = QObject()
@@ -93,15 +93,22 @@ class PathTool(TraceTool):
         self._show()
         self._rest.start()
 
+    def finish(self) -> None:
+        """End the path when the clicks that wait have found their way."""
+        if self._goals:
+            self._is_finishing = True
+        else:
+            self.end()
+
     def end(self) -> bool:
-        """End the path; what is added stays."""
+        """End the path now; what is added stays."""
         had = self._from is not None
         self._rest.stop()
         self.hand.drop_path(_AHEAD)
         self.hand.drop_path(_NOW)
         self._anchor = self._start_um = self._ahead = None
         self._goals.clear()
-        self._is_finding = False
+        self._is_finding = self._is_finishing = False
         self.hand.sketch(None)
         self.hand.choose(None)
         self.hand.say("")
@@ -167,6 +174,10 @@ class PathTool(TraceTool):
         if self._is_finding or not self._goals or start is None:
             return
         goal = self._goals[0]
+        if goal.node_id is None and goal.point_um == start:
+            self._goals.pop(0)  # clicked twice
+            self._go_on()
+            return
         ahead = self._ahead
         if goal.is_straight:
             self._add(np.array([start, goal.point_um]))
@@ -189,7 +200,7 @@ class PathTool(TraceTool):
         self._add(path)
 
     def _lost(self, error: Exception) -> None:
-        self._is_finding = False
+        self._is_finding = self._is_finishing = False
         self._goals.clear()
         self._show()
         words = str(error) if isinstance(error, AnnotatorError) else f"It failed: {error}"
@@ -207,6 +218,9 @@ class PathTool(TraceTool):
         if goal.node_id is not None:
             self.end()
             self.hand.say("Joined. Click to begin another path.")
+            return
+        if self._is_finishing and not self._goals:
+            self.end()
             return
         self._take(self.grip_of(last_id))
         self.hand.sketch(None)

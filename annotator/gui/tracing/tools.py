@@ -103,8 +103,8 @@ class TraceTools(QObject):
         canvas.dragged.connect(lambda at: self._do(lambda: self._in_hand.drag(at)))
         canvas.released.connect(lambda click: self._do(lambda: self._in_hand.release(click)))
         canvas.hovered.connect(lambda at: self._do(lambda: self._in_hand.hover(at)))
-        canvas.double_clicked.connect(lambda _: self.end())
-        canvas.right_clicked.connect(lambda _: self.end())
+        canvas.double_clicked.connect(lambda _: self.finish())
+        canvas.right_clicked.connect(lambda _: self.finish())
 
     def begin(self, canvas: TraceCanvas, opened: OpenTracing) -> None:
         """Trace into this draft from now on."""
@@ -151,8 +151,12 @@ class TraceTools(QObject):
             else "Paths follow what is bright between the clicks."
         )
 
+    def finish(self) -> None:
+        """End what the tool in hand has begun, and keep what was clicked."""
+        self._in_hand.finish()
+
     def end(self) -> bool:
-        """End what the tool in hand has begun; False where it has not."""
+        """Give up what the tool in hand has begun; False where it has not."""
         return self._in_hand.end()
 
     def hide_marks(self, on: bool) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _KEY = "check tracing"
 _PAUSE_MS = 1500
+_MANY = 5000
+"""Edited nodes from which on only the whole check asks again."""
 
 
 class TraceWatch(QObject):
@@ -58,8 +60,9 @@ class TraceWatch(QObject):
             self.changed.emit(())
             self.check()
             return
+        n_edited = len(edit.before) + len(edit.after)
         # Of nothing, nothing is known that a first part could be compared with.
-        if self._checked is not None and len(self._checked.ids):
+        if self._checked is not None and len(self._checked.ids) and n_edited <= _MANY:
             self._checked = recheck(opened.drawing.tree, edit, self._checked)
             self.changed.emit(self._checked.findings)
         self._pause.start()
