@@ -90,7 +90,13 @@ class TraceCommittee:
             progress(_DESCRIBED + (1 - _DESCRIBED) * fraction, message)
 
         values = [one.values for one in described]
-        return learn_committee(values, names, lessons, settings, seed, trained)
+        n_threads = torch.get_num_threads()
+        # Small products gain nothing by threads, and sums must not depend on how many there are.
+        torch.set_num_threads(1)
+        try:
+            return learn_committee(values, names, lessons, settings, seed, trained)
+        finally:
+            torch.set_num_threads(n_threads)
 
     def judge(
         self, learned: bytes, traced: TracedNeuron, progress: Progress

@@ -116,6 +116,22 @@ def test_what_was_learned_finds_the_same_elsewhere(session: Session) -> None:
     assert session.store.verify() == ()
 
 
+def test_the_detector_that_comes_with_the_program_learns_and_finds(session: Session) -> None:
+    pytest.importorskip("torch")
+    for number in (1, 2):
+        signed_off(session, number)
+    parameters = {"members": 2, "rounds": 12, "learning_rate": 0.01}
+    wanted = {"detector": "trace-committee", "parameters": parameters}
+    made = HANDLERS["learn traces"](session.store, session.registry, wanted, no_progress)
+    case = add_traced(session, 3)
+    ada = session.store.rater("Ada")
+    session.store.add_tracing(case.case_id, ada.rater_id, neuron(), YES, actor="system")
+    found = session.find_traces(case.case_id)
+    assert f"learned: {made['fit']}" in found.checked
+    learned = [one for item in found.items for one in item.reasons if one.source == "learned"]
+    assert [one.node_id for one in learned] == [41]
+
+
 def test_findings_that_were_decided_on_stay_when_a_detector_is_learned(session: Session) -> None:
     case = signed_off(session, 1)
     before = session.store.trace_findings(case.case_id)
