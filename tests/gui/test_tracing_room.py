@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 from annotator.session.session import Session
 from tests.gui.small_tracing import BRANCHES, PROGRAM, TRACER, make_traced_project, stem_tree
 from tests.gui.steps import JOB_MS, PATIENCE_MS, be, open_project, press
+from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,6 +168,9 @@ def test_an_automatic_tracing_is_the_start_and_is_looked_through(
     qtbot.waitUntil(lambda: findings.list.count() > 0, timeout=PATIENCE_MS)
     told = {row.title for row in findings.list.rows()}
     assert "Missed continuation" in told or "Missed branch" in told
+    assert (window.width(), window.height()) == (1280, 800), "a larger window is needed"
+    assert unnamed(window) == []
+    assert cut_off(window) == []
     desk.canvas.set_position((0, 0, 0))
     press(window, Qt.Key.Key_Period)
     at = findings.current
