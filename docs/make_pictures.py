@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QWidget
 from annotator.api import Prompt
 from annotator.demo.display import SCREEN, virtual_display, work_through
 from annotator.demo.hand import Hand
+from annotator.demo.neuron import NEURON
 from annotator.demo.project import build_sample_project
 from annotator.demo.readings import FUNDUS, REVIEWER
 from annotator.gui import theme
@@ -32,7 +33,7 @@ STEPS = {
     "final": "final-diagnosis", "report": "report-on-raters", "export": "export",
     "methods": "methods", "belief": "belief", "agreement": "agreement", "rules": "rules",
     "models": "models", "training": "training", "unsure": "unsure", "jobs": "jobs",
-    "point": "point",
+    "point": "point", "place": "place", "branch": "branch",
 }  # fmt: skip
 """Name of a picture in the guide → the step of the session that it shows."""
 SIZE = (1200, 750)
@@ -85,9 +86,30 @@ def look_around(project: Path, out: Path) -> None:
     window.errands.keep_quality()
     hand.wait(lambda: window.findChild(QualityDialog), "the rules")
     _take_dialog(hand, out / "00-rules.png")
+    _review_tracing(window, hand)
     _ask_models(window, hand, out)
     _point(window, hand)
     window.close()
+
+
+def _review_tracing(window: MainWindow, hand: Hand) -> None:
+    """Take a place of the traced case, and a branch that another tracer has."""
+    assert window.session is not None
+    review = window.review
+    reviewer = window.session.store.rater(REVIEWER).rater_id
+    hand.click(window.project.people.buttons[reviewer, "review"])
+    hand.wait(lambda: review.queue.cases.count(), "the queue")
+    review.open(next(row.key for row in review.queue.cases.rows() if row.title == NEURON))
+    hand.wait(lambda: review.traces.desk and review.traces.desk.current, "a place")
+    desk = review.traces.desk
+    assert desk is not None
+    hand.picture("place")
+    desk.panel.table.select_region(next(one.region for one in desk.review.items if one.offers))
+    desk.step_offer(+1)
+    review.traces.show_3d(on=True)
+    hand.picture("branch")
+    review.traces.show_3d(on=False)
+    window.back()
 
 
 def _ask_models(window: MainWindow, hand: Hand, out: Path) -> None:

@@ -211,7 +211,7 @@ class TraceReviewDesk(QObject):
         self.preview(shown)
         reading = self.scene.readings[shown.annotation_id]
         self.hint_changed.emit(
-            f"{reading.letter} traced {shown.length_um:,.0f} µm here; {reading.letter} takes it."
+            f"{reading.letter} traced {shown.length_um:,.0f} µm here; T takes it."
         )
 
     def has_letter(self, letter: str) -> bool:

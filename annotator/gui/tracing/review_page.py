@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import label
@@ -147,12 +147,16 @@ class TraceReviewPage(QWidget):
         desk.failed.connect(self.failed)
         desk.verdict_changed.connect(self.verdict_changed)
         desk.signed_off.connect(self.signed_off)
-        # The page comes to the front now; only then do the views know how large they are.
         self.state_changed.emit()
         self.verdict_changed.emit()
-        desk.begin()
-        desk.say_hint()
-        self.state_changed.emit()
+        # The page has come to the front; how large the views are they learn with the next events.
+        QTimer.singleShot(0, desk, lambda: self._begin(desk))
+
+    def _begin(self, desk: TraceReviewDesk) -> None:
+        if desk is self.desk:
+            desk.begin()
+            desk.say_hint()
+            self.state_changed.emit()
 
     def _review_other(self, review: TraceReview, rater_id: str) -> None:
         if rater_id != review.base.rater_id:
@@ -200,6 +204,7 @@ class TraceReviewPage(QWidget):
         """Show the 3D view beside the slabs, or the slabs alone."""
         if self.canvas is not None:
             self.canvas.show_3d(on)
+            self.state_changed.emit()
 
     @property
     def shows_outside(self) -> bool:

@@ -146,7 +146,8 @@ class TraceReviewPanel(QWidget):
         layout.addWidget(self.changes)
         layout.addWidget(self.preview, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._stops_title)
-        layout.addWidget(self.stops, 1)
+        layout.addWidget(self.stops, 20)
+        layout.addStretch(1)
         return page
 
     def _stop_picked(self, item: QListWidgetItem) -> None:

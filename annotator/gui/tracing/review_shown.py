@@ -26,7 +26,7 @@ BASE, RESULT = "base", "result"
 STAKE_COLOR, BELOW_COLOR = "#ff4d6d", "#ffa3b1"
 ADDED_COLOR, GONE_COLOR, KEPT_COLOR = "#4ade80", "#ff5a4f", "#ffd84d"
 _MARKED_PX = 5.0
-_LEAST_UM, _MOST_UM = 30.0, 150.0
+_LEAST_UM, _MOST_UM = 30.0, 100.0
 
 
 def shown_reading(
