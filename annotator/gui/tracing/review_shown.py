@@ -26,7 +26,9 @@ BASE, RESULT = "base", "result"
 STAKE_COLOR, BELOW_COLOR = "#ff4d6d", "#ffa3b1"
 ADDED_COLOR, GONE_COLOR, KEPT_COLOR = "#4ade80", "#ff5a4f", "#ffd84d"
 _MARKED_PX = 5.0
-_LEAST_UM, _MOST_UM = 30.0, 100.0
+_LEAST_UM, _MOST_UM = 15.0, 50.0
+_SHARE = 1.2
+"""Of the distance to what matters: a view shows about three times what it is to frame."""
 
 
 def shown_reading(
@@ -177,7 +179,7 @@ def marks_of(
 
 
 def extent_um(points: Sequence[NDArray[np.float64]], place_um: PointUm) -> float:
-    """Return how much is to be seen about a place so that these points ``(point, 3)`` are."""
+    """Return what a view is to frame about a place so that these points ``(point, 3)`` are seen."""
     reach = np.abs(np.concatenate([np.array([place_um]), *points]) - np.array(place_um))
     reach = reach[np.isfinite(reach).all(axis=1)]
-    return float(np.clip(2.4 * reach.max(initial=0.0), _LEAST_UM, _MOST_UM))
+    return float(np.clip(_SHARE * reach.max(initial=0.0), _LEAST_UM, _MOST_UM))
