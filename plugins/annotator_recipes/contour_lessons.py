@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.domain.errors import AnnotatorError
-from annotator_recipes.contour_patches import N_ACROSS, N_ALONG, PatchPlan, cut_patches, points_of
+from annotator_recipes.contour_patches import N_ACROSS, N_ALONG, PatchCutter, PatchPlan, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,8 @@ def gather_points(
     for number, (lesson, rows) in enumerate(zip(lessons, chosen, strict=True)):
         progress(number / len(lessons), f"looking at contours of {lesson.drawn.name}")
         here = slice(done, done + len(rows))
-        patches[here], facts[here] = cut_patches(lesson.drawn, points_of(lesson.drawn), rows, plan)
+        cutter = PatchCutter(lesson.drawn, points_of(lesson.drawn), plan)
+        patches[here], facts[here] = cutter.cut(rows)
         done += len(rows)
     off = [one.deviation_mm[rows] for one, rows in zip(lessons, chosen, strict=True)]
     ways = [ways_of(one, tolerance_mm)[rows] for one, rows in zip(lessons, chosen, strict=True)]

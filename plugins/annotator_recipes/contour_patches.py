@@ -26,7 +26,6 @@ N_CHANNELS = 6
 N_SHADES = 4
 """The first of the channels of a plane, which are of the image."""
 _LEAST_SCALE = 1e-6
-_AT_ONCE = 4096
 _TYPICAL = 400
 """Points that tell what a contour usually looks like."""
 
@@ -68,41 +67,42 @@ def points_of(drawn: DrawnContour) -> ContourPoints:
     return contour_points(drawn.mask == drawn.label, drawn.spacing_mm)
 
 
-def cut_patches(
-    drawn: DrawnContour, points: ContourPoints, rows: NDArray[np.int64], plan: PatchPlan
-) -> tuple[Floats, Floats]:
-    """Return patches around points, ``(row, channel, across, along)``, and ``(row, fact)``.
+class PatchCutter:
+    """Cuts patches out of what lies around one contour; what they share is reckoned once.
 
     Intensities are told from the median along the whole contour, in units of their spread there;
     a second time from what this very contour usually has at the same place of a patch: most of it
     is right, and what is wrong looks otherwise, whatever the image looks like.
     """
-    image = _smooth(drawn, plan)
-    rough = _roughness(image, drawn, plan)
-    own = (drawn.mask == drawn.label).astype(np.float32)
-    others = ((drawn.mask != 0) & (drawn.mask != drawn.label)).astype(np.float32)
-    arrays = (image, rough, own, others)
-    few = np.arange(0, len(points), max(1, len(points) // _TYPICAL))
-    typical = _sampled(points, few, (image, rough), plan)
-    middle = np.median(typical, axis=(0, 3, 4), keepdims=True)
-    scale = _spread(typical, middle, (0, 3, 4))
-    usual = np.median(typical, axis=0, keepdims=True)
-    unusual = _spread(typical, usual, (0,))
-    found = np.empty((len(rows), plan.n_channels, N_ACROSS, N_ALONG), np.float32)
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        cut = _sampled(points, part, arrays, plan)
+
+    def __init__(self, drawn: DrawnContour, points: ContourPoints, plan: PatchPlan) -> None:
+        image = _smooth(drawn, plan)
+        rough = _roughness(image, drawn, plan)
+        own = (drawn.mask == drawn.label).astype(np.float32)
+        others = ((drawn.mask != 0) & (drawn.mask != drawn.label)).astype(np.float32)
+        self._arrays = (image, rough, own, others)
+        self._label, self._points, self._plan = drawn.label, points, plan
+        few = np.arange(0, len(points), max(1, len(points) // _TYPICAL))
+        typical = _sampled(points, few, (image, rough), plan)
+        self._middle = np.median(typical, axis=(0, 3, 4), keepdims=True)
+        self._scale = _spread(typical, self._middle, (0, 3, 4))
+        self._usual = np.median(typical, axis=0, keepdims=True)
+        self._unusual = _spread(typical, self._usual, (0,))
+
+    def cut(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return patches around points, ``(row, channel, across, along)``, and ``(row, fact)``."""
+        cut = _sampled(self._points, rows, self._arrays, self._plan)
         seen = cut[:, :, :2]
         channels = np.concatenate(
             [
-                np.clip((seen - middle) / scale, -4.0, 4.0),
-                np.clip((seen - usual) / unusual, -4.0, 4.0),
+                np.clip((seen - self._middle) / self._scale, -4.0, 4.0),
+                np.clip((seen - self._usual) / self._unusual, -4.0, 4.0),
                 cut[:, :, 2:],
             ],
             axis=2,
         )
-        found[start : start + len(part)] = channels.reshape(len(part), *found.shape[1:])
-    return found, _facts(drawn.label, points, rows, plan)
+        patches = channels.reshape(len(rows), self._plan.n_channels, N_ACROSS, N_ALONG)
+        return patches, _facts(self._label, self._points, rows, self._plan)
 
 
 def _sampled(

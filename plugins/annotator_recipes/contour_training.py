@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from annotator_recipes.contour_calibration import smooth_along
 from annotator_recipes.contour_net import ContourNet
-from annotator_recipes.contour_patches import N_CHANNELS, N_SHADES, cut_patches
+from annotator_recipes.contour_patches import N_CHANNELS, N_SHADES, PatchCutter
 from annotator_recipes.epochs import train_rounds
 
 if TYPE_CHECKING:
@@ -84,14 +84,13 @@ def ask_network(
     Both are means over neighbouring points.
     """
     device = next(network.parameters()).device
+    cutter = PatchCutter(drawn, points, plan)
     found = np.empty((len(points), 4))
     with torch.inference_mode():
         for start in range(0, len(points), _AT_ONCE):
             progress(start / len(points), f"looking along the contour of {drawn.name}")
             rows = np.arange(start, min(start + _AT_ONCE, len(points)))
-            patches, facts = (
-                torch.from_numpy(part).to(device) for part in cut_patches(drawn, points, rows, plan)
-            )
+            patches, facts = (torch.from_numpy(part).to(device) for part in cutter.cut(rows))
             logits, off = network(patches, facts)
             found[rows, :3] = logits.log_softmax(dim=1).cpu().numpy()
             found[rows, 3] = off.cpu().numpy() * plan.reach_mm
