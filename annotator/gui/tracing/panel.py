@@ -93,6 +93,7 @@ class TraceLook(QWidget):
         self.slab.setDecimals(1)
         self.slab.setSuffix(" µm")
         self.slab.setKeyboardTracking(False)
+        self.slab.lineEdit().setTextMargins(5, 0, 0, 0)
         self.slab.valueChanged.connect(self.slab_chosen)
         self.outside = QCheckBox("Show faintly what lies outside")
         self.outside.setChecked(True)
