@@ -24,6 +24,7 @@ from annotator.analysis.contour_events import find_stretches, true_stretches
 from annotator.analysis.contour_faults import FAULT_KINDS
 from annotator.analysis.contour_scores import (
     ScoredContour,
+    alerts_per_mm,
     detect,
     found_stretches,
     threshold_at,
@@ -146,6 +147,7 @@ class Tally:
         self._kinds: dict[str, list[bool]] = defaultdict(list)
         self._points: dict[str, list[Any]] = defaultdict(list)
         self._app: list[dict[str, float]] = []
+        self._asked: list[ScoredContour] = []
         self._bins: list[NDArray[np.float64]] = []
         self._right_way: list[float] = []
 
@@ -201,6 +203,7 @@ class Tally:
     ) -> None:
         """Count what a reviewer gets: stretches of probability one half, and how sure they are."""
         at_half = detect(scored, 0.5)
+        self._asked += scored
         n_alerts = n_true = 0
         for one, contour in zip(asked, scored, strict=True):
             said = judged[id(one)]
@@ -223,7 +226,6 @@ class Tally:
                 "false_alerts": at_half.false_alerts or 0.0,
                 "n_alerts": n_alerts,
                 "n_true": n_true,
-                "size_mm": float(sum(one.size_mm.sum() for one in scored)),
             }
         )
         score = np.concatenate([one.score for one in scored])
@@ -262,9 +264,7 @@ class Tally:
                 "right_alerts": round(sum(one["n_true"] for one in self._app) / n_alerts, 3)
                 if n_alerts
                 else None,
-                "alerts_per_100_mm": round(
-                    100 * n_alerts / sum(one["size_mm"] for one in self._app), 3
-                ),
+                "alerts_per_100_mm": round(100 * alerts_per_mm(n_alerts, self._asked), 3),
             },
             "calibration error": round(error, 4),
             "reliability": [
