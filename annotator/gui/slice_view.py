@@ -123,7 +123,9 @@ class SliceView(QWidget):
         camera = self._camera.framing(
             (rows.start - 0.5, rows.stop - 0.5), (columns.start - 0.5, columns.stop - 0.5)
         )
-        if camera is not self._camera:
+        if camera.zoom < min(self._camera.zoom, fitted(self.plane, camera.size).zoom):
+            self.fit()  # there is nothing to see around the image
+        elif camera is not self._camera:
             self._is_fitted = False
             self._look(camera)
 

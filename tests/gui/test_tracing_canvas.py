@@ -200,3 +200,11 @@ def test_what_the_pointer_is_on_and_where_the_canvas_goes(
     assert hit.row == 3
     canvas.show_3d(False)
     assert not canvas.is_3d
+
+
+def test_the_canvas_never_shows_less_than_the_image_in_a_view(canvas: TraceCanvas) -> None:
+    canvas.open(IMAGE)
+    whole = [fitted(view.plane, view.camera.size).zoom for view in canvas.views]
+    for place in ((20.0, 32.0, 16.0), (-500.0, 20.0, 9000.0)):
+        canvas.fly_to(place, 1e4)
+        assert [view.camera.zoom for view in canvas.views] == pytest.approx(whole)
