@@ -113,7 +113,8 @@ def test_report_shows_what_became_of_models(
     window.open_report()
     qtbot.waitUntil(lambda: window.report.plot is not None, timeout=PATIENCE_MS)
     page = window.report.quality
-    window.report.tabs.setCurrentIndex(window.report.tabs.count() - 1)
+    titles = [window.report.tabs.tabText(place) for place in range(window.report.tabs.count())]
+    window.report.tabs.setCurrentIndex(titles.index("Quality"))
     qtbot.waitUntil(lambda: page.reports is not None, timeout=PATIENCE_MS)
     assert page.taken.rowCount() == len(READERS)
     cells = [page.taken.item(0, column) for column in range(page.taken.columnCount())]
