@@ -115,6 +115,9 @@ PLAUSIBILITY_CHECKS: Mapping[str, Check] = {
 CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS, **PLAUSIBILITY_CHECKS}
 """Every check of a tree by name."""
 
+FARTHEST_UM = 1e12
+"""A thousand kilometres: no place of a neuron is farther from the image."""
+
 _EXPLAINS: Mapping[str, frozenset[str]] = {
     "loop": frozenset({"gap", "wrong-crossing", "back-track", "zero-length"}),
     "wrong-crossing": frozenset({"gap", "back-track", "crossing-bend", "sharp-turn"}),
@@ -151,7 +154,7 @@ def check_tree(
             raise UnknownNameError("check", name, CHECKS)
     if not len(tree):
         return ()
-    subject = Subject(tree=tree, image=image, thresholds=thresholds)
+    subject = Subject(tree=with_places(tree), image=image, thresholds=thresholds)
     found = [
         finding
         for name, check in CHECKS.items()
@@ -159,6 +162,17 @@ def check_tree(
         for finding in check.run(subject)
     ]
     return ranked(without_echoes(found))
+
+
+def with_places(tree: Tree) -> Tree:
+    """Return a tree whose places beyond `FARTHEST_UM` are none.
+
+    What is reckoned from such a place would have no sense, or be no number.
+    """
+    is_far = np.abs(tree.points) > FARTHEST_UM
+    if not is_far.any():
+        return tree
+    return replace(tree, points=np.where(is_far, np.nan, tree.points))
 
 
 def check_file(

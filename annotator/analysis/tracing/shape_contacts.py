@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
+from annotator.analysis.tracing.structure_whole import same_places
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.tracing.course import Course
+
+
+_SAMPLES_PER_NODE, _PAIRS_PER_PLACE, _MOST_MORE = 8, 30, 100_000
+"""Samples and pairs up to these are all looked at, however long edges are and near each other."""
+_ASKED, _NEAREST = 4000, 4
+_AT_ONCE = 1 << 18
+_MOST_CONTACTS = 5_000
+"""Contacts that are told apart, the nearest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,8 +51,10 @@ def find_contacts(course: Course, near_um: float, far_along_um: float) -> list[C
     Edges are sampled so that long ones hide nothing. Parts that are not connected are infinitely
     far apart along the tree.
     """
-    rows, places, along = sample_edges(course, near_um / 2)
-    pairs = cKDTree(places).query_pairs(near_um, output_type="ndarray")
+    # Edges may be absurdly long, and nodes in a heap.
+    most = _SAMPLES_PER_NODE * len(course.tree) + _MOST_MORE
+    rows, places, along = sample_edges(course, max(near_um / 2, course.lengths.sum() / most))
+    pairs = _near_pairs(places, near_um)
     if not len(pairs):
         return []
     section = np.where(
@@ -56,6 +68,31 @@ def find_contacts(course: Course, near_um: float, far_along_um: float) -> list[C
     is_apart = course.piece[rows[one]] != course.piece[rows[other]]
     pairs = pairs[is_apart | (along[one] + along[other] - 2 * meeting >= far_along_um)]
     return _group(pairs, rows, places, along, section, near_um)
+
+
+def _near_pairs(places: NDArray[np.float64], near_um: float) -> NDArray[np.intp]:
+    """Return pairs of places near each other; where there are very many, those of the nearest."""
+    if not len(places):
+        return np.empty((0, 2), np.intp)
+    first = np.flatnonzero(same_places(places) < 0)
+    if len(first) < len(places) // 2:
+        # Most lie on top of each other, which makes searches slow: that is told by itself.
+        return np.asarray(first[_near_pairs(places[first], near_um)])
+    search = cKDTree(places)
+    # How many there are is guessed from some: counting all takes as long as finding them.
+    some = places[np.random.default_rng(0).integers(0, len(places), _ASKED)]
+    n_near = search.query_ball_point(some, near_um, return_length=True).sum() / len(some)
+    if (n_near - 1) * len(places) <= 2 * (_PAIRS_PER_PLACE * len(places) + _MOST_MORE):
+        return np.asarray(search.query_pairs(near_um, output_type="ndarray"))
+    found = []
+    for begin in range(0, len(places), _AT_ONCE):
+        asked = places[begin : begin + _AT_ONCE]
+        near = search.query(asked, k=_NEAREST + 1, distance_upper_bound=near_um)[1]
+        one = np.repeat(np.arange(begin, begin + len(asked)), _NEAREST + 1)
+        other = near.reshape(-1)
+        is_pair = (other < len(places)) & (one != other)
+        found.append(np.sort(np.column_stack([one, other])[is_pair], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def sample_edges(
@@ -114,7 +151,10 @@ def _group(
     )
     distances = np.linalg.norm(places[one] - places[other], axis=1)
     contacts = []
-    for part in np.split(np.arange(len(one)), np.flatnonzero(is_new) + 1):
+    bounds = np.concatenate([[0], np.flatnonzero(is_new) + 1, [len(one)]])
+    kept = np.argsort(np.minimum.reduceat(distances, bounds[:-1]), kind="stable")[:_MOST_CONTACTS]
+    for number in np.sort(kept).tolist():
+        part = np.arange(bounds[number], bounds[number + 1])
         best = part[np.argmin(distances[part])]
         contacts.append(
             Contact(

@@ -9,12 +9,12 @@ from scipy.spatial import cKDTree
 
 from annotator.analysis.tracing.course import (
     angles_deg,
-    climb,
     finding_at,
     group_events,
     odds,
     reach_out,
 )
+from annotator.analysis.tracing.structure_whole import same_places
 from annotator.analysis.tracing.tree import NO_PARENT, SOMA
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _NODES_OF_A_RADIUS = 5
 _MIN_NODES_OF_CONSTANT = 10
+_MOST_JOINTS = 1000
+"""Loose parts that are asked where they point, the largest."""
+_MOST_NEAR = 256
+_AT_ONCE = 1 << 20
 
 
 def check_twigs(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
@@ -233,66 +237,111 @@ def check_loose_parts(tree: Tree, course: Course, thresholds: Thresholds) -> lis
     The largest part is the neuron; each other is asked for its end (root or tip) that is nearest
     to any other part.
     """
-    cable = np.bincount(course.piece, course.lengths)
+    cable: NDArray[np.float64] = np.bincount(course.piece, course.lengths).astype(np.float64)
     is_finite = np.isfinite(tree.points).all(axis=1)
     if len(cable) < 2:
         return []
     ends = np.flatnonzero(
         is_finite & ((tree.parents == NO_PARENT) | (course.n_children == 0)) & (course.depth >= 0)
     )
-    largest = int(np.argmax(cable))
-    findings = []
-    for piece in np.flatnonzero(np.bincount(course.piece[ends], minlength=len(cable)) > 0):
-        if piece == largest:
-            continue
-        own = ends[course.piece[ends] == piece]
-        others = np.flatnonzero(is_finite & (course.piece != piece))
-        answer = cKDTree(tree.points[others]).query(tree.points[own])
-        gaps, found = (np.atleast_1d(part) for part in answer)
-        best = int(np.argmin(gaps))
-        findings.extend(
-            _joint(course, int(own[best]), int(others[found[best]]), float(gaps[best]), thresholds)
+    ends = ends[course.piece[ends] != int(np.argmax(cable))]
+    # Searches are slow where most nodes lie on top of each other, which is told by itself.
+    places = np.flatnonzero(is_finite)
+    if 2 * np.count_nonzero(same_places(tree.points[places]) >= 0) > len(places):
+        return []
+    gaps, found = _nearest_elsewhere(course, places, ends, thresholds.joint_um)
+    # Of each part the end that is nearest to any other part, the first of several.
+    order = np.lexsort((gaps, course.piece[ends]))
+    best = order[np.unique(course.piece[ends[order]], return_index=True)[1]]
+    best = best[np.isfinite(gaps[best])]
+    best = best[np.argsort(-cable[course.piece[ends[best]]], kind="stable")[:_MOST_JOINTS]]
+    outward = reach_out(course, thresholds.reach_um)
+    findings = [
+        _joint(
+            course, outward, int(ends[one]), int(found[one]), float(gaps[one]), cable, thresholds
         )
-    return findings
+        for one in np.sort(best).tolist()
+    ]
+    return [finding for finding in findings if finding is not None]
+
+
+def _nearest_elsewhere(
+    course: Course, rows: NDArray[np.int64], ends: NDArray[np.int64], reach_um: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return how far the nearest of these rows in another part is from each end, and which it is.
+
+    Infinite where there is none within reach, or none among the nearest `_MOST_NEAR` rows.
+    """
+    gaps, found = np.full(len(ends), np.inf), np.full(len(ends), -1, np.int64)
+    if not len(ends):
+        return gaps, found
+    search = cKDTree(course.tree.points[rows])
+    open_ends, k = np.arange(len(ends)), 4
+    while len(open_ends) and k <= _MOST_NEAR:
+        for first in range(0, len(open_ends), _AT_ONCE // k):
+            asked = open_ends[first : first + _AT_ONCE // k]
+            answer = search.query(
+                course.tree.points[ends[asked]], k=k, distance_upper_bound=reach_um
+            )
+            distances, places = map(np.asarray, answer)
+            there = np.append(rows, -1)[places]
+            is_other = (there >= 0) & (course.piece[there] != course.piece[ends[asked], None])
+            nearest = is_other.argmax(axis=1)
+            has_one = is_other.any(axis=1)
+            picked = np.flatnonzero(has_one)
+            gaps[asked[picked]] = distances[picked, nearest[picked]]
+            found[asked[picked]] = there[picked, nearest[picked]]
+            # All within reach were seen.
+            gaps[asked[~has_one & np.isinf(distances[:, -1])]] = -np.inf
+        open_ends = open_ends[gaps[open_ends] == np.inf]
+        k *= 8
+    return np.where(gaps < 0, np.inf, gaps), found
 
 
 def _joint(
-    course: Course, end: int, other: int, gap_um: float, thresholds: Thresholds
-) -> list[TraceFinding]:
+    course: Course,
+    outward: NDArray[np.int64],
+    end: int,
+    other: int,
+    gap_um: float,
+    cable: NDArray[np.float64],
+    thresholds: Thresholds,
+) -> TraceFinding | None:
     bridge = course.tree.points[other] - course.tree.points[end]
     angle = 0.0
     if gap_um > 0:
-        angle = float(angles_deg(_heading(course, end, thresholds.reach_um), bridge))
+        angle = float(angles_deg(_heading(course, outward, end, thresholds.reach_um), bridge))
     if gap_um > thresholds.joint_um or angle > thresholds.joint_deg:
-        return []
+        return None
     other_id = int(course.tree.ids[other])
-    part_um = float(course.lengths[course.piece == course.piece[end]].sum())
-    return [
-        finding_at(
-            course,
-            [end, other],
-            check="loose-part",
-            source="shape",
-            severity="warning",
-            value=gap_um,
-            threshold=thresholds.joint_um,
-            unit="µm",
-            probability=0.25 + 0.35 * (1 - gap_um / thresholds.joint_um),
-            impact_um=part_um,
-            why=f"A loose part of {part_um:.0f} µm ends {gap_um:.1f} µm from node {other_id} and "
-            f"points at it within {angle:.0f}°: they may be joined.",
-        )
-    ]
+    part_um = float(cable[course.piece[end]])
+    return finding_at(
+        course,
+        [end, other],
+        check="loose-part",
+        source="shape",
+        severity="warning",
+        value=gap_um,
+        threshold=thresholds.joint_um,
+        unit="µm",
+        probability=0.25 + 0.35 * (1 - gap_um / thresholds.joint_um),
+        impact_um=part_um,
+        why=f"A loose part of {part_um:.0f} µm ends {gap_um:.1f} µm from node {other_id} and "
+        f"points at it within {angle:.0f}°: they may be joined.",
+    )
 
 
-def _heading(course: Course, end: int, reach_um: float) -> NDArray[np.float64]:
+def _heading(
+    course: Course, outward: NDArray[np.int64], end: int, reach_um: float
+) -> NDArray[np.float64]:
     """Return the direction in which a tip, or the root of a part, points out of its part."""
     points = course.tree.points
-    row = np.array([end])
     if course.tree.parents[end] != NO_PARENT:
-        behind = climb(course, row, reach_um)[0]
+        goal, behind = course.root_um[end] - reach_um, end
+        while course.root_um[behind] > goal and course.parents[behind] != behind:
+            behind = int(course.parents[behind])
         return np.asarray(points[end] - points[behind])
-    children = np.flatnonzero((course.parents == end) & (np.arange(len(course.tree)) != end))
-    if not len(children):
+    if not course.n_children[end]:
         return np.zeros(3)
-    return np.asarray(points[end] - points[reach_out(course, reach_um)[children[0]]])
+    child = int(np.argmax(course.tree.parents == end))
+    return np.asarray(points[end] - points[outward[child]])

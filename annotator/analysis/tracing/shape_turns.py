@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from annotator.domain.tracing import TraceFinding
 
 _MIN_NODES_FOR_CONTRACTION = 5
+_MOST_BRANCHES = 30
+"""Branches of one fork of which pairs are compared; that it has so many is told by itself."""
 
 
 def check_turns(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
@@ -159,7 +161,8 @@ def branch_pairs(
     order = np.argsort(heads, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(heads[order])) + 1)
     one, other = [], []
-    for group in groups:
+    for whole in groups:
+        group = whole[:_MOST_BRANCHES]
         if len(group) > 1 and tree.types[heads[group[0]]] != SOMA:
             first, second = np.triu_indices(len(group), 1)
             one.extend(group[first].tolist())

@@ -27,6 +27,8 @@ MOST_EVENTS = 1000
 """Findings of one check; the last of them says how many more there are."""
 MOST_IDS = 1000
 """Nodes that one finding names."""
+_MOST_ROWS = 20_000
+"""Nodes that one check looks at more closely, those with most at stake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +47,18 @@ class Looked:
     def tree(self) -> Tree:
         """The tree itself."""
         return self.scan.tree
+
+    def rows(self, mark: int) -> list[int]:
+        """Return the rows that bear a mark; of very many those on which most cable hangs."""
+        return self.most_at_stake(np.flatnonzero(self.scan.marks & mark))
+
+    def most_at_stake(self, rows: NDArray[np.int64]) -> list[int]:
+        """Return rows in their order, of very many only those on which most cable hangs."""
+        if len(rows) > _MOST_ROWS:
+            order = np.argsort(-self.below_um[rows], kind="stable")
+            rows = np.sort(rows[order[:_MOST_ROWS]])
+        kept: list[int] = rows.tolist()
+        return kept
 
 
 def look(tree: Tree) -> Looked:
@@ -125,8 +139,13 @@ def find_not_finite(looked: Looked) -> list[TraceFinding]:
     """Return nodes whose place is no number."""
     kind = Kind(check="not-finite", severity="error", probability=1.0)
     return [
-        tell(looked, kind, run, f"{_nodes(run)} without a place: a coordinate is no number.")
-        for run in runs_of(looked, looked.scan.rows(marks.NOT_FINITE))
+        tell(
+            looked,
+            kind,
+            run,
+            f"{_nodes(run)} without a place: a coordinate is no number or absurd.",
+        )
+        for run in runs_of(looked, looked.rows(marks.NOT_FINITE))
     ]
 
 
@@ -143,7 +162,7 @@ def find_no_radius(looked: Looked) -> list[TraceFinding]:
             value=float(radii[run[0]]),
             threshold=0.0,
         )
-        for run in runs_of(looked, looked.scan.rows(marks.NO_RADIUS))
+        for run in runs_of(looked, looked.rows(marks.NO_RADIUS))
     ]
 
 
@@ -160,7 +179,7 @@ def find_zero_lengths(looked: Looked) -> list[TraceFinding]:
             value=float(looked.scan.lengths[run[0]]),
             threshold=zero_um,
         )
-        for run in runs_of(looked, looked.scan.rows(marks.ZERO_LENGTH))
+        for run in runs_of(looked, looked.rows(marks.ZERO_LENGTH))
     ]
 
 
@@ -169,7 +188,7 @@ def find_gaps(looked: Looked) -> list[TraceFinding]:
     kind = Kind(check="gap", severity="warning", probability=0.7, unit="µm")
     scan = looked.scan
     told = []
-    for row in scan.rows(marks.GAP):
+    for row in looked.rows(marks.GAP):
         type_ = int(scan.tree.types[row])
         limit = scan.limits.gaps_um[type_ if 0 < type_ < marks.N_NAMED else 0]
         times = scan.lengths[row] / max(scan.limits.median_um, 1e-300)
@@ -192,7 +211,7 @@ def find_multifurcations(looked: Looked) -> list[TraceFinding]:
     kind = Kind(check="multifurcation", severity="warning", probability=0.5, unit="children")
     scan = looked.scan
     told = []
-    for row in scan.rows(marks.MULTIFURCATION):
+    for row in looked.rows(marks.MULTIFURCATION):
         children = scan.children_of(row)
         told.append(
             tell(
@@ -221,7 +240,7 @@ def find_spurs(looked: Looked) -> list[TraceFinding]:
             value=float(scan.lengths[row]),
             threshold=scan.spur_limit(row),
         )
-        for row in scan.rows(marks.SPUR)
+        for row in looked.rows(marks.SPUR)
     ]
 
 
@@ -229,7 +248,7 @@ def find_type_changes(looked: Looked) -> list[TraceFinding]:
     """Return nodes where the type changes within a branch; what changes back is one event."""
     kind = Kind(check="type-change", severity="warning", probability=0.8)
     tree = looked.tree
-    rows = looked.scan.rows(marks.TYPE_CHANGE)
+    rows = looked.rows(marks.TYPE_CHANGE)
     changed = set(rows)
     told = []
     for row in rows:
@@ -258,7 +277,7 @@ def find_radius_jumps(looked: Looked) -> list[TraceFinding]:
     kind = Kind(check="radius-jump", severity="warning", probability=0.8, unit="×")
     tree, ratio = looked.tree, looked.scan.limits.radius_ratio
     told = []
-    for row in looked.scan.rows(marks.RADIUS_JUMP):
+    for row in looked.rows(marks.RADIUS_JUMP):
         own, before = float(tree.radii[row]), float(tree.radii[tree.parents[row]])
         if not (own > 0 and before > 0):
             continue
@@ -282,7 +301,7 @@ def find_back_tracks(looked: Looked) -> list[TraceFinding]:
     kind = Kind(check="back-track", severity="warning", probability=0.7, unit="°")
     scan = looked.scan
     told = []
-    for run in runs_of(looked, scan.rows(marks.BACK_TRACK)):
+    for run in runs_of(looked, looked.rows(marks.BACK_TRACK)):
         cosine = min(float(scan.cosines[child]) for child in scan.children_of(run[0]))
         angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
         told.append(
@@ -329,5 +348,5 @@ def capped(findings: Collection[TraceFinding]) -> list[TraceFinding]:
     n_more = len(ranked) - MOST_EVENTS
     return [
         *ranked[: MOST_EVENTS - 1],
-        replace(last, why=f"{last.why} {n_more:,} more of this kind are not listed."),
+        replace(last, why=f"{last.why} At least {n_more:,} more of this kind are not listed."),
     ]

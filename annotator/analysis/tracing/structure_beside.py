@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LEAST_COSINE = 0.9
 """Edges within 26° of each other are parallel."""
 _LEAST_EDGES = 5
+_MOST_PAIRS_EACH = 500
+"""Without the compiled loop denser heaps of edges are not looked at."""
 _LEAST_LENGTHS = 6.0
 """A double trace is so many times longer than its paths may lie apart."""
 
@@ -124,7 +126,10 @@ def _partners_in_numpy(scan: Scan, longest: float, reach: float) -> NDArray[np.i
         return partners
     ends, begins = tree.points[rows], tree.points[tree.parents[rows]]
     middles, ways = (ends + begins) / 2, (ends - begins) / lengths[rows, None]
-    pairs = cKDTree(middles).query_pairs(reach, output_type="ndarray")
+    search = cKDTree(middles)
+    if search.count_neighbors(search, reach) > _MOST_PAIRS_EACH * len(rows):
+        return partners
+    pairs = search.query_pairs(reach, output_type="ndarray")
     both = np.concatenate([pairs, pairs[:, ::-1]])
     one, other = both.T
     is_apart = heads[rows[one]] != heads[rows[other]]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _BEND_GAIN, _BEND_SHARE = 1.5, 0.5
 """Joined the other way two edges bend by so many usual bends less, and by this share."""
 _LENGTH_SHARE = 1.3
-_SHORTER, _LESS_BENT = 0.8, 0.8
+_SHORTER, _NO_MORE_BENT = 0.75, 1.1
+_MOST_PAIRS_EACH, _MOST_MORE = 50, 1_000_000
+"""In heaps of bends that are denser no crossing can be told."""
 _REACH = 3
 """Nodes before and behind an edge by which its course is judged."""
 
@@ -82,7 +84,13 @@ def _near_bends(scan: Scan) -> NDArray[np.int64]:
     middles = (tree.points[begin] + tree.points[end]) / 2
     # Partners of a crossing are edges between the same four ends: no further apart than long.
     reach = np.minimum(scan.lengths[end], scan.limits.gaps_um[0])
-    one, other = cKDTree(middles).query_pairs(float(reach.max()), output_type="ndarray").T
+    search = cKDTree(middles)
+    if (
+        search.count_neighbors(search, float(reach.max()))
+        > _MOST_PAIRS_EACH * len(end) + _MOST_MORE
+    ):
+        return np.empty((0, 2), np.int64)
+    one, other = search.query_pairs(float(reach.max()), output_type="ndarray").T
     are_four = (
         (begin[one] != begin[other]) & (begin[one] != end[other]) & (begin[other] != end[one])
     )
@@ -134,10 +142,10 @@ def _gains(
         for begin, end in ((one, one), (other, other), (one, other), (other, one))
     ]
     share = (lengths[2] + lengths[3]) / (lengths[0] + lengths[1])
-    # Much shorter edges that bend less are as good a sign as edges no longer that go straight on.
     is_better = (share <= _LENGTH_SHARE) & (then <= _BEND_SHARE * now) & (now - then >= least)
-    is_better |= (share <= _SHORTER) & (then <= _LESS_BENT * now) & (now - then >= least / 2)
-    return np.where(is_better, now - then, 0.0)
+    # Edges that are so much shorter are a sign by themselves, unless they bend more.
+    is_much_shorter = (share <= _SHORTER) & (then <= _NO_MORE_BENT * now)
+    return np.where(is_better | is_much_shorter, np.maximum(now - then, 0.0) + 1.0 - share, 0.0)
 
 
 def _bends(

@@ -100,11 +100,6 @@ class Scan:
     cosines: NDArray[np.float64]
     marks: NDArray[np.uint32]
 
-    def rows(self, mark: int) -> list[int]:
-        """Return the rows that bear a mark."""
-        found: list[int] = np.flatnonzero(self.marks & mark).tolist()
-        return found
-
     def spur_limit(self, row: int) -> float:
         """Return the length below which a side branch of one node is a spur."""
         return float(np.fmax(self.limits.spur_um, self.tree.radii[self.tree.parents[row]]))

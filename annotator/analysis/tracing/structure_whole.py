@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from annotator.domain.tracing import TraceFinding
 
+MOST_LOOPS = 2000
+"""Loops that are told; those with most at stake."""
 _MOST_PLACED = 50
 """Parts up to this number are asked where they broke off."""
 
@@ -27,13 +29,16 @@ def find_loops(looked: Looked) -> list[TraceFinding]:
     if len(looked.order) == len(tree):
         return []
     rows = np.flatnonzero(depths(tree) < 0)
-    landed, cycles = _cycles(tree, rows)
+    firsts, number = np.unique(_loop_below(tree, rows), return_inverse=True)
+    impacts = np.bincount(number, np.nan_to_num(lengths[rows]))
     told = []
-    for number, cycle in enumerate(cycles):
+    for which in np.argsort(-impacts, kind="stable")[:MOST_LOOPS].tolist():
+        cycle = [int(firsts[which])]
+        while (up := int(tree.parents[cycle[-1]])) != cycle[0]:
+            cycle.append(up)
         longest = int(np.argmax(np.nan_to_num(lengths[cycle])))
         # Upwards in the list; the event runs from its beginning outwards.
         ordered = [*cycle[longest::-1], *cycle[:longest:-1]]
-        impact = float(np.nansum(lengths[rows[landed == number]]))
         what = "is its own parent" if len(cycle) == 1 else f"is below itself, {len(cycle):,} nodes"
         told.append(
             tell(
@@ -43,27 +48,20 @@ def find_loops(looked: Looked) -> list[TraceFinding]:
                 f"The node {what}: the tree runs in a loop that no root reaches.",
                 value=float(len(cycle)),
                 threshold=0.0,
-                impact_um=impact,
+                impact_um=float(impacts[which]),
             )
         )
     return told
 
 
-def _cycles(tree: Tree, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[list[int]]]:
-    """Return which loop each of these rows leads to, and the rows of each loop, upwards."""
-    ahead = tree.parents.copy()
-    for _ in range(len(rows).bit_length()):
+def _loop_below(tree: Tree, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first row of the loop that each of these rows is in or hangs below."""
+    ahead, first = tree.parents.copy(), np.arange(len(tree))
+    for _ in range(len(rows).bit_length() + 1):
+        first[rows] = np.minimum(first[rows], first[ahead[rows]])
         ahead[rows] = ahead[ahead[rows]]
-    number: dict[int, int] = {}
-    cycles: list[list[int]] = []
-    for landing in np.unique(ahead[rows]).tolist():
-        if landing not in number:
-            cycle = [landing]
-            while (up := int(tree.parents[cycle[-1]])) != landing:
-                cycle.append(up)
-            number.update(dict.fromkeys(cycle, len(cycles)))
-            cycles.append(cycle)
-    return np.array([number[row] for row in ahead[rows].tolist()]), cycles
+    # Below a loop rows before it count too: the loop's own first is where they lead.
+    return first[ahead[rows]]
 
 
 def find_fragments(looked: Looked) -> list[TraceFinding]:
@@ -73,12 +71,13 @@ def find_fragments(looked: Looked) -> list[TraceFinding]:
     of the part, or at the neuron's own root where that lies nearer to the part.
     """
     kind = Kind(check="fragment", severity="warning", probability=0.8, unit="µm")
-    roots = looked.scan.rows(marks.IS_ROOT)
+    tree, below = looked.tree, looked.below_um
+    roots = np.flatnonzero(looked.scan.marks & marks.IS_ROOT)
     if len(roots) < 2:
         return []
-    tree, below = looked.tree, looked.below_um
-    main = max(roots, key=lambda row: (tree.types[row] == SOMA, float(below[row])))
-    others = [row for row in roots if row != main]
+    # The first of those with most cable, one with a soma before all.
+    main = int(roots[np.lexsort((-below[roots], tree.types[roots] != SOMA))[0]])
+    others = looked.most_at_stake(roots[roots != main])
     breaks = _breaks(tree, main, others) if len(others) <= _MOST_PLACED else {}
     return [
         tell(
@@ -118,7 +117,7 @@ def find_several_somata(looked: Looked) -> list[TraceFinding]:
     """Return each soma but the thickest; nodes of one soma are joined by edges."""
     kind = Kind(check="several-somata", severity="error", probability=0.9)
     tree = looked.tree
-    rows = looked.scan.rows(marks.SOMA_BEGINS)
+    rows = looked.rows(marks.SOMA_BEGINS)
     if len(rows) < 2:
         return []
     thickest = max(rows, key=lambda row: float(np.nan_to_num(tree.radii[row])))
@@ -147,7 +146,7 @@ def find_coincident(looked: Looked) -> list[TraceFinding]:
     # Of a run of edges without length all nodes lie on the first.
     is_joined |= (looked.scan.marks[rows] & marks.ZERO_LENGTH) > 0
     told = []
-    for run in runs_of(looked, rows[~is_joined].tolist()):
+    for run in runs_of(looked, looked.most_at_stake(rows[~is_joined])):
         other = int(tree.ids[same[run[0]]])
         many = "" if len(run) == 1 else f", with {len(run) - 1:,} nodes after it"
         told.append(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from annotator.domain.tracing import TraceFinding
 
 MOST_BYTES = 2 << 30
+MOST_ODD_LINES = 1_000_000
+"""Lines that may be something else than seven plain numbers: each is read by itself."""
 _DUPLICATE, _NO_PARENT_HERE = 1, 2
 _BOM = b"\xef\xbb\xbf"
 _LOOKED_AT = 4096
@@ -127,7 +129,10 @@ def read_swc(
         raise AnnotatorError(f"{name} is no SWC file: {error}") from error
     if skipped:
         rows = replace(rows, starts=rows.starts + skipped)
-    rows, written_ids, parents, problems = _linked(text, rows)
+    try:
+        rows, written_ids, parents, problems = _linked(text, rows)
+    except AnnotatorError as error:
+        raise AnnotatorError(f"{name} is no SWC file: {error}") from error
     if not len(rows.ids) and problems:
         raise AnnotatorError(
             f"{name} is no SWC file: no line of it is a node (id type x y z radius parent)"
@@ -187,7 +192,7 @@ def _linked(
     if len(needs_id):
         ids = rows.ids.copy()
         ids[needs_id] = fresh_ids(rows.ids, len(needs_id))
-    for row in again.tolist():
+    for row in again[:MOST_ODD_LINES].tolist():
         if row not in odd.without_id:
             problems.add(
                 RowProblem(
@@ -200,7 +205,7 @@ def _linked(
                 )
             )
     _attach_huge(odd, parents, state)
-    for row in np.flatnonzero(state & _NO_PARENT_HERE).tolist():
+    for row in np.flatnonzero(state & _NO_PARENT_HERE)[:MOST_ODD_LINES].tolist():
         wanted = odd.parents_beyond.get(row, int(rows.parent_ids[row]))
         problems.add(
             RowProblem(
@@ -230,6 +235,12 @@ def _with_odd_lines(text: bytes, rows: SwcRows) -> tuple[SwcRows, _Odd, Problems
     problems = Problems()
     if rows.is_plain.all():
         return rows, odd, problems
+    n_odd = int(np.count_nonzero(~rows.is_plain))
+    if n_odd > MOST_ODD_LINES:
+        raise AnnotatorError(
+            f"{n_odd:,} of {len(rows.ids):,} lines are no plain nodes; up to {MOST_ODD_LINES:,} "
+            "such lines are read"
+        )
     is_node = np.ones(len(rows.ids), np.bool_)
     end_byte = line_end_of(text)
     n_left_out = 0

@@ -74,7 +74,7 @@ class Problems:
             n_more = self._n_found[check] - len(events)
             for place, (first, n_lines) in enumerate(events):
                 is_last = n_more > 0 and place == len(events) - 1
-                more = f" {n_more:,} more of this kind are not listed." if is_last else ""
+                more = f" At least {n_more:,} more of this kind are not listed." if is_last else ""
                 found.append(_finding(tree, below, first, n_lines, more))
         return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.check)))
 
