@@ -186,8 +186,8 @@ class Stitcher:
                 sum_windows(rows, own[:n], old[:n], spans, weight_x, self._least)
                 if self._weighed:
                     shape = own[n:].shape[:3]
-                    one = np.broadcast_to(self._one, (*shape, len(weight_x)))
-                    ones = [row._replace(values=one) for row in rows]
+                    values = np.broadcast_to(self._one, (*shape, len(weight_x)))
+                    ones = [row._replace(values=values) for row in rows]
                     sum_windows(ones, own[n:], old[n:], spans, weight_x, self._least)
 
     def _hand_over(self, layer: int, column: int) -> None:

@@ -26,6 +26,7 @@ from annotator.gui.app import application
 from annotator.gui.export_dialog import ExportDialog
 from annotator.gui.settings import Settings
 from annotator.gui.window import MainWindow
+from annotator.session.open_case import OpenCase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from annotator.gui.diagnosis_form import DiagnosisForm
     from annotator.gui.rater_room import RaterRoomPanel
     from annotator.gui.slice_view import SliceView
-    from annotator.session.open_case import OpenCase
     from annotator.session.review_case import ReviewCase
+    from annotator.session.tracing import OpenTracing
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -256,8 +257,8 @@ class Drive:
 
     def _own_mask(self) -> NDArray[Any]:
         opened = self._window.rater.open_case
-        if opened is None:
-            raise AnnotatorError("no case is open")
+        if not isinstance(opened, OpenCase):
+            raise AnnotatorError("no case to draw on is open")
         return opened.drawing.mask
 
     def _mask_of(self, person: str) -> NDArray[Any]:
@@ -335,7 +336,7 @@ def _has_left(case: ReviewCase, n_regions: int) -> bool:
     return len(case.open_regions()) == n_regions
 
 
-def _shows_another(rater: RaterRoomPanel, before: OpenCase | None) -> bool:
+def _shows_another(rater: RaterRoomPanel, before: OpenCase | OpenTracing | None) -> bool:
     return rater.open_case is not None and rater.open_case is not before
 
 

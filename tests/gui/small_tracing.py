@@ -38,7 +38,7 @@ def picture() -> NDArray[np.uint8]:
         places = np.linspace(start, stop, 200).round().astype(int)
         drawn[tuple(places.T)] = 1.0
     blurred = gaussian_filter(drawn, (0.6, 1.0, 1.0))
-    return (10 + 220 * blurred / blurred.max()).astype(np.uint8)
+    return np.asarray(10 + 220 * blurred / blurred.max(), np.uint8)
 
 
 def stem_tree() -> Tree:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from annotator.session.open_case import OpenCase
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -66,3 +68,10 @@ def stroke(window: MainWindow, qtbot: QtBot, points: Sequence[tuple[float, float
         QTest.mouseMove(view.overlay, place)
     QTest.mouseRelease(view.overlay, left, pos=places[-1])
     qtbot.wait(20)
+
+
+def drawn_case(window: MainWindow) -> OpenCase:
+    """Return the case that is open, on which masks are drawn."""
+    opened = window.rater.open_case
+    assert isinstance(opened, OpenCase)
+    return opened

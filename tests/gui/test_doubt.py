@@ -14,7 +14,15 @@ from annotator.gui.doubt_layer import NOTHING
 from annotator.session.session import Session
 from annotator.store.prediction_maps import PredictionMap
 from tests.gui.small_project import READERS, REVIEWER, SHAPE, ball
-from tests.gui.steps import JOB_MS, PATIENCE_MS, be, open_first_case, open_project, press
+from tests.gui.steps import (
+    JOB_MS,
+    PATIENCE_MS,
+    be,
+    drawn_case,
+    open_first_case,
+    open_project,
+    press,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +66,7 @@ def test_a_rater_sees_where_the_model_was_unsure(
     open_first_case(window, qtbot)
     press(window, Qt.Key.Key_U)
     assert "did not start from a model" in window.bottom.hint.text()
-    opened = window.rater.open_case
+    opened = drawn_case(window)
     assert opened is not None
     (suggested,) = opened.suggestions
     window.rater.start_from(suggested[0])

@@ -14,7 +14,7 @@ from annotator.gui.canvas_holder import import_canvas
 from annotator.gui.quality_dialog import QualityDialog
 from annotator.session.session import Session
 from tests.gui.small_project import READERS, REVIEWER, ball
-from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, stroke
+from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, stroke
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_panel_says_how_much_was_changed(
     open_project(window, qtbot, with_model)
     be(window, qtbot, READERS[0], "read")
     open_first_case(window, qtbot)
-    opened, panel = window.rater.open_case, window.rater.panel
+    opened, panel = drawn_case(window), window.rater.panel
     assert opened is not None
     assert panel is not None
     assert not panel.started.isVisible()

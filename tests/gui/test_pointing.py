@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 
 from annotator.gui.canvas_holder import import_canvas
 from tests.gui.small_project import SHAPE, ball
-from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press
+from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, press
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,7 @@ def canvas_of(window: MainWindow) -> Canvas:
 
 
 def mask_of(window: MainWindow) -> NDArray[np.unsignedinteger]:
-    assert window.rater.open_case is not None
-    return window.rater.open_case.drawing.mask
+    return drawn_case(window).drawing.mask
 
 
 def settled(window: MainWindow, qtbot: QtBot) -> None:

@@ -11,10 +11,19 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QPlainTextEdit, QToolTip, QWidget
 
 from annotator.gui.answer_fields import NumberField, RadioField
+from annotator.gui.mask_panel import MaskPanel
 from annotator.gui.rows import RowList
 from annotator.session.session import Session
 from tests.gui.small_project import NOTE, READERS, REVIEWER
-from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press, stroke
+from tests.gui.steps import (
+    PATIENCE_MS,
+    be,
+    drawn_case,
+    open_first_case,
+    open_project,
+    press,
+    stroke,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +46,7 @@ def reading(window: MainWindow, qtbot: QtBot, project: Path) -> MainWindow:
 
 
 def drawing_of(window: MainWindow) -> np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]]:
-    assert window.rater.open_case is not None
-    return window.rater.open_case.drawing.mask
+    return drawn_case(window).drawing.mask
 
 
 def answer_all(window: MainWindow) -> None:
@@ -138,7 +146,7 @@ def test_undo_and_redo_by_key_and_after_another_start(
 
 def test_keys_pick_labels_sizes_and_modes(reading: MainWindow, qtbot: QtBot) -> None:
     press(reading, Qt.Key.Key_2)
-    assert reading.rater.panel is not None
+    assert isinstance(reading.rater.panel, MaskPanel)
     assert reading.rater.panel.labels.current == 2
     before = reading.settings.brush_mm
     press(reading, Qt.Key.Key_BracketRight)

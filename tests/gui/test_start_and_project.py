@@ -17,7 +17,7 @@ from annotator.gui.new_project import NewProjectDialog
 from annotator.gui.start import HINT
 from annotator.session.session import Session
 from tests.gui.small_project import make_project
-from tests.gui.steps import PATIENCE_MS, be, open_project, press, stroke
+from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_project, press, stroke
 from tests.small_disk import unwritable
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_a_project_that_cannot_be_written_says_so_and_refuses_to_draw(
         qtbot.waitUntil(lambda: not window.background.is_busy, timeout=PATIENCE_MS)
         if window.rater.open_case is not None:
             stroke(window, qtbot, [(12.0, 14.0, 14.0), (12.0, 18.0, 18.0)])
-            assert not window.rater.open_case.drawing.mask.any()
+            assert not drawn_case(window).drawing.mask.any()
         assert "Copy the project" in window.notice.words.text()
         window.back()
         window.back()

@@ -17,7 +17,15 @@ from qtpy.QtWidgets import QMessageBox
 from annotator.gui import crash
 from annotator.session.session import Session
 from tests.gui.small_project import SCHEMA, add_case, make_project
-from tests.gui.steps import PATIENCE_MS, be, open_first_case, open_project, press, stroke
+from tests.gui.steps import (
+    PATIENCE_MS,
+    be,
+    drawn_case,
+    open_first_case,
+    open_project,
+    press,
+    stroke,
+)
 from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
@@ -191,8 +199,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
         assert "kept in memory" in saving.words.text()
         assert not window.close(), "a window with strokes that are not on disk stays open"
         assert window.isVisible()
-        opened = window.rater.open_case
-        assert opened is not None
+        opened = drawn_case(window)
         drawn = opened.drawing.mask.copy()
         filler.unlink()
         QTest.mouseClick(saving.retry, Qt.MouseButton.LeftButton)

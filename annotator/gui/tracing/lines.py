@@ -124,7 +124,7 @@ def nearest_on_edges(
 
     0 is at the node itself, 1 at its parent. ``axes`` are the two axes (0 is x) that are seen.
     """
-    seen = np.ix_(axes, rows)
+    seen = np.ix_(np.array(axes), rows)
     start = lines.points[seen]
     along = lines.ends[seen] - start
     off = at[:, None] - start

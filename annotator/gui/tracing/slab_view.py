@@ -11,7 +11,7 @@ from qtpy.QtGui import QPainter, QPixmap
 from annotator.gui.overlay import Overlay
 from annotator.gui.slice_view import SliceView
 from annotator.gui.tracing import paint
-from annotator.gui.tracing.lines import TreeLines, nearest_on_edges
+from annotator.gui.tracing.lines import TreeLines, Window, nearest_on_edges
 from annotator.gui.tracing.shown import TreeHit
 from annotator.gui.tracing.slab import brightest_at, cut_slab, slab_range
 
@@ -196,9 +196,7 @@ def _nearest(
     low, high = list(window.low), list(window.high)
     for axis, at in zip(axes, here.tolist(), strict=True):
         low[axis], high[axis] = at - reach, at + reach
-    rows = lines.edges_in(
-        paint.Window(low=(low[0], low[1], low[2]), high=(high[0], high[1], high[2]))
-    )
+    rows = lines.edges_in(Window(low=(low[0], low[1], low[2]), high=(high[0], high[1], high[2])))
     if not len(rows):
         return None
     distance, share = nearest_on_edges(lines, rows, here, axes)
@@ -206,7 +204,7 @@ def _nearest(
     edge_row = int(rows[best])
     ends = (edge_row, int(lines.above[edge_row]))
     both = np.concatenate([rows, lines.above[rows]])
-    far = np.linalg.norm(lines.points[np.ix_(axes, both)] - here[:, None], axis=0)
+    far = np.linalg.norm(lines.points[np.ix_(np.array(axes), both)] - here[:, None], axis=0)
     nearest = int(np.argmin(far))
     is_node = float(far[nearest]) * zoom <= _NODE_PX
     if not is_node and float(distance[best]) * zoom > _EDGE_PX:

@@ -48,4 +48,5 @@ def find_way(
     voxels = image.voxels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     corner = (low * spacing)[::-1]
     part = TracedImage(voxels=voxels, spacing_um=image.spacing_um)
-    return find_path(part, np.array(start_um) - corner, np.array(end_um) - corner) + corner
+    way = find_path(part, np.array(start_um) - corner, np.array(end_um) - corner)
+    return np.asarray(way + corner, np.float64)
