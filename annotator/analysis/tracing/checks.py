@@ -169,9 +169,10 @@ def with_places(tree: Tree) -> Tree:
 
     What is reckoned from such a place would have no sense, or be no number.
     """
-    is_far = np.abs(tree.points) > FARTHEST_UM
-    if not is_far.any():
+    lowest, highest = (find(tree.points, axis=None) for find in (np.fmin.reduce, np.fmax.reduce))
+    if (lowest >= -FARTHEST_UM and highest <= FARTHEST_UM) or np.isnan(highest):
         return tree
+    is_far = np.abs(tree.points) > FARTHEST_UM
     return replace(tree, points=np.where(is_far, np.nan, tree.points))
 
 
