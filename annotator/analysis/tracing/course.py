@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from annotator.domain.tracing import Severity, TraceSource
 
 
+MOST_BRANCHES = 30
+"""Branches of one fork of which pairs are compared; where it has so many, no two of them tell anything."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Course:
     """What many checks ask of a tree; rows are the tree's.

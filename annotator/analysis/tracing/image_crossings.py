@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.analysis.tracing.course import angles_deg, climb, finding_at, odds, reach_out
+from annotator.analysis.tracing.course import (
+    MOST_BRANCHES,
+    angles_deg,
+    climb,
+    finding_at,
+    odds,
+    reach_out,
+)
 from annotator.analysis.tracing.shape_crossings import find_crossings
 from annotator.analysis.tracing.tree import NO_PARENT, SOMA
 
@@ -128,7 +135,9 @@ def _side_pairs(course: Course, thresholds: Thresholds) -> Iterator[tuple[int, i
     sides = zip(course.heads[is_side].tolist(), firsts[is_side].tolist(), strict=True)
     by_fork: dict[int, list[int]] = {}
     for fork, first in sides:
-        by_fork.setdefault(fork, []).append(first)
+        own = by_fork.setdefault(fork, [])
+        if len(own) < MOST_BRANCHES:
+            own.append(first)
     for fork, own in by_fork.items():
         for k, one in enumerate(own):
             for other in own[k + 1 :]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.tracing.course import (
+    MOST_BRANCHES,
     angles_deg,
     climb,
     finding_at,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from annotator.domain.tracing import TraceFinding
 
 _MIN_NODES_FOR_CONTRACTION = 5
-_MOST_BRANCHES = 30
-"""Branches of one fork of which pairs are compared; that it has so many is told by itself."""
 
 
 def check_turns(tree: Tree, course: Course, thresholds: Thresholds) -> list[TraceFinding]:
@@ -162,7 +161,7 @@ def branch_pairs(
     groups = np.split(order, np.flatnonzero(np.diff(heads[order])) + 1)
     one, other = [], []
     for whole in groups:
-        group = whole[:_MOST_BRANCHES]
+        group = whole[:MOST_BRANCHES]
         if len(group) > 1 and tree.types[heads[group[0]]] != SOMA:
             first, second = np.triu_indices(len(group), 1)
             one.extend(group[first].tolist())

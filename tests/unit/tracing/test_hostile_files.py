@@ -31,6 +31,7 @@ TOLD = {
     "no parent is there": "missing-parent",
     "all are roots": "fragment",
     "all at one place": "zero-length",
+    "one node with all children": "touching-tip",
     "all in a heap": "",
     "no place is a number": "not-finite",
     "places of 1e308": "not-finite",
