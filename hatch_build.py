@@ -18,7 +18,14 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = tuple(
     Path("annotator", "analysis", f"{name}.c")
-    for name in ("kernels", "tree_kernels", "beside_kernels")
+    for name in (
+        "kernels",
+        "surface_kernels",
+        "vote_kernels",
+        "stitch_kernels",
+        "tree_kernels",
+        "beside_kernels",
+    )
 )
 # No -march: a wheel must run on every processor of its platform.
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-math-errno")

@@ -2,20 +2,9 @@
  * structure_beside.py, whose twin in numpy is the reference. See kernels.c for what holds of all
  * these files.
  */
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
+#include "kernels.h"
 
 #define NO_PARENT (-1)
-#define IMPOSSIBLE (-1)
-#define NO_MEMORY (-2)
 
 /* Edges of one branch in a row, that are near to others or not together. Places are those from the
  * tree's lowest corner, of the middles of edges. */

@@ -1,21 +1,10 @@
 /* The loops over tracings of neurons: reading their files, orders of a tree, what is near what. Each
- * has a twin in Python or numpy, which is the reference; see kernels.c for what holds of both files.
+ * has a twin in Python or numpy, which is the reference; see kernels.c for what holds of all these files.
  * Rows of parents come from a Tree, whose makers keep them within bounds.
  */
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
+#include "kernels.h"
 
 #define NO_PARENT (-1)
-#define IMPOSSIBLE (-1)
-#define NO_MEMORY (-2)
 
 typedef unsigned __int128 wide;
 
