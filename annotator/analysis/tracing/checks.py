@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis import kernels
 from annotator.analysis.tracing.course import Course, trace_course
 from annotator.analysis.tracing.image_crossings import check_forks_for_crossings
 from annotator.analysis.tracing.plausibility import (
@@ -115,6 +118,8 @@ PLAUSIBILITY_CHECKS: Mapping[str, Check] = {
 CHECKS: Mapping[str, Check] = {**STRUCTURE_CHECKS, **PLAUSIBILITY_CHECKS}
 """Every check of a tree by name."""
 
+_MANY_NODES = 100_000
+
 FARTHEST_UM = 1e12
 """A thousand kilometres: no place of a neuron is farther from the image."""
 
@@ -155,13 +160,20 @@ def check_tree(
     if not len(tree):
         return ()
     subject = Subject(tree=with_places(tree), image=image, thresholds=thresholds)
-    found = [
-        finding
+    asked = [
+        check
         for name, check in CHECKS.items()
         if (names is None or name in names) and not (check.needs_image and image is None)
-        for finding in check.run(subject)
     ]
-    return ranked(without_echoes(found))
+    return ranked(without_echoes([*chain.from_iterable(_run_all(asked, subject))]))
+
+
+def _run_all(checks: Sequence[Check], subject: Subject) -> list[Sequence[TraceFinding]]:
+    if len(subject.tree) < _MANY_NODES:
+        return [check.run(subject) for check in checks]
+    # The compiled loops of one check run beside the next check.
+    with ThreadPoolExecutor(kernels.N_THREADS) as pool:
+        return list(pool.map(lambda check: check.run(subject), checks))
 
 
 def with_places(tree: Tree) -> Tree:

@@ -96,3 +96,13 @@ def test_a_loop_is_told_once_with_what_hangs_on_it() -> None:
     loops = [one for one in findings if one.check == "loop"]
     assert [one.value for one in loops] == [3.0, 1.0]
     assert loops[0].impact_um == pytest.approx(2 + 1 + 1 + 8)
+
+
+def test_many_nodes_are_checked_in_threads_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tree = read_swc(b"".join(FILES["all are roots"](N_LINES))).tree
+    alone = check_tree(tree)
+    monkeypatch.setattr("annotator.analysis.tracing.checks._MANY_NODES", 1)
+    assert alone
+    assert check_tree(tree) == alone
