@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 MOST_BRANCHES = 30
-"""Branches of one fork of which pairs are compared; where it has so many, no two of them tell anything."""
+"""Branches of one fork of which pairs are compared: of more than these no two tell anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
