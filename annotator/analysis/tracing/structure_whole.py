@@ -148,7 +148,7 @@ def find_coincident(looked: Looked) -> list[TraceFinding]:
     told = []
     for run in runs_of(looked, looked.most_at_stake(rows[~is_joined])):
         other = int(tree.ids[same[run[0]]])
-        many = "" if len(run) == 1 else f", with {len(run) - 1:,} nodes after it"
+        many = f" ({len(run):,} nodes together)" if len(run) > 1 else ""
         told.append(
             tell(looked, kind, run, f"The node lies exactly where node {other} lies{many}.")
         )

@@ -19,7 +19,8 @@ MAX_VOXELS = 4_000_000
 MAX_AHEAD_VOXELS = 250_000
 """Searched while the pointer rests; some tenths of a second."""
 _MARGIN_PX = 12
-_MARGIN_SHARE = 0.3
+_MARGIN_SHARES = (0.6, 0.3)
+"""A neurite that bends more between two clicks is cut off at the box: the wide one comes first."""
 
 
 def find_way(
@@ -27,20 +28,23 @@ def find_way(
 ) -> NDArray[np.float64]:
     """Return the path of least cost as `find_path` does, within a box about the two places.
 
-    Raises AnnotatorError where that box has more voxels than that.
+    Raises AnnotatorError where even a narrow box has more voxels than that.
     """
     from annotator.analysis.tracing.path_finding import find_path
 
     spacing = np.array(image.spacing_um)
     ends = np.array([start_um[::-1], end_um[::-1]])
-    reach_um = max(
-        _MARGIN_PX * float(spacing[1:].max()),
-        _MARGIN_SHARE * float(np.linalg.norm(ends[1] - ends[0])),
-    )
     shape = np.array(image.voxels.shape)
-    low = np.clip(np.floor((ends.min(axis=0) - reach_um) / spacing).astype(int), 0, shape - 1)
-    high = np.clip(np.ceil((ends.max(axis=0) + reach_um) / spacing).astype(int) + 1, 1, shape)
-    if int(np.prod(high - low)) > max_voxels:
+    for share in _MARGIN_SHARES:
+        reach_um = max(
+            _MARGIN_PX * float(spacing[1:].max()),
+            share * float(np.linalg.norm(ends[1] - ends[0])),
+        )
+        low = np.clip(np.floor((ends.min(axis=0) - reach_um) / spacing).astype(int), 0, shape - 1)
+        high = np.clip(np.ceil((ends.max(axis=0) + reach_um) / spacing).astype(int) + 1, 1, shape)
+        if int(np.prod(high - low)) <= max_voxels:
+            break
+    else:
         raise AnnotatorError(
             "the two places are too far apart to find the way between them; click once more on "
             "the way, or hold Shift to go straight"
