@@ -101,6 +101,15 @@ def signed_off(store: Store, readings: Readings) -> Adjudication | None:
     return adjudication
 
 
+def require_unreviewed(store: Store, readings: Readings) -> None:
+    """Raise AnnotatorError where nobody has read a case, or verdicts hold on its places."""
+    case = readings.case
+    if not readings.annotations:
+        raise AnnotatorError(f"nobody has read {case.title!r} yet")
+    if signed_off(store, readings) or store.verdicts(case.case_id, readings.findings_key):
+        raise AnnotatorError(f"{case.title!r} was reviewed; its places stay as they are")
+
+
 def is_of(store: Store, adjudication: Adjudication, readings: Readings) -> bool:
     """Whether exactly these readings were signed off."""
     inputs = set(store.fusion(adjudication.fusion_id).recipe.inputs)

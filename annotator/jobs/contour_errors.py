@@ -11,9 +11,8 @@ from annotator.analysis.contour_events import find_stretches, stretch_voxels
 from annotator.analysis.contour_points import contour_points
 from annotator.analysis.dispute_words import describe_stretch
 from annotator.analysis.runs import decode, encode
-from annotator.domain.errors import AnnotatorError
 from annotator.domain.review import CheckedContours, ContourError, Finding
-from annotator.jobs.case_votes import signed_off
+from annotator.jobs.case_votes import require_unreviewed
 from annotator.jobs.contour_drawn import cut_out
 
 if TYPE_CHECKING:
@@ -73,10 +72,7 @@ def check_contours(
     decided would become others.
     """
     case = readings.case
-    if not readings.annotations:
-        raise AnnotatorError(f"nobody has read {case.title!r} yet")
-    if signed_off(store, readings) or store.verdicts(case.case_id, readings.findings_key):
-        raise AnnotatorError(f"{case.title!r} was reviewed; its places stay as they are")
+    require_unreviewed(store, readings)
     detector = registry.contour_detector(fit.recipe.name)
     content = store.fit_content(fit.fit_id)
     masks = [decode(runs) for runs in readings.masks]

@@ -9,10 +9,11 @@ from annotator.analysis.contour_deviation import signed_deviation_mm
 from annotator.analysis.contour_points import contour_points
 from annotator.analysis.runs import decode
 from annotator.api import ContourLesson
-from annotator.domain.errors import AnnotatorError, IntegrityError
+from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.contour_drawn import cut_out
 from annotator.jobs.parameters import check_parameters, sorted_json
+from annotator.jobs.relearning import require_same, require_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,14 +79,9 @@ def relearn_contours(
 ) -> Fit:
     """Learn again by a stored recipe; raises IntegrityError where it comes out differently."""
     detector = registry.contour_detector(fit.recipe.name)
-    if detector.version != fit.recipe.version:
-        raise AnnotatorError(
-            f"fit {fit.fit_id[:12]}… was learned by {detector.name} {fit.recipe.version}; "
-            f"{detector.version} is installed, which may learn something else"
-        )
+    require_version(fit, detector.version)
     again = _learn(store, detector, fit.recipe, progress, actor)
-    if again.fit_id != fit.fit_id:
-        raise IntegrityError(f"fit {fit.fit_id[:12]}… came out differently from the same recipe")
+    require_same(fit, again)
     return again
 
 

@@ -13,7 +13,7 @@ from annotator.analysis.votes import to_dense
 from annotator.api import LabelChecker
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.review import CheckedLabels, Finding, LabelError
-from annotator.jobs.case_votes import signed_off
+from annotator.jobs.case_votes import require_unreviewed
 from annotator.jobs.training import image_of, trained
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ def check_labels(
     decided would become others.
     """
     case = readings.case
-    if not readings.annotations:
-        raise AnnotatorError(f"nobody has read {case.title!r} yet")
-    if signed_off(store, readings) or store.verdicts(case.case_id, readings.findings_key):
-        raise AnnotatorError(f"{case.title!r} was reviewed; its places stay as they are")
+    require_unreviewed(store, readings)
     fit, trainer = trained(store, registry, fit_id)
     if not isinstance(trainer, LabelChecker):
         raise AnnotatorError(f"{trainer.title} cannot check labels; cross-denoising can")

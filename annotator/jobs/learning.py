@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from annotator.api import DeskTrainer, LearnedFusionMethod
-from annotator.domain.errors import AnnotatorError, IntegrityError
+from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.lessons import LessonCases, lessons_again, lessons_of, targets_of
 from annotator.jobs.parameters import (
@@ -18,6 +18,7 @@ from annotator.jobs.parameters import (
     with_labels,
     with_names,
 )
+from annotator.jobs.relearning import require_same, require_version
 from annotator.jobs.training_desk import StoreDesk
 
 if TYPE_CHECKING:
@@ -144,17 +145,12 @@ def relearn(
     stored = store.fit(fit_id)
     recipe = stored.recipe
     method = _method(registry, recipe)
-    if method.version != recipe.version:
-        raise AnnotatorError(
-            f"fit {fit_id[:12]}… was learned by {recipe.name} {recipe.version}; {method.version} "
-            "is installed, which may learn something else"
-        )
+    require_version(stored, method.version)
     given = {name: json.loads(value) for name, value in recipe.parameters}
     parameters = check_parameters(method.name, method.parameters, given)
     learned = _learn(store, method, parameters, lessons_again(store, recipe), progress)
     again = store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
-    if again.fit_id != stored.fit_id:
-        raise IntegrityError(f"fit {fit_id[:12]}… came out differently from the same recipe")
+    require_same(stored, again)
     return again
 
 

@@ -13,9 +13,10 @@ from annotator.analysis.tracing.lacking import find_lacking
 from annotator.analysis.tracing.match import match_trees
 from annotator.api import no_progress
 from annotator.api.tracing import TracedNeuron, TraceLesson
-from annotator.domain.errors import AnnotatorError, IntegrityError
+from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.parameters import check_parameters, sorted_json
+from annotator.jobs.relearning import require_same, require_version
 from annotator.jobs.traced_images import traced_image, tracing_tolerance_um
 
 if TYPE_CHECKING:
@@ -88,14 +89,9 @@ def relearn_detector(
 ) -> Fit:
     """Learn again by a stored recipe; raises IntegrityError where it comes out differently."""
     detector = registry.trace_detector(fit.recipe.name)
-    if detector.version != fit.recipe.version:
-        raise AnnotatorError(
-            f"fit {fit.fit_id[:12]}… was learned by {detector.name} {fit.recipe.version}; "
-            f"{detector.version} is installed, which may learn something else"
-        )
+    require_version(fit, detector.version)
     again = _learn(store, detector, fit.recipe, progress, actor)
-    if again.fit_id != fit.fit_id:
-        raise IntegrityError(f"fit {fit.fit_id[:12]}… came out differently from the same recipe")
+    require_same(fit, again)
     return again
 
 

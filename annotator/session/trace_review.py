@@ -142,10 +142,6 @@ class TraceReview:
         left = self.undecided()
         return next((region for region in left if region > (after or 0)), left[0] if left else None)
 
-    def previous_item(self, before: int) -> int | None:
-        """Return the finding before one, decided or not; None at the first."""
-        return max((item.region for item in self.items if item.region < before), default=None)
-
     def decide(
         self,
         region: int,
