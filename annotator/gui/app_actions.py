@@ -147,7 +147,7 @@ PROJECT: tuple[Action, ...] = (
     Action(
         key="project.export",
         text="Export…",
-        tooltip="Write readings, fused and adjudicated masks to NIfTI, DICOM SEG, CSV or JSON.",
+        tooltip="Write readings and what was made of them: NIfTI, DICOM SEG, CSV, JSON or SWC.",
         shortcut=("Ctrl+E",),
         rooms=("project", "review", "trace_review", "report"),
         menu="File",
