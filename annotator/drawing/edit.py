@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.domain.reading import Box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from annotator.domain.reading import Box
 
 Mask = np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]]
 """Label values ``(z, y, x)``, uint8 or uint16."""
@@ -34,15 +35,21 @@ class Edit:
     after: Mask
 
 
+Editable = Callable[[Box, Mask, "Mask | int"], "NDArray[np.bool_]"]
+"""Says where in a box, with these labels now, a label (or one a voxel) may be written."""
+
+
 class EditRecorder:
     """Writes into a live mask ``(z, y, x)`` and remembers what was there.
 
     What a write is about to cover is copied in small tiles, once each, so that neither the whole
-    mask nor the growing box of a long stroke is copied on every mouse event.
+    mask nor the growing box of a long stroke is copied on every mouse event. Where ``editable``
+    is given, it is asked before each write.
     """
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Mask, editable: Editable | None = None) -> None:
         self._mask = mask
+        self._editable = editable
         self._tiles: dict[tuple[int, int, int], Mask] = {}
         self._low: tuple[int, int, int] | None = None
         self._high: tuple[int, int, int] = (0, 0, 0)
@@ -64,11 +71,25 @@ class EditRecorder:
             return None
         box: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
         self._remember(box)
-        inside = tuple(
-            slice(a - start, b - start) for a, b, start in zip(low, high, origin, strict=True)
-        )
-        np.copyto(self._mask[box_slices(box)], self._mask.dtype.type(value), where=stamp[inside])
+        inside = stamp[
+            tuple(
+                slice(a - start, b - start) for a, b, start in zip(low, high, origin, strict=True)
+            )
+        ]
+        live = self._mask[box_slices(box)]
+        if self._editable is not None:
+            inside = inside & self._editable(box, live, value)
+        np.copyto(live, self._mask.dtype.type(value), where=inside)
         return box
+
+    def put(self, box: Box, labels: Mask) -> None:
+        """Write one label a voxel, ``(z, y, x)`` over a box that lies inside the mask."""
+        self._remember(box)
+        live = self._mask[box_slices(box)]
+        if self._editable is None:
+            live[...] = labels
+        else:
+            np.copyto(live, labels, where=self._editable(box, live, labels), casting="same_kind")
 
     def finish(self) -> Edit | None:
         """Return what changed since the start, or None where no voxel is another one now."""
@@ -78,7 +99,7 @@ class EditRecorder:
                 changed = join_boxes(changed, _tile_box(key, tile.shape))
         if changed is None or self._low is None:
             return None
-        box = _common_box(changed, (self._low, self._high))
+        box = common_box(changed, (self._low, self._high))
         return Edit(box=box, before=self._before(box), after=self._mask[box_slices(box)].copy())
 
     def revert(self) -> Box | None:
@@ -106,7 +127,7 @@ class EditRecorder:
         before = self._mask[box_slices(box)].copy()
         for key, tile in self._tiles.items():
             held = _tile_box(key, tile.shape)
-            common = _common_box(held, box)
+            common = common_box(held, box)
             if all(a < b for a, b in zip(*common, strict=True)):
                 before[_inside(common, box)] = tile[_inside(common, held)]
         return before
@@ -140,7 +161,8 @@ def _tile_box(key: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
     return (z, y, x), (z + shape[0], y + shape[1], x + shape[2])
 
 
-def _common_box(left: Box, right: Box) -> Box:
+def common_box(left: Box, right: Box) -> Box:
+    """Return the part of both; no side of it is longer than 0 where they do not meet."""
     (low_a, high_a), (low_b, high_b) = left, right
     return (
         (max(low_a[0], low_b[0]), max(low_a[1], low_b[1]), max(low_a[2], low_b[2])),

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from annotator.drawing.brush import Brush
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from annotator.drawing.edit import Mask
+    from annotator.drawing.gesture import Held
+    from annotator.drawing.surface import Surface
 
 
 class Eraser(Brush):
-    """One stroke of the eraser on a live mask ``(z, y, x)``; parameters as for the brush."""
+    """One stroke of the eraser, whatever label is held."""
 
     name: ClassVar[str] = "eraser"
+    title: ClassVar[str] = "Eraser"
+    advice: ClassVar[str] = "Hold the left button and wipe."
 
-    def __init__(
-        self,
-        mask: Mask,
-        *,
-        spacing_mm: Sequence[float],
-        diameter_mm: float,
-        plane: int,
-        is_3d: bool = False,
-    ) -> None:
-        super().__init__(
-            mask,
-            spacing_mm=spacing_mm,
-            value=0,
-            diameter_mm=diameter_mm,
-            plane=plane,
-            is_3d=is_3d,
-        )
+    def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
+        super().__init__(surface, replace(held, label=0), plane=plane, index=index)

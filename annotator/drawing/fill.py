@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
 
 from annotator.domain.errors import AnnotatorError, CancelledError
-from annotator.drawing.edit import EditRecorder
+from annotator.drawing.gesture import Gesture, NothingToDoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from annotator.drawing.edit import Edit, Mask
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Mask, Point
 
 Block = tuple[int, int, int]
 
@@ -25,6 +26,8 @@ BLOCK = 32
 """Edge of the blocks that a 3D fill works through, voxels."""
 _NEAR = 24
 """Reach of the box around the seed that is looked at first, voxels."""
+AT_ONCE_VOXELS = 1 << 20
+"""Slices up to this size are filled while the mouse waits; larger ones beside it."""
 MAX_VOXELS = 16_000_000
 """What one 3D fill may cover: more than a liver at half a millimetre, less than an open leak."""
 
@@ -42,57 +45,63 @@ class Region:
     n_voxels: int
 
 
-class Fill:
+class Fill(Gesture):
     """Gives the region around a voxel a label; voxels that share a face are connected.
 
-    Finding the region only reads the mask and may run in another thread; ``apply`` writes to it.
-
-    Parameters
-    ----------
-    value : int
-        Label to fill with.
-    plane : int or None
-        Array axis whose slice bounds the region; None to fill in 3D.
+    A slice of ordinary size is filled at once; larger ones and volumes are worked out beside.
     """
 
     name: ClassVar[str] = "fill"
+    title: ClassVar[str] = "Fill"
+    advice: ClassVar[str] = "Click into a region: all of it that hangs together gets the label."
 
-    def __init__(self, mask: Mask, *, value: int, plane: int | None) -> None:
-        self._mask = mask
-        self._value = value
-        self._plane = plane
+    @property
+    def has_begun(self) -> bool:
+        """Whether a region is being worked out."""
+        return self.work is not None
+
+    def press(self, at: Point, pressure: float = 1.0) -> Box | None:
+        """Fill from the voxel at the position."""
+        seed = self.surface.voxel_at(at)
+        if seed is None:
+            self.is_done = True
+            return None
+        n_voxels = self.surface.mask.size // self.surface.shape[self.plane]
+        if not self.held.is_3d and n_voxels <= AT_ONCE_VOXELS:
+            return self.take(self.find(seed))
+        self.work = lambda is_cancelled: self.find(seed, is_cancelled=is_cancelled)
+        return None
+
+    def take(self, result: Any) -> Box | None:  # noqa: ANN401 - a region, or None
+        """Write the label into the region."""
+        self.is_done = True
+        region: Region | None = result
+        if region is None:
+            raise NothingToDoError("This region already has the chosen label.")
+        return self._recorder.paint(region.origin, region.inside, self.held.label)
 
     def find(
-        self,
-        seed: tuple[int, int, int],
-        *,
-        is_cancelled: Callable[[], bool] = lambda: False,
-        max_voxels: int = MAX_VOXELS,
+        self, seed: tuple[int, int, int], *, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Region | None:
-        """Return the region of the seed's own label around it; None where it has ``value``.
+        """Return the region of the seed's own label around it; None where it is the held one.
 
-        Raises LeakError where a 3D region grows beyond ``max_voxels``, and CancelledError as soon
-        as ``is_cancelled`` says so (it is asked once a block, which takes about a millisecond).
+        Only reads. Raises LeakError where a 3D region grows beyond ``MAX_VOXELS``, and
+        CancelledError as soon as ``is_cancelled`` says so (it is asked once a block, which takes
+        about a millisecond).
         """
-        if int(self._mask[seed]) == self._value:
+        labels = self.surface.labels(self.surface.whole)
+        if int(labels[seed]) == self.held.label:
             return None
-        if self._plane is None:
-            return find_region(self._mask, seed, is_cancelled=is_cancelled, max_voxels=max_voxels)
+        if self.held.is_3d:
+            return find_region(labels, seed, is_cancelled=is_cancelled)
         section = tuple(
-            slice(at, at + 1) if axis == self._plane else slice(None)
-            for axis, at in enumerate(seed)
+            slice(at, at + 1) if axis == self.plane else slice(None) for axis, at in enumerate(seed)
         )
-        origin = [at if axis == self._plane else 0 for axis, at in enumerate(seed)]
-        parts, _ = ndimage.label(self._mask[section] == self._mask[seed])
-        place = tuple(0 if axis == self._plane else at for axis, at in enumerate(seed))
+        origin = [at if axis == self.plane else 0 for axis, at in enumerate(seed)]
+        parts, _ = ndimage.label(labels[section] == labels[seed])
+        place = tuple(0 if axis == self.plane else at for axis, at in enumerate(seed))
         inside: NDArray[np.bool_] = parts == parts[place]
         return _trimmed((origin[0], origin[1], origin[2]), inside)
-
-    def apply(self, region: Region) -> Edit | None:
-        """Write the label into the region, as one edit."""
-        recorder = EditRecorder(self._mask)
-        recorder.paint(region.origin, region.inside, self._value)
-        return recorder.finish()
 
 
 def find_region(

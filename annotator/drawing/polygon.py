@@ -6,64 +6,91 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from annotator.drawing.edit import EditRecorder
+from annotator.drawing.gesture import NOTHING, Gesture, Held, Line, Preview
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from annotator.drawing.edit import Edit, Mask, Point
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import EditRecorder, Point
+    from annotator.drawing.surface import Surface
 
 
-class Polygon:
-    """An outline in progress on one slice of a mask ``(z, y, x)``.
-
-    Parameters
-    ----------
-    plane : int
-        Array axis that the slice is perpendicular to; taken from all vertices as the first has it.
-    value : int
-        Label to fill the outline with.
-    """
+class Polygon(Gesture):
+    """An outline in progress, corner by corner."""
 
     name: ClassVar[str] = "polygon"
+    title: ClassVar[str] = "Polygon"
+    advice: ClassVar[str] = (
+        "Click the corners; Enter, a double click or the right button closes it, "
+        "Backspace takes a corner back."
+    )
 
-    def __init__(self, mask: Mask, *, plane: int, value: int) -> None:
-        self._mask = mask
-        self._value = value
-        self.plane = plane
+    def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
+        super().__init__(surface, held, plane=plane, index=index)
         self.vertices: list[Point] = []
+        self._at: Point | None = None
 
-    def add(self, vertex: Point) -> None:
-        """Add a vertex, ``(z, y, x)``; one at the place of the last is ignored."""
-        if not self.vertices or vertex != self.vertices[-1]:
-            self.vertices.append(vertex)
+    @property
+    def preview(self) -> Preview:
+        """The outline so far, and how the pointer would go on with it."""
+        if not self.vertices:
+            return NOTHING
+        lines = [Line(points=np.asarray(self.vertices))]
+        if self._at is not None:
+            way = np.asarray([self.vertices[-1], self._at, self.vertices[0]])
+            lines.append(Line(points=way, is_dashed=True))
+        return Preview(lines=tuple(lines), anchors=tuple(self.vertices))
 
-    def remove_last(self) -> None:
-        """Take the last vertex back; does nothing where there is none."""
-        if self.vertices:
-            self.vertices.pop()
+    def hover(self, at: Point) -> None:
+        """Show where the next side would go."""
+        self._at = at
 
-    def close(self) -> Edit | None:
-        """Fill the outline; None where it has no area or changes nothing."""
-        vertices, self.vertices = self.vertices, []
-        if len(vertices) < 3:
-            return None
-        rows, columns = (axis for axis in range(3) if axis != self.plane)
-        outline = np.asarray(vertices)[:, [rows, columns]]
-        size = np.asarray(self._mask.shape)[[rows, columns]]
-        low = np.clip(np.floor(outline.min(axis=0)).astype(int), 0, size)
-        high = np.clip(np.ceil(outline.max(axis=0)).astype(int) + 1, 0, size)
-        if (low >= high).any():
-            return None
-        inside = fill_outline(outline - low, (int(high[0] - low[0]), int(high[1] - low[1])))
-        origin = [0, 0, 0]
-        origin[self.plane] = round(vertices[0][self.plane])
-        origin[rows], origin[columns] = int(low[0]), int(low[1])
-        recorder = EditRecorder(self._mask)
-        recorder.paint(
-            (origin[0], origin[1], origin[2]), np.expand_dims(inside, self.plane), self._value
-        )
-        return recorder.finish()
+    def press(self, at: Point, pressure: float = 1.0) -> Box | None:
+        """Add a corner; one at the place of the last is ignored."""
+        self._at = at
+        if not self.vertices or at != self.vertices[-1]:
+            self.vertices.append(at)
+        return None
+
+    def step_back(self) -> bool:
+        """Take the last corner back; without any the polygon is over."""
+        if not self.vertices:
+            return False
+        self.vertices.pop()
+        self.is_done = not self.vertices
+        return True
+
+    def confirm(self) -> Box | None:
+        """Fill the outline; nothing is written where it has no area."""
+        self.is_done = True
+        return paint_outline(self._recorder, self.surface, self.vertices, self.held, self.plane)
+
+
+def paint_outline(
+    recorder: EditRecorder, surface: Surface, outline: Sequence[Point], held: Held, plane: int
+) -> Box | None:
+    """Write the label inside a closed outline on the slice of its first corner.
+
+    Returns the box written to, or None where the outline has no area inside the mask.
+    """
+    if len(outline) < 3:
+        return None
+    rows, columns = (axis for axis in range(3) if axis != plane)
+    corners = np.asarray(outline)[:, [rows, columns]]
+    size = np.asarray(surface.shape)[[rows, columns]]
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
+    if (low >= high).any():
+        return None
+    inside = fill_outline(corners - low, (int(high[0] - low[0]), int(high[1] - low[1])))
+    origin = [0, 0, 0]
+    origin[plane] = round(outline[0][plane])
+    origin[rows], origin[columns] = int(low[0]), int(low[1])
+    stamp = np.expand_dims(inside, plane)
+    return recorder.paint((origin[0], origin[1], origin[2]), stamp, held.label)
 
 
 def fill_outline(outline: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:

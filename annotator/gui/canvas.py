@@ -16,6 +16,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from annotator.domain.errors import GeometryMismatchError
+from annotator.drawing.surface import Surface
 from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.gestures import Gestures
 from annotator.gui.label_colors import LabelColors
@@ -239,9 +240,17 @@ class Canvas(QWidget):
                 "a mask is drawn on the grid of its series"
             )
         self._colors.use(schema)
-        self._gestures.use(mask, series.geometry.spacing_mm)
+        self._gestures.use(
+            Surface(
+                mask=mask,
+                image=voxels,
+                spacing_mm=series.geometry.spacing_mm,
+                slope=series.slope,
+                intercept=series.intercept,
+            )
+        )
         self._marks.contours = ContourBook()
-        self._marks.highlight = self._marks.flash = self._marks.polygon = None
+        self._marks.highlight = self._marks.flash = None
         self._marks.hints = ()
         self._marks.is_calibrated = series.geometry.is_calibrated
         planes = planes_of(series)
@@ -301,7 +310,7 @@ class Canvas(QWidget):
         self.window_changed.emit(self._window.level, self._window.width)
 
     def set_tool(self, name: str) -> None:
-        """Take a tool by its stable name: see ``drawing_desk.TOOLS``."""
+        """Take a tool by its stable name: see ``drawing_desk.IN_HAND``."""
         self._gestures.set_tool(name)
 
     def set_label(self, value: int) -> None:
@@ -334,7 +343,7 @@ class Canvas(QWidget):
         self._gestures.set_brush_mm(diameter)
 
     def set_brush_3d(self, on: bool) -> None:
-        """Make brush, eraser and fill work in the volume and not in one slice."""
+        """Make tools work in the volume, where they can, and not in one slice."""
         self._gestures.set_brush_3d(on)
 
     def set_read_only(self, on: bool) -> None:
@@ -342,11 +351,11 @@ class Canvas(QWidget):
         self._gestures.set_read_only(on)
 
     def confirm(self) -> None:
-        """Close and fill the polygon in progress."""
+        """Mean what is in progress as it is: close the polygon."""
         self._gestures.confirm()
 
     def cancel(self) -> bool:
-        """Drop the polygon, stroke or fill in progress; False where there was none."""
+        """Drop the gesture in progress; False where there was none."""
         return self._gestures.cancel()
 
     def refresh_mask(self, box: Box | None = None) -> None:

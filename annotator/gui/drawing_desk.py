@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from annotator.domain.errors import AnnotatorError, UnknownNameError
-from annotator.drawing.brush import Brush
-from annotator.drawing.eraser import Eraser
-from annotator.drawing.fill import Fill
-from annotator.drawing.polygon import Polygon
+from annotator.drawing.gesture import NOTHING, Held
+from annotator.drawing.options import Chosen, with_defaults
 from annotator.drawing.proposal import Proposal
+from annotator.drawing.tools import TOOLS
 from annotator.gui.hint import Hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from annotator.api import PromptKind
-    from annotator.drawing.edit import Edit, Mask, Point
-    from annotator.drawing.fill import Region
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Edit, Point
+    from annotator.drawing.gesture import Gesture, Preview, Work
+    from annotator.drawing.rules import MaskingRules
+    from annotator.drawing.surface import Surface
 
 CROSSHAIR = "crosshair"
 PICKER = "pick"
-TOOLS = (CROSSHAIR, Brush.name, Eraser.name, Polygon.name, Fill.name, PICKER, Proposal.name)
-AT_ONCE_VOXELS = 1 << 20
-"""Slices up to this size are filled while the mouse waits; larger ones beside it."""
+IN_HAND = (CROSSHAIR, *TOOLS, PICKER, Proposal.name)
+"""Everything that can be taken up."""
 
 
 class DrawingDesk(QObject):
-    """The tool in hand, over one live mask ``(z, y, x)`` that it writes to in place.
+    """The tool in hand, over one surface that it writes to in place.
 
     Signals
     -------
@@ -38,6 +40,8 @@ class DrawingDesk(QObject):
         Voxels that have just been written.
     edited : str, Edit
         A finished edit, with the name of its tool.
+    previewed
+        What is shown of the gesture in progress is another thing now.
     label_picked : int
         The label under the picker; 0 for background.
     hinted : Prompt
@@ -48,31 +52,32 @@ class DrawingDesk(QObject):
 
     touched = Signal(object)
     edited = Signal(str, object)
+    previewed = Signal()
     label_picked = Signal(int)
     hinted = Signal(object)
     told = Signal(str)
-    _found = Signal(int, object)
+    _worked = Signal(int, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.tool = CROSSHAIR
         self.label = 1
         self.brush_mm = 10.0
-        self.brush_is_3d = False
-        self.polygon: Polygon | None = None
+        self.is_3d = False
         self.drag_kind: PromptKind = "box"
         self.hint: Hint | None = None
-        self._mask: Mask | None = None
-        self._spacing_mm: tuple[float, ...] = (1.0, 1.0, 1.0)
-        self._stroke: Brush | None = None
-        self._filling: tuple[Fill, threading.Event] | None = None
+        self.gesture: Gesture | None = None
+        self._surface: Surface | None = None
+        self._chosen: dict[str, dict[str, Chosen]] = {}
+        self._cancelled = threading.Event()
         self._number = 0
-        self._found.connect(self._on_found)
+        self._is_working = False
+        self._worked.connect(self._on_worked)
 
     @property
-    def is_filling(self) -> bool:
-        """Whether a fill is being worked out."""
-        return self._filling is not None
+    def is_working(self) -> bool:
+        """Whether a gesture is being worked out beside the window."""
+        return self._is_working
 
     @property
     def points(self) -> bool:
@@ -80,178 +85,224 @@ class DrawingDesk(QObject):
         return self.tool == Proposal.name
 
     @property
-    def draws_with_brush(self) -> bool:
+    def has_size(self) -> bool:
         """Whether the tool in hand has a size."""
-        return self.tool in (Brush.name, Eraser.name)
+        return self.tool in TOOLS and TOOLS[self.tool].has_size
 
-    def use(self, mask: Mask | None, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
-        """Work on another mask; what is in progress on the old one is dropped."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether a gesture is in progress that would be lost."""
+        return self.gesture is not None and self.gesture.has_begun
+
+    @property
+    def preview(self) -> Preview:
+        """What is shown of the gesture in progress."""
+        return NOTHING if self.gesture is None else self.gesture.preview
+
+    @property
+    def plane(self) -> int | None:
+        """Axis that the view of the gesture in progress looks along."""
+        return None if self.gesture is None else self.gesture.plane
+
+    def use(self, surface: Surface | None) -> None:
+        """Work on another surface; what is in progress on the old one is dropped."""
         self.cancel()
-        self._mask = mask
-        self._spacing_mm = tuple(spacing_mm)
+        self._surface = surface
+
+    @property
+    def surface(self) -> Surface | None:
+        """What is drawn on."""
+        return self._surface
+
+    def set_rules(self, rules: MaskingRules) -> None:
+        """Hold every tool to other rules; what is in progress is dropped."""
+        if self._surface is not None and rules != self._surface.rules:
+            self.cancel()
+            self._surface = replace(self._surface, rules=rules)
 
     def set_tool(self, name: str) -> None:
-        """Take a tool; a polygon or fill in progress is dropped."""
-        if name not in TOOLS:
-            raise UnknownNameError("drawing tool", name, TOOLS)
+        """Take a tool; what is in progress with another is dropped."""
+        if name not in IN_HAND:
+            raise UnknownNameError("drawing tool", name, IN_HAND)
         if name != self.tool:
             self.cancel()
         self.tool = name
 
-    def press(self, plane: int, point: Point) -> None:
+    def set_options(self, tool: str, chosen: Mapping[str, Chosen]) -> None:
+        """Set options of a tool, for the gestures that begin from now on."""
+        self._chosen[tool] = dict(chosen)
+        if self.gesture is not None and not self.gesture.has_begun:
+            self.gesture = None
+
+    def press(
+        self, plane: int, point: Point, *, pressure: float = 1.0, is_erasing: bool = False
+    ) -> None:
         """Begin with the tool at an array position, on the slice across axis ``plane``."""
-        if self._mask is None:
+        if self._surface is None:
             return
-        if self.is_filling:
-            self.told.emit("Still filling. Esc cancels it.")
+        if self.is_working:
+            self.told.emit("Still working. Esc cancels it.")
         elif self.tool == PICKER:
             self._pick(point)
-        elif self.tool == Fill.name:
-            self._fill(plane, point)
-        elif self.tool == Polygon.name:
-            if self.polygon is None or self.polygon.plane != plane:
-                self.polygon = Polygon(self._mask, plane=plane, value=self.label)
-            self.polygon.add(point)
-        elif self.draws_with_brush:
-            self._stroke = self._new_stroke(self._mask, plane)
-            self.drag(point)
+        elif self.tool in TOOLS:
+            gesture = self._gesture_on(self._surface, plane, point, is_erasing=is_erasing)
+            self._go_on(lambda: gesture.press(point, pressure))
 
     def point(self, plane: int, point: Point, *, is_positive: bool, is_scribble: bool) -> None:
         """Begin to point at what is meant, or at what is not."""
-        if self._mask is not None:
+        if self._surface is not None:
             kind: PromptKind = "scribble" if is_scribble else self.drag_kind
-            self.hint = Hint(plane, kind, self._mask.shape, is_positive=is_positive)
+            self.hint = Hint(plane, kind, self._surface.shape, is_positive=is_positive)
             self.hint.move(point)
 
-    def drag(self, point: Point) -> None:
-        """Go on with the stroke, or the hint."""
+    def hover(self, plane: int, point: Point | None) -> None:
+        """Follow the pointer with no button held; None where it left the views."""
+        if self._surface is None or self.is_working:
+            return
+        if point is None:
+            if self.gesture is not None and not self.gesture.has_begun:
+                self.gesture = None
+                self.previewed.emit()
+            return
+        watches = self.tool in TOOLS and TOOLS[self.tool].watches
+        if self.gesture is None and watches:
+            self._gesture_on(self._surface, plane, point, is_erasing=False)
+        elif self.gesture is not None and self.gesture.plane != plane:
+            if self.gesture.has_begun:
+                return
+            self._gesture_on(self._surface, plane, point, is_erasing=False)
+        if self.gesture is not None:
+            self.gesture.hover(point)
+            self.previewed.emit()
+
+    def drag(self, point: Point, *, pressure: float = 1.0) -> None:
+        """Go on with the gesture, or the hint."""
         if self.hint is not None:
             self.hint.move(point)
-        if self._stroke is not None:
-            box = self._stroke.move(point)
-            if box is not None:
-                self.touched.emit(box)
+        gesture = self.gesture
+        if gesture is not None and not self.is_working:
+            self._go_on(lambda: gesture.drag(point, pressure))
 
     def release(self, *, is_click: bool = False) -> None:
-        """End the stroke; the edit is emitted where it changed anything. Or the hint."""
+        """Let the gesture go on or end, as the button went up; or tell the hint."""
         hint, self.hint = self.hint, None
         if hint is not None:
             self.hinted.emit(hint.prompt(is_click=is_click))
-        stroke, self._stroke = self._stroke, None
-        if stroke is not None:
-            self._emit(stroke.name, stroke.finish())
+        gesture = self.gesture
+        if gesture is not None and not self.is_working:
+            self._go_on(gesture.release)
 
-    def confirm(self) -> None:
-        """Close the polygon in progress."""
-        polygon, self.polygon = self.polygon, None
-        if polygon is not None:
-            edit = polygon.close()
-            if edit is not None:
-                self.touched.emit(edit.box)
-            self._emit(polygon.name, edit)
+    def confirm(self) -> bool:
+        """Mean the gesture in progress as it is; False where none is."""
+        gesture = self.gesture
+        if gesture is None or not gesture.has_begun or self.is_working:
+            return False
+        self._go_on(gesture.confirm)
+        return True
 
     def step_back(self) -> bool:
-        """Take the last corner of the polygon back; False where no polygon is in progress."""
-        if self.polygon is None:
+        """Take the last step inside the gesture back; False where there is none."""
+        if self.gesture is None or not self.gesture.step_back():
             return False
-        self.polygon.remove_last()
-        if not self.polygon.vertices:
-            self.polygon = None
+        if self.gesture.is_done:
+            self.gesture = None
+        self.previewed.emit()
         return True
 
     def cancel(self) -> bool:
-        """Drop the stroke, polygon or fill in progress; False where there is none."""
-        begun = (self._stroke, self.polygon, self.hint)
-        had = self.is_filling or any(one is not None for one in begun)
-        stroke, self._stroke = self._stroke, None
-        if stroke is not None:
-            box = stroke.cancel()
+        """Drop the gesture in progress; False where there is none that was begun."""
+        had = self.has_begun or self.hint is not None or self.is_working
+        gesture, self.gesture, self.hint = self.gesture, None, None
+        if self.is_working:
+            self._cancelled.set()
+            self._is_working = False
+            self._number += 1
+        elif gesture is not None:
+            box = gesture.cancel()
             if box is not None:
                 self.touched.emit(box)
-        self.polygon = self.hint = None
-        if self._filling is not None:
-            self._filling[1].set()
-            self._filling = None
-            self._number += 1
+        self.previewed.emit()
         return had
 
-    def _new_stroke(self, mask: Mask, plane: int) -> Brush:
-        if self.tool == Eraser.name:
-            return Eraser(
-                mask,
-                spacing_mm=self._spacing_mm,
+    def _gesture_on(
+        self, surface: Surface, plane: int, point: Point, *, is_erasing: bool
+    ) -> Gesture:
+        """Return the gesture in progress on this slice, or a new one."""
+        index = round(point[plane])
+        held = self.gesture
+        is_same = held is not None and (held.plane, held.index) == (plane, index)
+        if held is not None and is_same and (held.has_begun or not is_erasing):
+            return held
+        tool = TOOLS[self.tool]
+        made = tool(
+            surface,
+            Held(
+                label=0 if is_erasing else self.label,
                 diameter_mm=self.brush_mm,
-                plane=plane,
-                is_3d=self.brush_is_3d,
-            )
-        return Brush(
-            mask,
-            spacing_mm=self._spacing_mm,
-            value=self.label,
-            diameter_mm=self.brush_mm,
+                is_3d=self.is_3d,
+                chosen=with_defaults(tool.options, self._chosen.get(self.tool, {})),
+            ),
             plane=plane,
-            is_3d=self.brush_is_3d,
+            index=index,
         )
+        self.gesture = made
+        return made
 
-    def _pick(self, point: Point) -> None:
-        seed = self._voxel(point)
-        if seed is not None and self._mask is not None:
-            self.label_picked.emit(int(self._mask[seed]))
+    def _go_on(self, step: Any) -> None:  # noqa: ANN401 - a call that returns a box, or None
+        """Let the gesture take a step; show, work and end as it then asks."""
+        gesture = self.gesture
+        if gesture is None:
+            return
+        try:
+            box: Box | None = step()
+        except AnnotatorError as error:
+            self.told.emit(str(error))
+            box, gesture.is_done = gesture.cancel(), True
+        if box is not None:
+            self.touched.emit(box)
+        if gesture.is_done:
+            self.gesture = None
+            self._emit(gesture.name, gesture.finish())
+        elif gesture.work is not None:
+            self._begin_work(gesture.work)
+        self.previewed.emit()
 
-    def _fill(self, plane: int, point: Point) -> None:
-        seed = self._voxel(point)
-        if seed is None or self._mask is None:
-            return
-        fill = Fill(self._mask, value=self.label, plane=None if self.brush_is_3d else plane)
-        n_voxels = self._mask.size // self._mask.shape[plane]
-        if not self.brush_is_3d and n_voxels <= AT_ONCE_VOXELS:
-            self._apply(fill, fill.find(seed))
-            return
+    def _begin_work(self, work: Work) -> None:
         self._number += 1
-        cancelled = threading.Event()
-        self._filling = (fill, cancelled)
+        self._is_working = True
+        self._cancelled = threading.Event()
         threading.Thread(
-            target=self._find, args=(self._number, fill, seed, cancelled), daemon=True
+            target=self._work, args=(self._number, work, self._cancelled), daemon=True
         ).start()
 
-    def _find(
-        self, number: int, fill: Fill, seed: tuple[int, int, int], cancelled: threading.Event
-    ) -> None:
+    def _work(self, number: int, work: Work, cancelled: threading.Event) -> None:
         """Work in a thread; the answer carries the number of the question."""
-        found: Region | AnnotatorError | None
+        result: Any
         try:
-            found = fill.find(seed, is_cancelled=cancelled.is_set)
+            result = work(cancelled.is_set)
         except AnnotatorError as error:
-            found = error
+            result = error
         if not cancelled.is_set():
-            self._found.emit(number, found)
+            self._worked.emit(number, result)
 
-    def _on_found(self, number: int, found: Region | AnnotatorError | None) -> None:
-        if number != self._number or self._filling is None:
+    def _on_worked(self, number: int, result: Any) -> None:  # noqa: ANN401 - the gesture's own
+        gesture = self.gesture
+        if number != self._number or gesture is None:
             return
-        fill, _ = self._filling
-        self._filling = None
-        if isinstance(found, AnnotatorError):
-            self.told.emit(str(found))
+        self._is_working = False
+        gesture.work = None
+        if isinstance(result, AnnotatorError):
+            self.cancel()
+            self.told.emit(str(result))
         else:
-            self._apply(fill, found)
+            self._go_on(lambda: gesture.take(result))
 
-    def _apply(self, fill: Fill, region: Region | None) -> None:
-        if region is None:
-            self.told.emit("This region already has the chosen label.")
+    def _pick(self, point: Point) -> None:
+        if self._surface is None:
             return
-        edit = fill.apply(region)
-        if edit is not None:
-            self.touched.emit(edit.box)
-        self._emit(fill.name, edit)
-
-    def _voxel(self, point: Point) -> tuple[int, int, int] | None:
-        """Return the voxel at a position, or None outside the mask."""
-        if self._mask is None:
-            return None
-        z, y, x = (int(value + 0.5) if value >= -0.5 else -1 for value in point)
-        inside = all(0 <= at < size for at, size in zip((z, y, x), self._mask.shape, strict=True))
-        return (z, y, x) if inside else None
+        voxel = self._surface.voxel_at(point)
+        if voxel is not None:
+            self.label_picked.emit(int(self._surface.labels(self._surface.whole)[voxel]))
 
     def _emit(self, name: str, edit: Edit | None) -> None:
         if edit is not None:

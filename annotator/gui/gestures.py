@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from annotator.drawing.eraser import Eraser
+from annotator.drawing.gesture import NOTHING
 from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from annotator.api import Prompt, PromptKind
-    from annotator.drawing.edit import Edit, Mask, Point
+    from annotator.drawing.edit import Edit, Point
+    from annotator.drawing.surface import Surface
     from annotator.gui.label_colors import LabelColors
     from annotator.gui.linked_views import LinkedViews
     from annotator.gui.marks import Marks
@@ -52,10 +52,10 @@ class Gestures(QObject):
         self._banner_end.timeout.connect(lambda: self._say(""))
         self._connect()
 
-    def use(self, mask: Mask | None, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+    def use(self, surface: Surface | None) -> None:
         """Draw on another live mask."""
-        self._desk.use(mask, spacing_mm)
-        self._shape = (0, 0, 0) if mask is None else mask.shape
+        self._desk.use(surface)
+        self._shape = (0, 0, 0) if surface is None else surface.shape
         self._say("")
         self._show_pen()
 
@@ -75,8 +75,8 @@ class Gestures(QObject):
         self._show_pen()
 
     def set_brush_3d(self, on: bool) -> None:
-        """Make brush, eraser and fill work in the volume and not in one slice."""
-        self._desk.brush_is_3d = on
+        """Make tools work in the volume, where they can, and not in one slice."""
+        self._desk.is_3d = on
 
     def set_drag_kind(self, kind: PromptKind) -> None:
         """Set what dragging draws with the tool that points."""
@@ -108,7 +108,7 @@ class Gestures(QObject):
         self._show_pen()
 
     def confirm(self) -> None:
-        """Close and fill the polygon in progress."""
+        """Mean what is in progress as it is: close the polygon."""
         self._desk.confirm()
         self._show_pen()
 
@@ -124,7 +124,7 @@ class Gestures(QObject):
         if key == Qt.Key.Key_Space:
             if not is_repeat:
                 self._views.hold_to_pan(True)
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.polygon is not None:
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.has_begun:
             self.confirm()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._marks.hints:
             self.object_ended.emit()
@@ -151,6 +151,7 @@ class Gestures(QObject):
         desk.label_picked.connect(self.label_picked)
         desk.hinted.connect(self.prompted)
         desk.told.connect(self._tell)
+        desk.previewed.connect(self._show_preview)
 
     @property
     def _is_looking(self) -> bool:
@@ -170,9 +171,12 @@ class Gestures(QObject):
                 is_scribble=bool(held & Qt.KeyboardModifier.ShiftModifier),
             )
         else:
-            self._desk.press(axis, point)
-        if self._desk.is_filling:
-            self._say("Filling… Esc cancels.", lasting=True)
+            held = self._views.modifiers
+            self._desk.press(
+                axis, point, is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier)
+            )
+        if self._desk.is_working:
+            self._say("Working it out… Esc cancels.", lasting=True)
         self._show_pen()
 
     def _drag(self, point: Point) -> None:
@@ -196,8 +200,8 @@ class Gestures(QObject):
     def _double_click(self, axis: int, point: Point) -> None:
         if self._is_looking:
             self.enlarged.emit(axis)
-        elif self._desk.polygon is not None:
-            self.confirm()
+        elif self._desk.confirm():
+            self._show_pen()
         else:
             self._press(axis, point)
 
@@ -205,6 +209,9 @@ class Gestures(QObject):
         self._views.set_position([round(value) for value in point])
 
     def _hover(self, point: Point | None) -> None:
+        axis = self._views.hovering_axis
+        if not self._is_looking and not self._views.is_pressed:
+            self._desk.hover(0 if axis is None else axis, point)
         if point is None:
             self.cursor_moved.emit(None)
             return
@@ -220,13 +227,21 @@ class Gestures(QObject):
     def _show_pen(self) -> None:
         """Let the overlays show tool, size and colour as they are now."""
         desk, marks = self._desk, self._marks
-        has_size = desk.draws_with_brush and not self._is_read_only
+        has_size = desk.has_size and not self._is_read_only
         marks.brush_mm = desk.brush_mm if has_size else None
-        marks.polygon = desk.polygon
+        marks.preview = desk.preview
+        marks.preview_axis = desk.plane
         marks.hint = desk.hint
         marks.tool_takes_shift = desk.points and not self._is_read_only
         marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
         self._views.repaint_marks()
+
+    def _show_preview(self) -> None:
+        """Let the overlays show what is in progress."""
+        marks, desk = self._marks, self._desk
+        if marks.preview is not NOTHING or desk.preview is not NOTHING:
+            marks.preview, marks.preview_axis = desk.preview, desk.plane
+            self._views.repaint_marks()
 
     def _tell(self, text: str) -> None:
         self._say(text)

@@ -96,6 +96,11 @@ class LinkedViews(QWidget):
         return self._slots[self._active].overlay.has_moved
 
     @property
+    def is_pressed(self) -> bool:
+        """Whether a button is held in a view."""
+        return any(view.overlay.is_pressed for view in self._slots)
+
+    @property
     def hovering_axis(self) -> int | None:
         """Axis that the view under the pointer looks along; None where the pointer is in none."""
         return None if self._hovering is None else self._slots[self._hovering].plane.axis

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from annotator.drawing.gesture import NOTHING, Preview
 from annotator.gui.contours import ContourBook
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from annotator.api import Prompt
     from annotator.domain.reading import Box
-    from annotator.drawing.polygon import Polygon
     from annotator.gui.hint import Hint
 
 PLANE_COLORS = {
@@ -54,6 +54,8 @@ class Marks:
         Diameter of the outline at the cursor; None where the tool has no size.
     color : str
         Colour of what is being drawn, ``#rrggbb``.
+    preview, preview_axis
+        What is seen of the gesture in progress, and the axis that its view looks along.
     highlight : Box, mask or None
         Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
     flash : Box or None
@@ -76,7 +78,8 @@ class Marks:
     window_text: str = ""
     brush_mm: float | None = None
     color: str = "#ffffff"
-    polygon: Polygon | None = None
+    preview: Preview = NOTHING
+    preview_axis: int | None = None
     tool_takes_shift: bool = False
     hints: tuple[Prompt, ...] = ()
     hint: Hint | None = None

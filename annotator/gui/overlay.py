@@ -8,9 +8,11 @@ from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QWidget
 
+from annotator.drawing.gesture import NOTHING
 from annotator.gui import overlay_paint as paint
 from annotator.gui.marks import PLANE_COLORS
 from annotator.gui.overlay_hints import paint_hints
+from annotator.gui.overlay_preview import paint_preview
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
@@ -68,6 +70,11 @@ class Overlay(QWidget):
         self.setAccessibleName(f"{plane.name.capitalize()} view")
 
     @property
+    def is_pressed(self) -> bool:
+        """Whether a button is held that began a gesture."""
+        return bool(self._gesture)
+
+    @property
     def has_moved(self) -> bool:
         """Whether the button that was pressed last was dragged since, and not only clicked."""
         return self._travel >= _CLICK_PX
@@ -112,7 +119,7 @@ class Overlay(QWidget):
             self.linked.emit(place)
         self._last = place
         self.hovered.emit(place)
-        if self._marks.polygon is not None or self._marks.hint is not None:
+        if self._marks.preview is not NOTHING or self._marks.hint is not None:
             self.update()
         else:
             self._move_brush()
@@ -172,7 +179,8 @@ class Overlay(QWidget):
         """Paint the marks of another slice; as little as changes, because every pixel costs."""
         self.index = index
         marks = self._marks
-        is_marked = marks.contours.contours or marks.flash or marks.polygon or marks.hints
+        is_marked = marks.contours.contours or marks.flash or marks.hints
+        is_marked = is_marked or marks.preview is not NOTHING
         if is_marked or marks.highlight is not None:
             self.update()
         else:
@@ -208,7 +216,7 @@ class Overlay(QWidget):
             paint.paint_box(painter, marks.flash, plane, index, camera, QColor("#ffd24d"))
         if marks.has_crosshair:
             paint.paint_crosshair(painter, marks, plane, camera)
-        paint.paint_polygon(painter, marks, plane, camera, self._cursor)
+        paint_preview(painter, marks, plane, camera, self._cursor)
         paint_hints(painter, marks, plane, index, camera)
         if self._cursor is not None and self._gesture in ("", "tool"):
             paint.paint_brush(painter, marks, camera, self._cursor)

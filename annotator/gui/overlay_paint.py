@@ -102,29 +102,6 @@ def paint_highlight(
         _line(painter, _to_view(camera).map(path), color, ())
 
 
-def paint_polygon(
-    painter: QPainter, marks: Marks, plane: Plane, camera: ViewCamera, cursor: QPointF | None
-) -> None:
-    """Paint the outline in progress, its corners, and the lines that would close it."""
-    polygon = marks.polygon
-    if polygon is None or polygon.plane != plane.axis or not polygon.vertices:
-        return
-    corners = [QPointF(*camera.to_screen(*plane.to_screen(v))) for v in polygon.vertices]
-    color = QColor(marks.color)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for pen in (_pen(SHADE, 4.0), _pen(color, 2.0)):
-        painter.setPen(pen)
-        painter.drawPolyline(corners)
-    closing = _pen(color, 1.5)
-    closing.setDashPattern([4, 4])
-    painter.setPen(closing)
-    painter.drawPolyline([corners[-1], *([cursor] if cursor else []), corners[0]])
-    painter.setPen(_pen(SHADE, 1.0))
-    painter.setBrush(color)
-    for corner in corners:
-        painter.drawEllipse(corner, 3.5, 3.5)
-
-
 def paint_brush(painter: QPainter, marks: Marks, camera: ViewCamera, cursor: QPointF) -> None:
     """Paint the outline of the brush in its true size."""
     if marks.brush_mm is None:

@@ -24,6 +24,8 @@ from annotator.domain.geometry import Geometry
 from annotator.domain.schema import Label, LabelSchema
 from annotator.domain.study import Series
 from annotator.drawing.brush import Brush
+from annotator.drawing.gesture import Held
+from annotator.drawing.surface import Surface
 from annotator.session.access import DraftAccess
 from annotator.session.draft import DraftSession
 from annotator.store import Store
@@ -105,18 +107,12 @@ def _strokes(directory: Path, *, is_3d: bool, waits: bool) -> _Times:
     for _ in range(N_STROKES):
         start = random.uniform((40, 60, 60), (260, 450, 450))
         step = random.uniform(-6, 6, 3) * (0.2 if is_3d else 0, 1, 1)
-        brush = Brush(
-            drawing.mask,
-            spacing_mm=(1, 1, 1),
-            value=1,
-            diameter_mm=DIAMETER_VOX,
-            plane=0,
-            is_3d=is_3d,
-        )
+        held = Held(label=1, diameter_mm=DIAMETER_VOX, is_3d=is_3d)
+        brush = Brush(Surface(mask=drawing.mask), held, plane=0, index=round(start[0]))
         for move in range(N_MOVES):
             began = time.perf_counter()
             z, y, x = (float(value) for value in start + move * step)
-            brush.move((z, y, x))
+            brush.drag((z, y, x))
             times.moves_ms.append(1e3 * (time.perf_counter() - began))
         began, began_cpu = time.perf_counter(), time.thread_time()
         edit = brush.finish()

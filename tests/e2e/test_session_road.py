@@ -13,6 +13,8 @@ from annotator.analysis.runs import decode
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Code, DiagnosisField, Label, LabelSchema
 from annotator.drawing.brush import Brush
+from annotator.drawing.gesture import Held
+from annotator.drawing.surface import Surface
 from annotator.jobs.exporting import export_project
 from annotator.session.session import Session
 
@@ -53,16 +55,11 @@ def _write_files(directory: Path) -> None:
 
 
 def _stroke(opened: OpenCase, start: tuple[float, float, float], is_3d: bool) -> None:
-    brush = Brush(
-        opened.drawing.mask,
-        spacing_mm=opened.series.geometry.spacing_mm,
-        value=1,
-        diameter_mm=6.0,
-        plane=0,
-        is_3d=is_3d,
-    )
+    surface = Surface(mask=opened.drawing.mask, spacing_mm=opened.series.geometry.spacing_mm)
+    held = Held(label=1, diameter_mm=6.0, is_3d=is_3d)
+    brush = Brush(surface, held, plane=0, index=round(start[0]))
     for move in range(4):
-        brush.move((start[0], start[1] + 2 * move, start[2]))
+        brush.drag((start[0], start[1] + 2 * move, start[2]))
     edit = brush.finish()
     assert edit is not None
     opened.drawing.record(brush.name, edit)

@@ -13,6 +13,8 @@ from scipy import ndimage
 from annotator.domain.errors import CancelledError
 from annotator.drawing.edit import box_slices
 from annotator.drawing.fill import Fill, LeakError, find_region
+from annotator.drawing.gesture import NothingToDoError
+from tests.unit.drawing.hands import stroke, take_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,10 +72,7 @@ def test_a_slice_fill_stays_in_its_slice(plane: int) -> None:
     mask: Mask = (rng.random((12, 15, 18)) < 0.6).astype(np.uint8)
     start = mask.copy()
     seed = (5, 7, 9)
-    fill = Fill(mask, value=4, plane=plane)
-    region = fill.find(seed)
-    assert region is not None
-    edit = fill.apply(region)
+    edit = stroke(take_up(Fill, mask, label=4, plane=plane), seed)
     assert edit is not None
     expected = start.copy()
     section = tuple(slice(s, s + 1) if a == plane else slice(None) for a, s in enumerate(seed))
@@ -89,27 +88,32 @@ def test_a_hole_inside_a_closed_outline_is_filled() -> None:
     mask: Mask = np.zeros((3, 20, 20), np.uint8)
     mask[1, 5:15, 5:15] = 1
     mask[1, 6:14, 6:14] = 0
-    fill = Fill(mask, value=1, plane=0)
-    region = fill.find((1, 10, 10))
-    assert region is not None
-    fill.apply(region)
+    stroke(take_up(Fill, mask), (1, 10, 10))
     assert mask[1, 5:15, 5:15].all()
     assert mask.sum() == 100
 
 
 def test_filling_with_the_label_that_is_there_does_nothing() -> None:
-    assert Fill(np.ones((3, 3, 3), np.uint8), value=1, plane=None).find((1, 1, 1)) is None
+    mask: Mask = np.ones((3, 3, 3), np.uint8)
+    with pytest.raises(NothingToDoError, match="already has the chosen label"):
+        stroke(take_up(Fill, mask, is_3d=True), (1, 1, 1))
+    with pytest.raises(NothingToDoError):
+        stroke(take_up(Fill, mask), (1, 1, 1))
 
 
 def test_a_leak_is_stopped_with_words_and_changes_nothing() -> None:
     mask: Mask = np.zeros((64, 64, 64), np.uint8)
     with pytest.raises(LeakError, match="not closed"):
-        Fill(mask, value=1, plane=None).find((0, 0, 0), max_voxels=40_000)
+        find_region(mask, (0, 0, 0), max_voxels=40_000)
     assert not mask.any()
 
 
 def test_a_fill_can_be_cancelled() -> None:
     mask: Mask = np.zeros((64, 64, 64), np.uint8)
+    fill = take_up(Fill, mask, is_3d=True)
+    fill.press((0.0, 0.0, 0.0))
+    assert fill.has_begun
+    assert fill.work is not None
     asked: list[int] = []
 
     def is_cancelled() -> bool:
@@ -117,6 +121,6 @@ def test_a_fill_can_be_cancelled() -> None:
         return len(asked) > 2
 
     with pytest.raises(CancelledError):
-        Fill(mask, value=1, plane=None).find((0, 0, 0), is_cancelled=is_cancelled)
+        fill.work(is_cancelled)
     assert len(asked) == 3
     assert not mask.any()

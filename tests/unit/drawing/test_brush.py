@@ -13,6 +13,8 @@ from annotator.drawing.brush import Brush
 from annotator.drawing.capsule import sweep
 from annotator.drawing.edit import EditRecorder, Mask, Point, box_slices, join_boxes
 from annotator.drawing.eraser import Eraser
+from annotator.drawing.surface import Surface
+from tests.unit.drawing.hands import take_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,8 +103,10 @@ def test_disc_covers_the_voxels_that_a_search_finds(
 @pytest.mark.parametrize("plane", [0, 1, 2])
 def test_one_click_is_the_analytic_disc(plane: int) -> None:
     mask: Mask = np.zeros((40, 40, 40), np.uint8)
-    brush = Brush(mask, spacing_mm=(2.0, 1.0, 0.5), value=3, diameter_mm=16, plane=plane)
-    brush.move((20.0, 20.0, 20.0))
+    brush = take_up(
+        Brush, Surface(mask=mask, spacing_mm=(2.0, 1.0, 0.5)), label=3, diameter_mm=16, plane=plane
+    )
+    brush.drag((20.0, 20.0, 20.0))
     z, y, x = np.ogrid[:40, :40, :40]
     ball = ((z - 20) * 2.0) ** 2 + (y - 20) ** 2 + ((x - 20) * 0.5) ** 2 <= 64
     expected = np.where(ball & (np.indices(mask.shape)[plane] == 20), 3, 0)
@@ -111,8 +115,15 @@ def test_one_click_is_the_analytic_disc(plane: int) -> None:
 
 def test_one_click_is_the_analytic_ball_and_reports_its_box() -> None:
     mask: Mask = np.zeros((20, 40, 40), np.uint16)
-    brush = Brush(mask, spacing_mm=(3.0, 1.0, 1.0), value=700, diameter_mm=18, plane=0, is_3d=True)
-    box = brush.move((10.0, 20.0, 20.0))
+    brush = take_up(
+        Brush,
+        Surface(mask=mask, spacing_mm=(3.0, 1.0, 1.0)),
+        label=700,
+        diameter_mm=18,
+        plane=0,
+        is_3d=True,
+    )
+    box = brush.drag((10.0, 20.0, 20.0))
     z, y, x = np.ogrid[:20, :40, :40]
     ball = ((z - 10) * 3.0) ** 2 + (y - 20) ** 2 + (x - 20) ** 2 <= 81
     assert np.array_equal(mask, np.where(ball, 700, 0))
@@ -124,32 +135,39 @@ def test_one_click_is_the_analytic_ball_and_reports_its_box() -> None:
 
 def test_a_fast_stroke_leaves_no_gap() -> None:
     mask: Mask = np.zeros((1, 64, 200), np.uint8)
-    brush = Brush(mask, spacing_mm=(1.0, 1.0, 1.0), value=1, diameter_mm=5, plane=0)
-    brush.move((0.0, 10.0, 10.0))
-    brush.move((0.0, 50.0, 190.0))
+    brush = take_up(Brush, mask, label=1, diameter_mm=5, plane=0)
+    brush.drag((0.0, 10.0, 10.0))
+    brush.drag((0.0, 50.0, 190.0))
     columns = mask[0].any(axis=0)
     assert columns[10:191].all()
 
 
 def test_a_brush_smaller_than_a_voxel_paints_the_voxel_under_it() -> None:
     mask: Mask = np.zeros((5, 5, 5), np.uint8)
-    brush = Brush(mask, spacing_mm=(5.0, 1.0, 1.0), value=1, diameter_mm=0.1, plane=1, is_3d=True)
-    brush.move((2.4, 3.0, 1.6))
+    brush = take_up(
+        Brush,
+        Surface(mask=mask, spacing_mm=(5.0, 1.0, 1.0)),
+        label=1,
+        diameter_mm=0.1,
+        plane=1,
+        is_3d=True,
+    )
+    brush.drag((2.4, 3.0, 1.6))
     assert np.argwhere(mask).tolist() == [[2, 3, 2]]
 
 
 def test_outside_paints_nothing_and_makes_no_edit() -> None:
     mask: Mask = np.zeros((5, 5, 5), np.uint8)
-    brush = Brush(mask, spacing_mm=(1.0, 1.0, 1.0), value=1, diameter_mm=4, plane=0)
-    assert brush.move((2.0, 40.0, 40.0)) is None
+    brush = take_up(Brush, mask, label=1, diameter_mm=4, plane=0)
+    assert brush.drag((2.0, 40.0, 40.0)) is None
     assert brush.finish() is None
 
 
 def test_eraser_takes_away_and_the_edit_holds_both_sides() -> None:
     mask: Mask = np.full((4, 30, 30), 2, np.uint8)
     start = mask.copy()
-    eraser = Eraser(mask, spacing_mm=(1.0, 1.0, 1.0), diameter_mm=7, plane=0)
-    eraser.move((1.0, 15.0, 15.0))
+    eraser = take_up(Eraser, mask, diameter_mm=7, plane=0)
+    eraser.drag((1.0, 15.0, 15.0))
     edit = eraser.finish()
     assert edit is not None
     assert (edit.before == 2).all()
@@ -162,9 +180,9 @@ def test_cancel_puts_the_mask_back() -> None:
     mask: Mask = np.zeros((4, 60, 60), np.uint8)
     mask[:, 20:30] = 5
     start = mask.copy()
-    brush = Brush(mask, spacing_mm=(1.0, 1.0, 1.0), value=1, diameter_mm=9, plane=0, is_3d=True)
-    brush.move((1.0, 5.0, 5.0))
-    brush.move((2.0, 55.0, 55.0))
+    brush = take_up(Brush, mask, label=1, diameter_mm=9, plane=0, is_3d=True)
+    brush.drag((1.0, 5.0, 5.0))
+    brush.drag((2.0, 55.0, 55.0))
     assert not np.array_equal(mask, start)
     brush.cancel()
     assert np.array_equal(mask, start)

@@ -1,0 +1,109 @@
+"""What is done to a mask by asking for it, not by pointing: islands, smoothing, interpolation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+
+from annotator.drawing.edit import common_box
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Edit, Mask
+    from annotator.drawing.options import Chosen, Option
+    from annotator.drawing.surface import Surface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """What an operation suggests: labels ``(z, y, x)`` over a box, in place of those there."""
+
+    box: Box
+    labels: Mask
+
+    def within(self, box: Box) -> Change | None:
+        """Return the part inside another box, for example one slice; None where there is none."""
+        low, high = common_box(self.box, box)
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            return None
+        z, y, x = (
+            slice(a - first, b - first) for a, b, first in zip(low, high, self.box[0], strict=True)
+        )
+        return Change(box=(low, high), labels=self.labels[z, y, x])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operation is asked for.
+
+    Attributes
+    ----------
+    label : int
+        The label in hand.
+    plane, index : int
+        View and slice that were worked in last.
+    chosen : mapping
+        A value for every option of the operation.
+    """
+
+    label: int
+    plane: int = 0
+    index: int = 0
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
+
+
+class Progress(Protocol):
+    """Told how far a work is; raises CancelledError as soon as it is not wanted any more."""
+
+    def __call__(self, share: float) -> None:
+        """Tell the share that is done, 0 to 1."""
+        ...
+
+
+def unwatched(share: float) -> None:
+    """Progress that nobody looks at."""
+
+
+class Operation(Protocol):
+    """One thing that can be done to a mask. It only reads; what it returns is shown, then written.
+
+    ``is_live`` says that it is worked out again after each stroke while it is shown, because
+    strokes are what it starts from.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    explanation: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]]
+    needs_image: ClassVar[bool]
+    is_live: ClassVar[bool]
+
+    def run(self, surface: Surface, asked: Asked, progress: Progress = unwatched) -> Change | None:
+        """Return what would change; None where nothing would.
+
+        Raises AnnotatorError, in words for the person, where it cannot be done.
+        """
+        ...
+
+
+def apply(surface: Surface, change: Change) -> Edit | None:
+    """Write a change under the rules of the surface, as one edit; None where nothing changes."""
+    recorder = surface.recorder()
+    recorder.put(change.box, change.labels)
+    return recorder.finish()
+
+
+def trimmed(surface: Surface, change: Change) -> Change | None:
+    """Return a change in the smallest box around what differs; None where nothing does."""
+    differing = np.argwhere(surface.labels(change.box) != change.labels)
+    if not differing.size:
+        return None
+    low, high = differing.min(axis=0), differing.max(axis=0) + 1
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    z0, y0, x0 = (int(a) + first for a, first in zip(low, change.box[0], strict=True))
+    z1, y1, x1 = (int(b) + first for b, first in zip(high, change.box[0], strict=True))
+    return Change(box=((z0, y0, x0), (z1, y1, x1)), labels=change.labels[z, y, x])

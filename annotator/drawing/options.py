@@ -1,0 +1,89 @@
+"""What can be set of a tool or an operation, declared so that a form can be made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from annotator.domain.errors import AnnotatorError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Chosen = float | str | bool
+"""What an option is set to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberOption:
+    """A number between two others, in a unit that is shown beside it."""
+
+    key: str
+    title: str
+    tooltip: str
+    default: float
+    minimum: float
+    maximum: float
+    unit: str = ""
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceOption:
+    """One of several names; ``choices`` holds (stable name, title) pairs."""
+
+    key: str
+    title: str
+    tooltip: str
+    default: str
+    choices: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchOption:
+    """On or off."""
+
+    key: str
+    title: str
+    tooltip: str
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOption:
+    """A label of the schema other than the one that is drawn; 0 where none is chosen."""
+
+    key: str
+    title: str
+    tooltip: str
+    default: int = 0
+
+
+Option = NumberOption | ChoiceOption | SwitchOption | LabelOption
+
+
+def with_defaults(options: Sequence[Option], chosen: Mapping[str, Chosen]) -> dict[str, Chosen]:
+    """Return what each option is set to; what is not chosen has its default.
+
+    Raises UnknownNameError for a key or choice that there is not, AnnotatorError for a number
+    out of its range.
+    """
+    table = {option.key: option for option in options}
+    for key, value in chosen.items():
+        if key not in table:
+            raise UnknownNameError("option", key, table)
+        option = table[key]
+        if isinstance(option, ChoiceOption) and value not in dict(option.choices):
+            raise UnknownNameError(option.title.lower(), str(value), dict(option.choices))
+        if isinstance(option, NumberOption):
+            _refuse_out_of_range(option, value)
+    return {key: chosen.get(key, option.default) for key, option in table.items()}
+
+
+def _refuse_out_of_range(option: NumberOption, value: Chosen) -> None:
+    if isinstance(value, str) or not option.minimum <= value <= option.maximum:
+        unit = f" {option.unit}" if option.unit else ""
+        raise AnnotatorError(
+            f"{option.title} is {value!r}; it must be a number from {option.minimum:g} to "
+            f"{option.maximum:g}{unit}"
+        )

@@ -1,0 +1,96 @@
+"""What tools draw on: a live mask, the image behind it, and the rules that hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.drawing.edit import EditRecorder, box_slices
+from annotator.drawing.rules import MaskingRules
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Mask, Point
+
+FREE = MaskingRules()
+"""Nothing is forbidden."""
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Of linear red, green and blue: ITU-R BT.709."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """A live mask ``(z, y, x)`` with its image; tools read and write it only through this.
+
+    Attributes
+    ----------
+    mask : ndarray
+        Written to in place, by recorders only.
+    image : ndarray or None
+        Stored values ``(z, y, x[, channel])``; None where tools that look at it cannot be used.
+    spacing_mm : tuple of float
+        Voxel spacing along ``(z, y, x)``.
+    slope, intercept : float
+        From stored to modality units, for example Hounsfield units.
+    rules : MaskingRules
+        What may be changed.
+    """
+
+    mask: Mask
+    image: NDArray[Any] | None = None
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    slope: float = 1.0
+    intercept: float = 0.0
+    rules: MaskingRules = FREE
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size of the mask ``(z, y, x)``."""
+        z, y, x = self.mask.shape
+        return z, y, x
+
+    @property
+    def whole(self) -> Box:
+        """The box around everything."""
+        return (0, 0, 0), self.shape
+
+    def voxel_at(self, at: Point) -> tuple[int, int, int] | None:
+        """Return the voxel at an array position, or None outside."""
+        z, y, x = (int(value + 0.5) if value >= -0.5 else -1 for value in at)
+        inside = all(0 <= place < size for place, size in zip((z, y, x), self.shape, strict=True))
+        return (z, y, x) if inside else None
+
+    def labels(self, box: Box) -> Mask:
+        """Return the labels over a box ``(z, y, x)``; must not be written to."""
+        return self.mask[box_slices(box)]
+
+    def values(self, box: Box) -> NDArray[np.float32]:
+        """Return the image over a box ``(z, y, x)``, modality units; luminance for colours.
+
+        Raises RuntimeError where there is no image.
+        """
+        if self.image is None:
+            raise RuntimeError("this surface has no image")
+        stored = self.image[box_slices(box)]
+        if stored.ndim == 4:
+            grey: NDArray[np.float32] = (stored[..., :3] @ np.asarray(_LUMINANCE)).astype(
+                np.float32
+            )
+            return grey
+        values: NDArray[np.float32] = stored.astype(np.float32)
+        values *= np.float32(self.slope)
+        values += np.float32(self.intercept)
+        return values
+
+    def recorder(self) -> EditRecorder:
+        """Return what writes an edit under the rules."""
+        if not self.rules.bind:
+            return EditRecorder(self.mask)
+        return EditRecorder(
+            self.mask,
+            lambda box, before, wanted: self.rules.editable(box, before, wanted, self.values),
+        )
