@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from annotator.drawing.edit import common_box
+from annotator.drawing.edit import box_slices, common_box
+from annotator.drawing.scope import box_of, moved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,12 @@ class Asked:
         The label in hand.
     plane, index : int
         View and slice that were worked in last.
+    at : tuple of int or None
+        Voxel ``(z, y, x)`` under the crosshair; None where there is none.
+    values : tuple of int
+        Values of all labels of the schema, in its order.
+    screen : tuple of int or None
+        Array axes that run down and to the right in the view; None for the other two in order.
     chosen : mapping
         A value for every option of the operation.
     """
@@ -53,6 +60,9 @@ class Asked:
     label: int
     plane: int = 0
     index: int = 0
+    at: tuple[int, int, int] | None = None
+    values: tuple[int, ...] = ()
+    screen: tuple[int, int] | None = None
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
 
@@ -98,12 +108,15 @@ def apply(surface: Surface, change: Change) -> Edit | None:
 
 
 def trimmed(surface: Surface, change: Change) -> Change | None:
-    """Return a change in the smallest box around what differs; None where nothing does."""
-    differing = np.argwhere(surface.labels(change.box) != change.labels)
-    if not differing.size:
+    """Return what the rules let through of a change, in the smallest box around what differs.
+
+    None where nothing does.
+    """
+    before, labels = surface.labels(change.box), change.labels
+    if surface.rules.bind:
+        allowed = surface.rules.editable(change.box, before, labels, surface.values)
+        labels = np.where(allowed, labels, before)
+    box = box_of(before != labels)
+    if box is None:
         return None
-    low, high = differing.min(axis=0), differing.max(axis=0) + 1
-    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    z0, y0, x0 = (int(a) + first for a, first in zip(low, change.box[0], strict=True))
-    z1, y1, x1 = (int(b) + first for b, first in zip(high, change.box[0], strict=True))
-    return Change(box=((z0, y0, x0), (z1, y1, x1)), labels=change.labels[z, y, x])
+    return Change(box=moved(box, change.box[0]), labels=labels[box_slices(box)])
