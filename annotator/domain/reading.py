@@ -106,3 +106,23 @@ class Step:
     tool: str
     box: Box
     created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All steps of a draft, oldest first, also those that were taken back, and where it stands.
+
+    ``head_step_id`` is the last step in effect; None where none is.
+    """
+
+    steps: tuple[Step, ...]
+    head_step_id: int | None
+
+    def path(self, step_id: int | None) -> tuple[int, ...]:
+        """Return the steps that lead from the beginning to a step, it included."""
+        parents = {step.step_id: step.parent_id for step in self.steps}
+        found: list[int] = []
+        while step_id is not None:
+            found.append(step_id)
+            step_id = parents[step_id]
+        return tuple(reversed(found))

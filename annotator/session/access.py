@@ -12,7 +12,7 @@ from annotator.session.trace_draft import TraceDraftAccess
 from annotator.session.without_model import reads_without_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.api import Progress
     from annotator.api.tracing import TracedImage
-    from annotator.domain.reading import Annotation, Assignment, Box, Diagnosis, Draft, Rater, Step
+    from annotator.domain.reading import (
+        Annotation,
+        Assignment,
+        Box,
+        Diagnosis,
+        Draft,
+        History,
+        Rater,
+        Step,
+    )
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Reads, Series
     from annotator.jobs.feedback import LabelFeedback
@@ -72,6 +81,14 @@ class DraftAccess:
         if moved is not None:
             self.__head = moved[0].step_id
         return moved
+
+    def history(self) -> History:
+        """Return all steps, also those that were taken back."""
+        return self.__store.history(self.draft_id)
+
+    def mask_after(self, step_id: int | None, only: Collection[int] | None = None) -> MaskRuns:
+        """Return what the mask was after a step; None stands for the beginning."""
+        return self.__store.mask_after(self.draft_id, step_id, only)
 
     def set_diagnosis(self, diagnosis: Diagnosis) -> None:
         """Put the answers of the form on disk."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import SlabRuns
-    from annotator.domain.reading import Box, Step
+    from annotator.domain.reading import Box, History, Step
     from annotator.drawing.edit import Edit
     from annotator.session.access import DraftAccess
 
@@ -76,6 +76,27 @@ class DraftSession(KeptDraft[_Stroke]):
         """Return what is on disk once the queue is empty, as runs; waits for that."""
         self.flush()
         return MaskRuns(self._grid, dict(self._slabs))
+
+    def history(self) -> History:
+        """Return all steps, also those that were taken back; waits until all is on disk."""
+        self.flush()
+        return self._access.history()
+
+    def mask_after(self, step_id: int | None) -> NDArray[np.unsignedinteger]:
+        """Return what the mask was after a step, ``(z, y, x)``; None stands for the beginning.
+
+        May be called from any thread.
+        """
+        return decode(self._access.mask_after(step_id), self.mask.dtype)
+
+    def slice_after(self, step_id: int | None, z: int) -> NDArray[np.unsignedinteger]:
+        """Return one slice ``(y, x)`` of what the mask was after a step; from any thread."""
+        found = np.zeros(self._grid.shape[1:], self.mask.dtype)
+        slabs = tuple(self._grid.touched(((z, 0, 0), (z + 1, *self._grid.shape[1:]))))
+        for slab, runs in self._access.mask_after(step_id, slabs).slabs.items():
+            _, first, last = self._grid.rows(slab)
+            found[first:last] = decode_slab(runs, found.dtype).reshape(last - first, -1)
+        return found
 
     def labels(self) -> frozenset[int]:
         """Return the label values that are drawn; waits until all is on disk."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import acceptances, drafts, opening, readings, steps
+from annotator.store import acceptances, drafts, history, opening, readings, steps
 from annotator.store.access import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.domain.acceptance import Acceptance, Offer
-    from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, Step
+    from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, History, Step
     from annotator.domain.schema import LabelSchema
     from annotator.store.drafts import Purpose, SeenHead
     from annotator.store.steps import Content
@@ -73,6 +73,19 @@ class ReadingAccess(Access):
     def steps(self, draft_id: int) -> tuple[Step, ...]:
         """Return the steps that led to the present state, first one first."""
         return self._read(steps.in_effect, draft_id)
+
+    def history(self, draft_id: int) -> History:
+        """Return all steps of a draft, also those that were taken back, and where it stands."""
+        return self._read(history.read, draft_id)
+
+    def mask_after(
+        self, draft_id: int, step_id: int | None, only: Collection[int] | None = None
+    ) -> MaskRuns:
+        """Return what a draft's mask was after a step (None: when it began), or some slabs of it.
+
+        Raises UnknownNameError for a step of another draft.
+        """
+        return self._read(history.mask_after, draft_id, step_id, only)
 
     def set_diagnosis(self, draft_id: int, diagnosis: Diagnosis, *, actor: str) -> None:
         """Keep what the rater says of the case so far."""

@@ -181,7 +181,7 @@ def in_effect(connection: Connection, draft_id: int) -> tuple[Step, ...]:
     }
     found: list[Step] = []
     while head is not None:
-        found.append(_step(rows[head]))
+        found.append(from_row(rows[head]))
         head = found[-1].parent_id
     return tuple(reversed(found))
 
@@ -253,10 +253,11 @@ def _move(
 
 
 def _read(connection: Connection, step_id: int) -> Step:
-    return _step(connection.execute(select(steps).where(steps.c.step_id == step_id)).one())
+    return from_row(connection.execute(select(steps).where(steps.c.step_id == step_id)).one())
 
 
-def _step(row: Row[Any]) -> Step:
+def from_row(row: Row[Any]) -> Step:
+    """Return a row of the table as a step."""
     return Step(
         step_id=row.step_id,
         parent_id=row.parent_step_id,

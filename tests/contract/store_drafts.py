@@ -159,8 +159,29 @@ class DraftsContract:
                     paint(current, draft_id, replay, box, value)
             np.testing.assert_array_equal(dense(current.draft_mask(draft_id)), replay.mask)
             assert current.verify() == ()
+            self._compare_history(current, draft_id, replay)
         finally:
             current.close()
+
+    @staticmethod
+    def _compare_history(store: Store, draft_id: int, replay: Replay) -> None:
+        """Every state that there ever was can be read again, wherever the draft stands now."""
+        history = store.history(draft_id)
+        states: dict[int | None, int] = {None: 0}
+        states |= {step.step_id: n for n, step in enumerate(history.steps, 1)}
+        assert states[history.head_step_id] == replay.head
+        for step_id, state in states.items():
+            expected = replay.state(state)
+            np.testing.assert_array_equal(dense(store.mask_after(draft_id, step_id)), expected)
+            part = store.mask_after(draft_id, step_id, [2, 3])
+            np.testing.assert_array_equal(dense(part)[1], expected[1])
+            assert set(part.slabs) <= {2, 3}
+
+    def test_a_state_of_another_draft_is_refused(self, world: World) -> None:
+        draft_id, replay = open_draft(world).draft_id, Replay()
+        step = paint(world.store, draft_id, replay, LEFT)
+        with pytest.raises(UnknownNameError, match=f"no step '{step.step_id + 1}'"):
+            world.store.mask_after(draft_id, step.step_id + 1)
 
     def test_a_writer_who_has_not_seen_the_last_step_is_refused(self, world: World) -> None:
         draft = open_draft(world)

@@ -244,6 +244,10 @@ class Replay:
         """The mask now."""
         return self._masks[self.head]
 
+    def state(self, number: int) -> NDArray[np.uint16]:
+        """Return the mask after a step, counted from 1 as they were made; 0 is the beginning."""
+        return self._masks[number]
+
     @property
     def depth(self) -> int:
         """How many steps led to the present state."""

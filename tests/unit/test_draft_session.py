@@ -133,6 +133,31 @@ def test_undo_and_redo_return_the_box_and_survive_a_restart(session: Session) ->
     drawing.close()
 
 
+def test_every_state_can_be_looked_at_also_what_was_taken_back(session: Session) -> None:
+    drawing = _open(session)
+    seen = [drawing.mask.copy()]
+    for box, value in (
+        (((0, 0, 0), (1, 4, 4)), 1),
+        (((2, 3, 3), (4, 6, 6)), 2),
+        (((0, 2, 2), (3, 5, 5)), 0),
+    ):
+        drawing.record("brush", _paint(drawing, box, value))
+        seen.append(drawing.mask.copy())
+    drawing.undo()
+    drawing.undo()
+    drawing.record("fill", _paint(drawing, ((1, 0, 0), (2, 6, 6)), 1))
+    seen.append(drawing.mask.copy())
+    history = drawing.history()
+    assert [step.tool for step in history.steps] == ["brush", "brush", "brush", "fill"]
+    first, *_, last = (step.step_id for step in history.steps)
+    assert history.path(history.head_step_id) == (first, last)
+    for step_id, expected in zip((None, *(s.step_id for s in history.steps)), seen, strict=True):
+        np.testing.assert_array_equal(drawing.mask_after(step_id), expected)
+        np.testing.assert_array_equal(drawing.slice_after(step_id, 2), expected[2])
+    np.testing.assert_array_equal(drawing.mask, seen[-1])
+    drawing.close()
+
+
 def test_a_second_window_never_overwrites_the_first(session: Session) -> None:
     here = _open(session)
     there = _reopen(session, here)
