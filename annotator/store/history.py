@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -55,9 +55,7 @@ def mask_after(
         index: slab.slab_id for index, slab in masks.placed(connection, mask_id).items()
     }
     there, here = history.path(step_id), history.path(history.head_step_id)
-    n_common = sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(there, here, strict=False))
-    )
+    n_common = len(commonprefix([there, here]))
     back, forth = here[n_common:][::-1], there[n_common:]
     changes = _changes(connection, (*back, *forth))
     for number in back:
