@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
+from itertools import takewhile
+from operator import eq
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -55,7 +56,7 @@ def mask_after(
         index: slab.slab_id for index, slab in masks.placed(connection, mask_id).items()
     }
     there, here = history.path(step_id), history.path(history.head_step_id)
-    n_common = len(commonprefix([there, here]))
+    n_common = sum(takewhile(bool, map(eq, there, here)))
     back, forth = here[n_common:][::-1], there[n_common:]
     changes = _changes(connection, (*back, *forth))
     for number in back:
