@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from annotator.drawing.gesture import NOTHING, Gesture, Held, Line, Preview
+from annotator.drawing.outline_fill import fill_outline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import EditRecorder, Point
@@ -91,14 +90,3 @@ def paint_outline(
     origin[rows], origin[columns] = int(low[0]), int(low[1])
     stamp = np.expand_dims(inside, plane)
     return recorder.paint((origin[0], origin[1], origin[2]), stamp, held.label)
-
-
-def fill_outline(outline: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the pixels ``(row, column)`` whose centre lies in a closed outline (even-odd rule).
-
-    ``outline`` holds vertices ``(n, 2)`` in pixels, centres at whole numbers.
-    """
-    from skimage.draw import polygon2mask  # skimage takes a while to import
-
-    inside: NDArray[np.bool_] = polygon2mask(shape, outline)  # type: ignore[no-untyped-call]
-    return inside
