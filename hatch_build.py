@@ -25,6 +25,7 @@ SOURCES = tuple(
         "stitch_kernels",
         "tree_kernels",
         "beside_kernels",
+        "brush_kernels",
     )
 )
 # No -march: a wheel must run on every processor of its platform.

@@ -54,6 +54,7 @@ _SIGNATURES = {
     "measure_edges": " ppl pp",
     "mark_nodes": " pppp pp pp l pp p",
     "find_same_places": "l pl p",
+    "sweep_brush": "l pii pp i",
     "pair_edges": "l pppp pp l ddddd p",
 }
 """Function → what it returns (nothing where blank), then its arguments."""

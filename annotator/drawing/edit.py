@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -39,6 +38,24 @@ Editable = Callable[[Box, Mask, "Mask | int"], "NDArray[np.bool_]"]
 """Says where in a box, with these labels now, a label (or one a voxel) may be written."""
 
 
+class Shape(Protocol):
+    """Voxels of a box that lies inside the mask."""
+
+    @property
+    def box(self) -> Box:
+        """The box ``(z, y, x)``."""
+        ...
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which voxels of the box, ``(z, y, x)``."""
+        ...
+
+    def fill(self, live: Mask, value: int) -> None:
+        """Write a value into these voxels of an array ``(z, y, x)`` over the box."""
+        ...
+
+
 class EditRecorder:
     """Writes into a live mask ``(z, y, x)`` and remembers what was there.
 
@@ -51,6 +68,7 @@ class EditRecorder:
         self._mask = mask
         self._editable = editable
         self._tiles: dict[tuple[int, int, int], Mask] = {}
+        self._is_held = np.zeros([-(-n // t) for n, t in zip(mask.shape, _TILE, strict=True)], bool)
         self._low: tuple[int, int, int] | None = None
         self._high: tuple[int, int, int] = (0, 0, 0)
 
@@ -82,6 +100,17 @@ class EditRecorder:
         np.copyto(live, self._mask.dtype.type(value), where=inside)
         return box
 
+    def paint_shape(self, shape: Shape, value: int) -> Box:
+        """Set the voxels of a shape, which lies inside the mask, to ``value``; returns its box."""
+        self._remember(shape.box)
+        live = self._mask[box_slices(shape.box)]
+        if self._editable is None:
+            shape.fill(live, value)
+        else:
+            inside = shape.inside & self._editable(shape.box, live, value)
+            np.copyto(live, self._mask.dtype.type(value), where=inside)
+        return shape.box
+
     def put(self, box: Box, labels: Mask) -> None:
         """Write one label a voxel, ``(z, y, x)`` over a box that lies inside the mask."""
         self._remember(box)
@@ -95,8 +124,10 @@ class EditRecorder:
         """Return what changed since the start, or None where no voxel is another one now."""
         changed: Box | None = None
         for key, tile in self._tiles.items():
-            if not np.array_equal(tile, self._mask[_tile_slices(key)]):
-                changed = join_boxes(changed, _tile_box(key, tile.shape))
+            held = _tile_box(key, tile.shape)
+            joined = join_boxes(changed, held)
+            if joined != changed and not np.array_equal(tile, self._mask[_tile_slices(key)]):
+                changed = joined
         if changed is None or self._low is None:
             return None
         box = common_box(changed, (self._low, self._high))
@@ -109,17 +140,21 @@ class EditRecorder:
         box = (self._low, self._high)
         self._mask[box_slices(box)] = self._before(box)
         self._tiles.clear()
+        self._is_held[...] = False
         self._low = None
         return box
 
     def _remember(self, box: Box) -> None:
         low, high = box
-        ranges = [
-            range(a // tile, -(-b // tile)) for a, b, tile in zip(low, high, _TILE, strict=True)
+        first = [a // tile for a, tile in zip(low, _TILE, strict=True)]
+        reached = self._is_held[
+            tuple(slice(a, -(-b // tile)) for a, b, tile in zip(first, high, _TILE, strict=True))
         ]
-        for z, y, x in itertools.product(*ranges):
-            if (z, y, x) not in self._tiles:
+        if not reached.all():
+            for place in np.argwhere(~reached).tolist():
+                z, y, x = (a + number for a, number in zip(first, place, strict=True))
                 self._tiles[z, y, x] = self._mask[_tile_slices((z, y, x))].copy()
+            reached[...] = True
         joined = join_boxes(box, None if self._low is None else (self._low, self._high))
         self._low, self._high = joined or box
 

@@ -1,4 +1,4 @@
-"""Brush and eraser against the analytic disc and ball and against every voxel tested in turn."""
+"""Brush and eraser against the analytic shapes and against every voxel tested in turn."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from skimage.draw import line
 
+from annotator.analysis.kernels import without_kernels
 from annotator.drawing.brush import Brush
 from annotator.drawing.capsule import sweep
 from annotator.drawing.edit import EditRecorder, Mask, Point, box_slices, join_boxes
 from annotator.drawing.eraser import Eraser
+from annotator.drawing.rules import MaskingRules
 from annotator.drawing.surface import Surface
 from tests.unit.drawing.hands import take_up
 
@@ -59,17 +63,38 @@ def every_voxel(
 
 
 def painted(
-    start: Point, end: Point, radius: float, spacing: Point, plane: int | None
+    start: Point,
+    end: Point,
+    radius: float,
+    spacing: Point,
+    plane: int | None,
+    *,
+    is_square: bool = False,
 ) -> NDArray[np.bool_]:
+    """Sweep, compiled and in numpy, which must not differ."""
+    swept = sweep(
+        start,
+        end,
+        radius_mm=radius,
+        spacing_mm=spacing,
+        plane=plane,
+        shape=SHAPE,
+        is_square=is_square,
+    )
     inside = np.zeros(SHAPE, bool)
-    stamp = sweep(start, end, radius_mm=radius, spacing_mm=spacing, plane=plane, shape=SHAPE)
-    if stamp is not None:
-        box = tuple(slice(a, a + n) for a, n in zip(stamp.origin, stamp.inside.shape, strict=True))
-        inside[box] = stamp.inside
+    if swept is None:
+        return inside
+    inside[box_slices(swept.box)] = swept.inside
+    live = np.zeros(SHAPE, np.uint16)
+    swept.fill(live[box_slices(swept.box)], 513)
+    with without_kernels():
+        plain = swept.inside
+    assert np.array_equal(inside[box_slices(swept.box)], plain)
+    assert np.array_equal(live, np.where(inside, 513, 0))
     return inside
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(start=coordinates, end=coordinates, radius=st.floats(0.1, 8), spacing=spacings)
 @example(start=(0.0, 0.0, 1.5), end=(0.0, 15.0, 1.5), radius=0.125, spacing=(0.4, 0.4, 0.4))
 def test_ball_covers_the_voxels_that_a_search_finds(
@@ -80,7 +105,7 @@ def test_ball_covers_the_voxels_that_a_search_finds(
     assert np.array_equal(painted(start, end, radius, spacing, None), expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     start=coordinates,
     end=coordinates,
@@ -98,6 +123,89 @@ def test_disc_covers_the_voxels_that_a_search_finds(
     a, b = (first[0], first[1], first[2]), (last[0], last[1], last[2])
     expected = every_voxel(a, b, radius, spacing, plane)
     assert np.array_equal(painted(a, b, radius, spacing, plane), expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    start=coordinates,
+    end=coordinates,
+    radius=st.floats(0.1, 6),
+    spacing=spacings,
+    plane=st.sampled_from([None, 0, 1, 2]),
+)
+def test_square_covers_what_many_squares_on_the_way_do(
+    start: Point, end: Point, radius: float, spacing: Point, plane: int | None
+) -> None:
+    radius = round(radius, 3)
+    if plane is not None:
+        end = (*end[:plane], start[plane], *end[plane + 1 :])  # type: ignore[assignment]
+    found = painted(start, end, radius, spacing, plane, is_square=True)
+    a, b, scale = np.asarray(start), np.asarray(end), np.asarray(spacing)
+    ways = a + (b - a) * np.linspace(0, 1, 300)[:, None]
+    gap = float((np.abs(b - a) * scale).max()) / 299 + 1e-6
+    inner, outer = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
+    for reached, reach in ((inner, radius), (outer, radius + gap)):
+        for centre in ways:
+            near = [
+                np.abs(np.arange(n) - at) * step <= reach
+                if axis != plane
+                else np.arange(n) == np.floor(at + 0.5)
+                for axis, (n, at, step) in enumerate(zip(SHAPE, centre, spacing, strict=True))
+            ]
+            reached |= near[0][:, None, None] & near[1][None, :, None] & near[2][None, None, :]
+    path = painted(start, end, 0.0, spacing, plane, is_square=True)
+    assert not (inner & ~found).any()
+    assert not (found & ~(outer | path)).any()
+
+
+@pytest.mark.parametrize(("end", "side"), [((30, 30), 5), ((6, 33), 9), ((25, 6), 3)])
+def test_square_is_a_dilated_line(end: tuple[int, int], side: int) -> None:
+    mask: Mask = np.zeros((1, 40, 40), np.uint8)
+    brush = take_up(Brush, mask, diameter_mm=side - 1, shape="square")
+    brush.press((0.0, 6.0, 6.0))
+    brush.drag((0.0, float(end[0]), float(end[1])))
+    expected = np.zeros((40, 40), bool)
+    expected[line(6, 6, *end)] = True  # type: ignore[no-untyped-call]
+    expected = ndimage.binary_dilation(expected, np.ones((side, side), bool))
+    assert np.array_equal(mask[0] == 1, expected)
+
+
+def test_a_cube_is_a_cube() -> None:
+    mask: Mask = np.zeros((12, 20, 20), np.uint8)
+    surface = Surface(mask=mask, spacing_mm=(2.0, 1.0, 0.5))
+    take_up(Brush, surface, diameter_mm=8, is_3d=True, shape="square").press((6.0, 10.0, 10.0))
+    expected = np.zeros_like(mask)
+    expected[4:9, 6:15, 2:19] = 1
+    assert np.array_equal(mask, expected)
+
+
+def test_pressure_sets_the_size_and_the_stroke_widens_without_steps() -> None:
+    mask: Mask = np.zeros((1, 64, 160), np.uint8)
+    brush = take_up(Brush, mask, diameter_mm=40, pressure=True)
+    brush.press((0.0, 32.0, 30.0), 0.1)
+    assert np.count_nonzero(mask) == 13  # a disc of 4 mm
+    brush.drag((0.0, 32.0, 120.0), 1.0)
+    widths = np.count_nonzero(mask[0], axis=0)
+    assert widths[120] == 41
+    assert (np.diff(widths[28:121]) >= 0).all()
+    assert np.diff(widths[28:100]).max() <= 4
+    plain: Mask = np.zeros((1, 64, 160), np.uint8)
+    unpressed = take_up(Brush, plain, diameter_mm=40)
+    unpressed.press((0.0, 32.0, 30.0), 0.1)
+    assert plain.sum() == np.count_nonzero(np.hypot(*(np.ogrid[-32:33, -32:33])) <= 20)
+
+
+@pytest.mark.parametrize("is_3d", [False, True])
+def test_what_is_locked_stays(is_3d: bool) -> None:
+    mask: Mask = np.zeros((5, 30, 30), np.uint16)
+    mask[:, 10:14] = 300
+    surface = Surface(mask=mask, rules=MaskingRules(locked=frozenset({300})))
+    free: Mask = np.zeros_like(mask)
+    for on in (surface, free):
+        take_up(Brush, on, diameter_mm=18, is_3d=is_3d, index=2).press((2.0, 12.0, 12.0))
+    assert np.array_equal(mask[:, 10:14], np.full((5, 4, 30), 300))
+    free[:, 10:14] = 300
+    assert np.array_equal(mask, free)
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
