@@ -339,16 +339,26 @@ enum {
     NOT_FINITE = 1, NO_RADIUS = 2, ZERO_LENGTH = 4, GAP = 8, MULTIFURCATION = 16, SPUR = 32, TYPE_CHANGE = 64,
     RADIUS_JUMP = 128, BACK_TRACK = 256, KINK = 512, SOMA_BEGINS = 1024, IS_ROOT = 2048
 };
-enum { AT_ZERO, AT_CHILDREN, AT_SPUR, AT_JUMP, AT_BACK, AT_RETRACE, AT_KINK };
+enum { AT_ZERO, AT_CHILDREN, AT_SPUR, AT_JUMP, AT_BACK, AT_RETRACE, AT_KINK, AT_THIN };
 #define SOMA 1
 #define N_NAMED 5
+
+/* What a radius may be that was measured to a step of `thin`. */
+static inline double at_most(double radius, double thin) { return radius + fmin(radius, thin); }
+
+/* Whether another child of the parent goes on straighter, or is not known to go on less straight. */
+static int goes_aside(int64_t row, int64_t up, const int64_t *starts, const int64_t *children, const double *cosines) {
+    for (int64_t i = starts[up]; i < starts[up + 1]; i++)
+        if (children[i] != row && !(cosines[children[i]] <= cosines[row])) return 1;
+    return 0;
+}
 
 /* Mark each node with what is noticed there; `limits` and `gaps` (by type) as structure.py sets them. */
 EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int32_t *types, const double *radii,
                          const int64_t *starts, const int64_t *children, const double *lengths,
                          const double *cosines, int64_t n_nodes, const double *limits, const double *gaps,
                          uint32_t *marks) {
-    const double jump = limits[AT_JUMP];
+    const double jump = limits[AT_JUMP], thin = limits[AT_THIN];
     for (int64_t row = 0; row < n_nodes; row++) {
         const int64_t up = parents[row], first = starts[row], end = starts[row + 1], n_children = end - first;
         const int is_root = up == NO_PARENT, is_soma = types[row] == SOMA;
@@ -365,10 +375,11 @@ EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int
         }
         const int32_t kind = types[row] > 0 && types[row] < N_NAMED ? types[row] : 0;
         if (lengths[row] <= limits[AT_ZERO]) mark |= ZERO_LENGTH;
-        if (lengths[row] > gaps[kind] && !is_below_soma) mark |= GAP;
         const int64_t n_beside = starts[up + 1] - starts[up];
+        const double inside = n_beside > 1 ? fmin(fmax(radii[up], 0.0), lengths[row] / 2) : 0.0;
+        if (lengths[row] > gaps[kind] + inside && !is_below_soma) mark |= GAP;
         if (n_children == 0 && n_beside > 1 && !is_below_soma && parents[up] != NO_PARENT &&
-            lengths[row] < fmax(limits[AT_SPUR], radii[up]))
+            lengths[row] < fmax(limits[AT_SPUR], radii[up]) && goes_aside(row, up, starts, children, cosines))
             mark |= SPUR;
         if (types[row] != types[up] && kind > SOMA && types[up] > SOMA && types[up] < N_NAMED && n_beside == 1)
             mark |= TYPE_CHANGE;
@@ -376,8 +387,8 @@ EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int
         double straightest = NAN;
         for (int64_t i = first; i < end; i++) {
             const double other = radii[children[i]], cosine = cosines[children[i]];
-            n_thinner += other * jump < radii[row];
-            n_thicker += other > radii[row] * jump;
+            n_thinner += at_most(other, thin) * jump < radii[row];
+            n_thicker += other > at_most(radii[row], thin) * jump;
             straightest = fmax(straightest, cosine);
             if (n_children == 1 && cosine < limits[AT_BACK] && !is_below_soma) {
                 goes_back |= cosine < limits[AT_RETRACE];
@@ -386,8 +397,8 @@ EXPORTED void mark_nodes(const double *points, const int64_t *parents, const int
             }
         }
         if (n_children > 0 && !is_soma && !is_below_soma &&
-            ((radii[row] > radii[up] * jump && n_thinner == n_children) ||
-             (radii[row] * jump < radii[up] && n_thicker == n_children)))
+            ((radii[row] > at_most(radii[up], thin) * jump && n_thinner == n_children) ||
+             (at_most(radii[row], thin) * jump < radii[up] && n_thicker == n_children)))
             mark |= RADIUS_JUMP;
         if (goes_back) mark |= BACK_TRACK;
         const double bend = (isnan(cosines[row]) ? 0.0 : 1.0 - cosines[row]) +

@@ -189,8 +189,6 @@ def find_gaps(looked: Looked) -> list[TraceFinding]:
     scan = looked.scan
     told = []
     for row in looked.rows(marks.GAP):
-        type_ = int(scan.tree.types[row])
-        limit = scan.limits.gaps_um[type_ if 0 < type_ < marks.N_NAMED else 0]
         times = scan.lengths[row] / max(scan.limits.median_um, 1e-300)
         told.append(
             tell(
@@ -200,7 +198,7 @@ def find_gaps(looked: Looked) -> list[TraceFinding]:
                 f"An edge of {scan.lengths[row]:.1f} µm, {times:.0f} times the usual: "
                 "something is missing in between, or it joins what does not belong together.",
                 value=float(scan.lengths[row]),
-                threshold=limit,
+                threshold=scan.gap_limit(row),
             )
         )
     return told
@@ -227,7 +225,10 @@ def find_multifurcations(looked: Looked) -> list[TraceFinding]:
 
 
 def find_spurs(looked: Looked) -> list[TraceFinding]:
-    """Return side branches of one node that end inside what they leave."""
+    """Return side branches of one node that end inside what they leave.
+
+    What goes on straightest is the neurite's own end, however short.
+    """
     kind = Kind(check="spur", severity="hint", probability=0.6, unit="µm")
     scan = looked.scan
     return [
@@ -273,24 +274,29 @@ def find_type_changes(looked: Looked) -> list[TraceFinding]:
 
 
 def find_radius_jumps(looked: Looked) -> list[TraceFinding]:
-    """Return single nodes much thicker, or thinner, than those before and all those behind."""
+    """Return single nodes much thicker, or thinner, than those before and all those behind.
+
+    To the thinner of two radii is added what thin neurites have, itself at most: a radius that is
+    one step of the measurement may be two.
+    """
     kind = Kind(check="radius-jump", severity="warning", probability=0.8, unit="×")
-    tree, ratio = looked.tree, looked.scan.limits.radius_ratio
+    tree, limits = looked.tree, looked.scan.limits
     told = []
     for row in looked.rows(marks.RADIUS_JUMP):
         own, before = float(tree.radii[row]), float(tree.radii[tree.parents[row]])
         if not (own > 0 and before > 0):
             continue
-        times = max(own / before, before / own)
+        thinner = min(own, before)
+        times = max(own, before) / (thinner + min(thinner, limits.thin_um))
         what = "thicker" if own > before else "thinner"
         told.append(
             tell(
                 looked,
                 kind,
                 [row],
-                f"This node alone is {times:.1f} times {what} than those beside it.",
+                f"This node alone is more than {times:.1f} times {what} than those beside it.",
                 value=times,
-                threshold=ratio,
+                threshold=limits.radius_ratio,
             )
         )
     return told

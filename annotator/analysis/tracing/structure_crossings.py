@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.tracing.structure_scan import Scan
+    from annotator.analysis.tracing.tree import SubtreeNumbers
     from annotator.domain.tracing import TraceFinding
 
-_BEND_GAIN, _BEND_SHARE = 1.5, 0.5
-"""Joined the other way two edges bend by so many usual bends less, and by this share."""
-_LENGTH_SHARE = 1.3
-_SHORTER, _NO_MORE_BENT = 0.75, 1.1
+_MOST_LEFT = 0.5
+"""Joined the other way two edges keep this share of their bend times their length cubed at most."""
+_BEND_GAIN, _SURE_GAIN = 0.4, 1.5
+"""They bend by so many usual bends less; from the second on it is hardly chance."""
 _MOST_PAIRS_EACH, _MOST_MORE = 50, 1_000_000
 """In heaps of bends that are denser no crossing can be told."""
 _REACH = 3
@@ -43,7 +44,8 @@ class _Edges:
 
 def find_wrong_crossings(looked: Looked) -> list[TraceFinding]:
     """Return pairs of edges that would go straight on if their far ends were exchanged."""
-    kind = Kind(check="wrong-crossing", severity="error", probability=0.6, unit="")
+    sure = Kind(check="wrong-crossing", severity="error", probability=0.6)
+    unsure = Kind(check="wrong-crossing", severity="hint", probability=0.3)
     tree, scan = looked.tree, looked.scan
     pairs = _near_bends(scan)
     if not len(pairs):
@@ -57,8 +59,7 @@ def find_wrong_crossings(looked: Looked) -> list[TraceFinding]:
     told: list[tuple[float, TraceFinding]] = []
     for place in np.flatnonzero(gains > 0).tolist():
         one, other = edges.end[near[place]].tolist()
-        # Exchanged they would close a loop.
-        if numbers is None or numbers.is_below(one, other) or numbers.is_below(other, one):
+        if numbers is None or not _are_two_neurites(numbers, tree.parents, one, other):
             continue
         if looked.below_um[one] > looked.below_um[other]:
             one, other = other, one
@@ -67,8 +68,24 @@ def find_wrong_crossings(looked: Looked) -> list[TraceFinding]:
             "straight if they are exchanged: a crossing was taken wrongly."
         )
         gain = float(gains[place])
+        kind = sure if gain >= _SURE_GAIN * scan.limits.kink else unsure
         told.append((gain, tell(looked, kind, [one, other], why, value=gain, threshold=least)))
     return _best_of_each(told)
+
+
+def _are_two_neurites(
+    numbers: SubtreeNumbers, parents: NDArray[np.int64], one: int, other: int
+) -> bool:
+    """Return whether two edges are of two neurites that pass each other.
+
+    Where one end is below the other the exchange would close a loop; where one begin is, it would
+    only move a side branch along the neurite that it leaves.
+    """
+    ends, begins = (one, other), (int(parents[one]), int(parents[other]))
+    return not any(
+        numbers.is_below(first, second) or numbers.is_below(second, first)
+        for first, second in (ends, begins)
+    )
 
 
 def _near_bends(scan: Scan) -> NDArray[np.int64]:
@@ -142,10 +159,9 @@ def _gains(
         for begin, end in ((one, one), (other, other), (one, other), (other, one))
     ]
     share = (lengths[2] + lengths[3]) / (lengths[0] + lengths[1])
-    is_better = (share <= _LENGTH_SHARE) & (then <= _BEND_SHARE * now) & (now - then >= least)
-    # Edges that are so much shorter are a sign by themselves, unless they bend more.
-    is_much_shorter = (share <= _SHORTER) & (then <= _NO_MORE_BENT * now)
-    return np.where(is_better | is_much_shorter, np.maximum(now - then, 0.0) + 1.0 - share, 0.0)
+    # Of four places the two ways across each other are the longest, by the triangle inequality.
+    is_better = (then * share**3 <= _MOST_LEFT * now) & (now - then >= least)
+    return np.where(is_better, now - then, 0.0)
 
 
 def _bends(

@@ -30,6 +30,9 @@ _KINK_SHARE = 0.4
 _LEAST_KINK, _GREATEST_KINK = 0.4, 1.6
 _MADS = 10 * 1.4826
 """Deviations beyond the median from which on an edge is a gap."""
+_RARE = 4 / 1.645
+"""Deviations of a logarithm: beyond 4 lies one of 30,000 values, beyond 1.645 five of 100."""
+_THIN_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Limits:
     median_um: float = math.nan
     gaps_um: tuple[float, ...] = (math.inf,) * N_NAMED
     beside_um: float = math.nan
+    thin_um: float = 0.0
 
     @property
     def spur_um(self) -> float:
@@ -72,6 +76,7 @@ class Limits:
                 math.cos(back),
                 math.cos(retrace),
                 _KINK_SHARE * self.kink,
+                self.thin_um,
             ]
         )
 
@@ -104,6 +109,19 @@ class Scan:
         """Return the length below which a side branch of one node is a spur."""
         return float(np.fmax(self.limits.spur_um, self.tree.radii[self.tree.parents[row]]))
 
+    def gap_limit(self, row: int) -> float:
+        """Return the length beyond which a node's edge is a gap.
+
+        A side branch begins on the surface of what it leaves: what its edge runs inside does not
+        count, half of it at most.
+        """
+        up, kind = int(self.tree.parents[row]), int(self.tree.types[row])
+        limit = self.limits.gaps_um[kind if 0 < kind < N_NAMED else 0]
+        if self.starts[up + 1] - self.starts[up] > 1:
+            radius = float(np.fmax(self.tree.radii[up], 0.0))
+            limit += min(radius, float(self.lengths[row]) / 2)
+        return limit
+
     def children_of(self, row: int) -> list[int]:
         """Return the rows of a node's children."""
         found: list[int] = self.children[self.starts[row] : self.starts[row + 1]].tolist()
@@ -130,9 +148,11 @@ def limits_of(tree: Tree, lengths: NDArray[np.float64], cosines: NDArray[np.floa
     """Return limits with those that a tree gives itself.
 
     An edge is a gap beyond the median and 10 normal deviations (1.4826 times the median deviation),
-    and 3 times what 95 of 100 edges stay below; by type where that has 20 edges. Of many edges
-    every k-th is asked. An edge bends where both its turns together (1 less their cosines) are more
-    than twice what 75 of 100 turns stay below.
+    beyond 3 times what 95 of 100 edges stay below, and beyond 4 deviations of their logarithm:
+    people set nodes far apart where a neurite runs straight. By type where that has 20 edges. Of
+    many edges every k-th is asked. An edge bends where both its turns together (1 less their
+    cosines) are more than twice what 75 of 100 turns stay below. What 95 of 100 radii exceed is how
+    well thin neurites were measured.
     """
     limits = Limits()
     step = max(1, len(tree) // _SAMPLE)
@@ -148,6 +168,7 @@ def limits_of(tree: Tree, lengths: NDArray[np.float64], cosines: NDArray[np.floa
     radii = tree.radii[::step]
     radii = radii[(radii > 0) & (radii < np.inf)]
     thick = 3 * float(np.median(radii)) if len(radii) else 0.0
+    thin = float(np.quantile(radii, _THIN_SHARE)) if len(radii) else 0.0
     turns = 1.0 - cosines[::step]
     turns = turns[~np.isnan(turns)]
     usual = 2 * float(np.quantile(turns, _USUAL_TURNS)) if len(turns) else 0.0
@@ -156,6 +177,7 @@ def limits_of(tree: Tree, lengths: NDArray[np.float64], cosines: NDArray[np.floa
         median_um=median,
         gaps_um=(shared, *gaps),
         beside_um=min(thick, 2 * median),
+        thin_um=thin,
         kink=min(max(usual, _LEAST_KINK), _GREATEST_KINK),
     )
 
@@ -164,7 +186,8 @@ def _gap_limit(lengths: NDArray[np.float64], limits: Limits) -> float:
     median = float(np.median(lengths))
     deviation = float(np.median(np.abs(lengths - median)))
     common = float(np.quantile(lengths, limits.common_share))
-    return max(median + _MADS * deviation, limits.gap_ratio * common)
+    rare = median * float((common / median) ** _RARE)
+    return max(median + _MADS * deviation, limits.gap_ratio * common, rare)
 
 
 def _measure(tree: Tree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -220,7 +243,7 @@ def _mark_in_numpy(
     lengths: NDArray[np.float64],
     cosines: NDArray[np.float64],
 ) -> NDArray[np.uint32]:
-    zero, most, spur, jump, back, retrace, kink = limits.for_kernel()
+    zero, most, spur, jump, back, retrace, kink, thin = limits.for_kernel()
     rows = np.arange(len(tree))
     is_root = tree.parents == NO_PARENT
     up = np.where(is_root, rows, tree.parents)
@@ -233,10 +256,10 @@ def _mark_in_numpy(
         return np.bincount(tree.parents[is_true & ~is_root], minlength=len(tree))
 
     with np.errstate(invalid="ignore"):
-        thinner = n_children_that(tree.radii * jump < tree.radii[up])
-        thicker = n_children_that(tree.radii > tree.radii[up] * jump)
-        goes_over = tree.radii > tree.radii[up] * jump
-        goes_under = tree.radii * jump < tree.radii[up]
+        at_most = tree.radii + np.fmin(tree.radii, thin)
+        goes_over = tree.radii > at_most[up] * jump
+        goes_under = at_most * jump < tree.radii[up]
+        thinner, thicker = n_children_that(goes_under), n_children_that(goes_over)
         is_back = cosines < back
         # A node turns back where its only child does, and that one's only child again.
         only_again = is_back & (n_children[up] == 1)
@@ -249,6 +272,9 @@ def _mark_in_numpy(
         bend += np.where(np.isfinite(straightest), 1.0 - straightest, 0.0)
         jumps = (goes_over & (thinner == n_children)) | (goes_under & (thicker == n_children))
         is_short = lengths < np.fmax(spur, tree.radii[up])
+        is_aside = ~(straightest[up] <= cosines) | (n_children_that(~has_bend)[up] > 0)
+        inside = np.minimum(np.fmax(tree.radii[up], 0.0), lengths / 2)
+        inside = np.where(n_children[up] > 1, inside, 0.0)
         named = (kind > SOMA) & (kind[up] > SOMA) & (tree.types != tree.types[up])
         told = {
             NOT_FINITE: ~np.isfinite(tree.points).all(axis=1),
@@ -257,13 +283,14 @@ def _mark_in_numpy(
             IS_ROOT: is_root,
             MULTIFURCATION: (n_children > most) & ~is_root & ~is_soma,
             ZERO_LENGTH: ~is_root & (lengths <= zero),
-            GAP: ~is_root & (lengths > np.array(limits.gaps_um)[kind]) & ~below_soma,
+            GAP: ~is_root & (lengths > np.array(limits.gaps_um)[kind] + inside) & ~below_soma,
             SPUR: ~is_root
             & (n_children == 0)
             & (n_children[up] > 1)
             & ~below_soma
             & ~is_root[up]
-            & is_short,
+            & is_short
+            & is_aside,
             TYPE_CHANGE: ~is_root & named & (n_children[up] == 1),
             RADIUS_JUMP: ~is_root & (n_children > 0) & ~is_soma & ~below_soma & jumps,
             BACK_TRACK: ~is_root & turns & ~below_soma,

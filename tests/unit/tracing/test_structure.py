@@ -52,7 +52,7 @@ def found(tree: Tree) -> list[tuple[str, int]]:
     return [(one.check, one.node_id) for one in findings]
 
 
-def with_one(tree: Tree, name: str, row: int, value: object) -> Tree:
+def with_one(tree: Tree, name: str, row: int | slice, value: object) -> Tree:
     changed = getattr(tree, name).copy()
     changed[row] = value
     return replace(tree, **{name: changed})
@@ -105,6 +105,40 @@ def test_a_node_with_four_children_and_a_spur() -> None:
     longer = extended(more, [[10, 3, 0], [10, -3, 0], [10, 0, 3]], [100, 101, 102])
     assert found(longer) == [("multifurcation", 11)]
     assert found(extended(fork(), [[10, 0.3, 0]], [10])) == [("spur", 101)]
+
+
+def test_the_end_of_a_neurite_is_no_spur_however_near_its_last_twig_is() -> None:
+    end, aside = [63.24, 18.18, 0], [62.7, 19.0, 0]
+    assert not found(extended(with_one(fork(), "radii", 69, 0.5), [end, aside], [69, 69]))
+    told = found(extended(fork(), [[10, 0.3, 0], [10, 1.6, 0]], [10, 100]))
+    assert told == [], "two nodes are no spur"
+
+
+def test_a_side_branch_that_begins_inside_a_thick_neurite_has_no_gap() -> None:
+    aside = [[20.0, 4.0 + step, 0] for step in range(12)]
+    branched = extended(fork(), aside, [20, *range(100, 111)])
+    assert found(branched) == [("gap", 101)]
+    thick = with_one(branched, "radii", slice(15, 26), 2.5)
+    assert found(thick) == []
+    absurd = with_one(branched, "radii", slice(15, 26), 400.0)
+    points = absurd.points.copy()
+    points[100:] += [0.0, 60.0, 0.0]
+    assert found(replace(absurd, points=points)) == [("gap", 101)]
+
+
+def test_where_edges_differ_widely_a_long_one_is_usual() -> None:
+    steps = np.exp(np.random.default_rng(0).normal(0.0, 0.9, 600))
+    steps[300] = 200.0
+    points = np.column_stack([np.cumsum(steps), np.zeros(600), np.zeros(600)])
+    tree = make_tree(points, np.arange(-1, 599), radii=np.full(600, 0.2))
+    assert found(tree) == [("gap", 301)]
+
+
+def test_radii_of_one_step_and_of_four_are_no_jump() -> None:
+    tree = fork()
+    radii = np.full(100, 0.14)
+    radii[20], radii[60] = 0.56, 1.4
+    assert found(replace(tree, radii=radii)) == [("radius-jump", 61)]
 
 
 def test_a_path_that_goes_back() -> None:
@@ -172,9 +206,21 @@ def test_partners_of_a_crossing_exchanged() -> None:
     assert not found(tree)
     parents = tree.parents.copy()
     parents[behind] = tree.parents[behind[::-1]]
-    ((check, node),) = found(replace(tree, parents=parents))
+    exchanged = replace(tree, parents=parents)
+    ((check, node),) = found(exchanged)
     assert check == "wrong-crossing"
     assert node - 1 in behind
+    assert check_tree(exchanged, names=NAMES)[0].severity == "error"
+
+
+def test_a_side_branch_that_goes_back_along_its_neurite_is_no_crossing() -> None:
+    tree = fork()
+    steps = np.arange(0.0, 15.0)[:, None]
+    back = np.array([29.2, 0.3, 0.2]) + steps * [-0.5, 0.86, 0.0]
+    aside = np.array([30.0, -0.9, 0.0]) + steps * [0.5, -0.86, 0.0]
+    parents = [30, *range(100, 114), 29, *range(115, 129)]
+    told = found(extended(tree, [*back.tolist(), *aside.tolist()], parents))
+    assert "wrong-crossing" not in {check for check, _ in told}
 
 
 def test_a_soma_of_three_nodes_is_one() -> None:
