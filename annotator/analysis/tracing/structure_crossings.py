@@ -161,6 +161,8 @@ def _gains(
     share = (lengths[2] + lengths[3]) / (lengths[0] + lengths[1])
     # Of four places the two ways across each other are the longest, by the triangle inequality.
     is_better = (then * share**3 <= _MOST_LEFT * now) & (now - then >= least)
+    # Where one ends exactly where the other begins they meet: no place to cross.
+    is_better &= np.minimum(lengths[2], lengths[3]) > 0
     return np.where(is_better, now - then, 0.0)
 
 
