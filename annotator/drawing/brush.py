@@ -68,7 +68,7 @@ class Brush(Gesture):
         return self._recorder.paint_shape(swept, self.held.label)
 
     def _sweeps(self, at: Point, pressure: float) -> Iterator[Swept]:
-        """Yield what the brush covers on its way to a position, in parts of constant size.
+        """Yield what the brush covers on its way to a position, in parts of one size each.
 
         The size changes by a voxel at most from part to part, as does the outline then.
         """
@@ -77,7 +77,10 @@ class Brush(Gesture):
             radius_mm *= min(1.0, max(_THINNEST, pressure))
         start, before = (at, radius_mm) if self._at is None else (self._at, self._radius_mm)
         self._at, self._radius_mm = at, radius_mm
-        n_parts = max(1, math.ceil(abs(radius_mm - before) / min(self.surface.spacing_mm)))
+        n_parts = max(
+            self._n_parts(start, at),
+            math.ceil(abs(radius_mm - before) / min(self.surface.spacing_mm)),
+        )
         for part in range(n_parts):
             share = (part + 1) / n_parts
             swept = self._sweep(
@@ -87,6 +90,10 @@ class Brush(Gesture):
             )
             if swept is not None:
                 yield swept
+
+    def _n_parts(self, start: Point, end: Point) -> int:
+        """Return into how many parts a way must be cut at least."""
+        return 1
 
     def _sweep(self, start: Point, end: Point, radius_mm: float) -> Swept | None:
         return sweep(

@@ -58,6 +58,13 @@ class Surface:
         """The box around everything."""
         return (0, 0, 0), self.shape
 
+    @property
+    def half_a_step(self) -> float:
+        """Half of what neighbouring stored whole numbers mean, modality units; 0 for fractions."""
+        if self.image is None or np.issubdtype(self.image.dtype, np.floating):
+            return 0.0
+        return abs(self.slope) / 2
+
     def voxel_at(self, at: Point) -> tuple[int, int, int] | None:
         """Return the voxel at an array position, or None outside."""
         z, y, x = (int(value + 0.5) if value >= -0.5 else -1 for value in at)
@@ -85,6 +92,13 @@ class Surface:
         values *= np.float32(self.slope)
         values += np.float32(self.intercept)
         return values
+
+    def editable(self, box: Box, wanted: Mask | int) -> NDArray[np.bool_]:
+        """Return where the rules let a label, or one a voxel, be written over a box."""
+        labels = self.labels(box)
+        if not self.rules.bind:
+            return np.ones(labels.shape, np.bool_)
+        return self.rules.editable(box, labels, wanted, self.values)
 
     def recorder(self) -> EditRecorder:
         """Return what writes an edit under the rules."""
