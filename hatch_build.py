@@ -26,6 +26,8 @@ SOURCES = tuple(
         "tree_kernels",
         "beside_kernels",
         "brush_kernels",
+        "livewire_kernels",
+        "outline_kernels",
     )
 )
 # No -march: a wheel must run on every processor of its platform.

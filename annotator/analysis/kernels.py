@@ -56,6 +56,9 @@ _SIGNATURES = {
     "find_same_places": "l pl p",
     "sweep_brush": "l pii pp i",
     "pair_edges": "l pppp pp l ddddd p",
+    "grow_tree": "l ppp ll dd dd l pp",
+    "count_sides": "l pi ll",
+    "trace_outlines": "l pi ll pppp",
 }
 """Function → what it returns (nothing where blank), then its arguments."""
 _TYPES = {

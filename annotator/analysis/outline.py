@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis import kernels
+
 if TYPE_CHECKING:
+    import ctypes
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
@@ -38,6 +41,9 @@ def outlines(section: NDArray[np.integer]) -> tuple[Outline, ...]:
         return ()
     first = (int(rows[0]), int(columns[0]))
     drawn = np.pad(section[first[0] : int(rows[-1]) + 1, first[1] : int(columns[-1]) + 1], 1)
+    library = kernels.library()
+    if library is not None and drawn.dtype.kind in "bu":
+        return _traced(library, drawn, first)
     width = drawn.shape[1] + 1
     keys, labels = _edges(drawn, width)
     start, way = np.divmod(keys, 4)
@@ -46,6 +52,26 @@ def outlines(section: NDArray[np.integer]) -> tuple[Outline, ...]:
     return tuple(
         Outline(label=int(labels[cycle[0]]), points=_without_straight(middle[cycle]))
         for cycle in _cycles(_successors(keys, labels, width).tolist())
+    )
+
+
+def _traced(
+    library: ctypes.CDLL, drawn: NDArray[np.integer], first: tuple[int, int]
+) -> tuple[Outline, ...]:
+    """Return the outlines by the compiled way; ``drawn`` has a rim of background."""
+    given = (kernels.address(drawn), drawn.itemsize, *drawn.shape)
+    n_sides: int = library.count_sides(*given)
+    walked = np.zeros(drawn.shape, np.uint8)
+    points = np.empty((n_sides + n_sides // 4, 2))
+    ends, labels = np.empty(n_sides // 4, np.int64), np.empty(n_sides // 4, np.int64)
+    n_outlines: int = library.trace_outlines(
+        *given, *(kernels.address(array) for array in (walked, points, ends, labels))
+    )
+    stops = ends[:n_outlines].tolist()
+    points = points[: stops[-1]] + np.asarray(first)
+    return tuple(
+        Outline(label=label, points=points[start:stop])
+        for label, start, stop in zip(labels.tolist(), [0, *stops], stops, strict=False)
     )
 
 

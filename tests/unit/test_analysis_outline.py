@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 from skimage.measure import find_contours
 
+from annotator.analysis import kernels
 from annotator.analysis.outline import outlines
 
 if TYPE_CHECKING:
@@ -78,3 +79,16 @@ def test_filling_the_lines_gives_the_region_back() -> None:
     for outline in outlines(section):
         filled ^= polygon2mask(section.shape, outline.points)  # type: ignore[no-untyped-call]
     assert np.array_equal(filled, section == 1)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.bool_])
+def test_the_compiled_way_walks_as_numpy_does(kind: type[np.generic]) -> None:
+    random = np.random.default_rng(5)
+    for n_labels in (2, 3, 2, 5):
+        section = random.integers(0, n_labels, random.integers(1, 16, 2)).astype(kind)
+        found = outlines(section)
+        with kernels.without_kernels():
+            expected = outlines(section)
+        assert [line.label for line in found] == [line.label for line in expected]
+        for line, other in zip(found, expected, strict=True):
+            assert np.array_equal(line.points, other.points)
