@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from annotator.drawing.edit import box_slices, common_box
+from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.scope import box_of, moved
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def unwatched(share: float) -> None:
     """Progress that nobody looks at."""
 
 
+def share_of(progress: Progress, first: float, last: float) -> Progress:
+    """Return progress for a part of a work, which runs from one share of the whole to another."""
+    return lambda share: progress(first + share * (last - first))
+
+
 class Operation(Protocol):
     """One thing that can be done to a mask. It only reads; what it returns is shown, then written.
 
@@ -110,13 +116,19 @@ def apply(surface: Surface, change: Change) -> Edit | None:
 def trimmed(surface: Surface, change: Change) -> Change | None:
     """Return what the rules let through of a change, in the smallest box around what differs.
 
-    None where nothing does.
+    None where nothing does. Raises NothingToDoError where the rules forbid all of it.
     """
     before, labels = surface.labels(change.box), change.labels
-    if surface.rules.bind:
+    box = box_of(before != labels)
+    if box is not None and surface.rules.bind:
         allowed = surface.rules.editable(change.box, before, labels, surface.values)
         labels = np.where(allowed, labels, before)
-    box = box_of(before != labels)
+        box = box_of(before != labels)
+        if box is None:
+            raise NothingToDoError(
+                "The masking rules forbid all of this change: look at the locked labels, the "
+                "editable area and values, and which labels may be overwritten."
+            )
     if box is None:
         return None
     return Change(box=moved(box, change.box[0]), labels=labels[box_slices(box)])

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from annotator.drawing.adaptive_brush import AdaptiveBrush
+from annotator.drawing.booleans import Booleans
 from annotator.drawing.brush import Brush
+from annotator.drawing.copy_slice import CopySlice
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.fill import Fill
+from annotator.drawing.fill_holes import FillHoles
+from annotator.drawing.hollow import Hollow
+from annotator.drawing.islands import Islands
 from annotator.drawing.lasso import Lasso
+from annotator.drawing.margin import Margin
+from annotator.drawing.mirror import Mirror
 from annotator.drawing.nudge import Nudge
 from annotator.drawing.polygon import Polygon
+from annotator.drawing.smoothing import Smoothing
 from annotator.drawing.threshold_brush import ThresholdBrush
 
 if TYPE_CHECKING:
@@ -30,4 +38,16 @@ TOOLS: dict[str, type[Gesture]] = {
         Fill,
     )
 }
-OPERATIONS: dict[str, Operation] = {}
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Islands(),
+        Smoothing(),
+        Margin(),
+        Hollow(),
+        FillHoles(),
+        Booleans(),
+        Mirror(),
+        CopySlice(),
+    )
+}

@@ -1,0 +1,102 @@
+"""Fill holes: what a label encloses becomes part of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from scipy import ndimage
+
+from annotator.drawing.gesture import NothingToDoError
+from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
+from annotator.drawing.options import ChoiceOption, NumberOption, Option, SwitchOption
+from annotator.drawing.scope import WHERE, scope_of, voxel_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.drawing.surface import Surface
+
+
+class FillHoles:
+    """Fills what a label encloses: in one slice, in each slice of a view, or in three dimensions.
+
+    A hole hangs together by faces and does not touch the edge of the image.
+    """
+
+    name: ClassVar[str] = "fill holes"
+    title: ClassVar[str] = "Fill holes"
+    explanation: ClassVar[str] = (
+        "Fills what the label encloses on all sides. In each slice counts an opening that is "
+        "closed in the slices of this view; in the volume only a cavity that is closed in three "
+        "dimensions. Other labels inside stay, unless they are to be filled too."
+    )
+    options: ClassVar[tuple[Option, ...]] = (
+        ChoiceOption(
+            key=WHERE.key,
+            title=WHERE.title,
+            tooltip="Where a hole has to be closed.",
+            default="volume",
+            choices=(
+                ("slice", "This slice"),
+                ("slices", "Each slice of this view"),
+                ("volume", "Whole volume"),
+            ),
+        ),
+        NumberOption(
+            key="largest",
+            title="Holes up to",
+            tooltip="Larger holes stay. mm³ in the volume, mm² in slices; 0 fills all.",
+            default=0.0,
+            minimum=0.0,
+            maximum=1e9,
+            unit="mm³ (mm²)",
+        ),
+        SwitchOption(
+            key="over_labels",
+            title="Over other labels",
+            tooltip="Fill also what has another label inside the hole.",
+        ),
+    )
+    needs_image: ClassVar[bool] = False
+    is_live: ClassVar[bool] = False
+
+    def run(self, surface: Surface, asked: Asked, progress: Progress = unwatched) -> Change | None:
+        """Return the label without its holes."""
+        scope = scope_of(surface, asked)
+        plane = asked.plane if asked.chosen[WHERE.key] == "slices" else scope.plane
+        box = scope.box_around(asked.label)
+        largest = float(asked.chosen["largest"]) / voxel_size(surface, plane)
+        holes = holes_of(scope.region(asked.label, box), plane, largest or math.inf)
+        progress(0.9)
+        if not holes.any():
+            small = " that small" if asked.chosen["largest"] else ""
+            raise NothingToDoError(f"Label {asked.label} has no holes{small}{scope.place}.")
+        before = surface.labels(box)
+        if not asked.chosen["over_labels"]:
+            holes &= before == 0
+        labels = np.where(holes, before.dtype.type(asked.label), before)
+        return trimmed(surface, Change(box=box, labels=labels))
+
+
+def holes_of(region: NDArray[np.bool_], plane: int | None, largest: float) -> NDArray[np.bool_]:
+    """Return the holes of a region, ``(z, y, x)``, of at most ``largest`` voxels.
+
+    Across ``plane`` each slice is looked at for itself; None for three dimensions.
+    """
+    structure = ndimage.generate_binary_structure(3, 1)
+    if plane is not None:
+        structure[tuple([0, 2] if axis == plane else 1 for axis in range(3))] = False
+    parts, n_parts = ndimage.label(~region, structure)
+    is_hole = np.ones(n_parts + 1, np.bool_)
+    is_hole[0] = False
+    for axis in range(3):
+        if axis != plane:
+            is_hole[parts.take([0, -1], axis)] = False
+    if math.isfinite(largest):
+        sizes = np.zeros(n_parts + 1, np.int64)
+        for section in parts:
+            sizes += np.bincount(section.reshape(-1), minlength=n_parts + 1)
+        is_hole &= sizes <= largest
+    return np.asarray(is_hole[parts])
