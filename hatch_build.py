@@ -26,6 +26,7 @@ SOURCES = tuple(
         "tree_kernels",
         "beside_kernels",
         "brush_kernels",
+        "grow_kernels",
         "livewire_kernels",
         "outline_kernels",
     )

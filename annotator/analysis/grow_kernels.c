@@ -219,7 +219,8 @@ static int lose_all(Growth *growth, LostList *lost) {
 }
 
 /* Tell a search which seeds there are now (0 where none): it finds itself which came and which went.
- * How many did, or NO_MEMORY, after which the state is of no use. */
+ * How many did. IMPOSSIBLE, with nothing done, where some went and the search is not at its end: what
+ * came from them cannot be told then. NO_MEMORY leaves a state of no use. */
 EXPORTED int64_t grow_seeds(Growth *growth, const void *seeds, int32_t item_size) {
     LostList lost = {NULL, 0, 0};
     int64_t result = NO_MEMORY, n = 0;
@@ -235,6 +236,7 @@ EXPORTED int64_t grow_seeds(Growth *growth, const void *seeds, int32_t item_size
                         improve(growth, start + x, wanted);
                         n++;
                     } else if (distance_of(key) == 0) {
+                        if (growth->n_waiting) return IMPOSSIBLE;
                         if (!lose(growth, &lost, start + x)) goto end;
                         n += wanted == 0;
                     }
