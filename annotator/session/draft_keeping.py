@@ -140,10 +140,7 @@ class KeptDraft(ABC, Generic[Stroke]):
 
     def discard(self) -> int:
         """Stop without writing what is left; return how many edits were lost."""
-        with self._changed:
-            n_lost = len(self._queue)
-        self._stop()
-        return n_lost
+        return self._stop()
 
     def submit(self) -> Annotation:
         """Write what is left, make the draft an annotation and stop; returns the annotation."""
@@ -159,13 +156,16 @@ class KeptDraft(ABC, Generic[Stroke]):
             self._is_urged = True
             self._changed.notify_all()
 
-    def _stop(self) -> None:
+    def _stop(self) -> int:
+        """Let the writer end what it is at; return how many edits are left that nobody writes."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
         self._writer.join()
+        n_left = len(self._queue)
         self._queue.clear()
         self._callbacks.clear()
+        return n_left
 
     def _refuse_when_closed(self) -> None:
         if self._is_closing:
