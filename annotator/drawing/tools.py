@@ -11,6 +11,7 @@ from annotator.drawing.copy_slice import CopySlice
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.fill import Fill
 from annotator.drawing.fill_holes import FillHoles
+from annotator.drawing.grow_from_seeds import GrowFromSeeds
 from annotator.drawing.hollow import Hollow
 from annotator.drawing.islands import Islands
 from annotator.drawing.lasso import Lasso
@@ -49,5 +50,6 @@ OPERATIONS: dict[str, Operation] = {
         Booleans(),
         Mirror(),
         CopySlice(),
+        GrowFromSeeds(),
     )
 }
