@@ -39,13 +39,14 @@ SHAPE = (5, 14, 12)
 SPACING: tuple[float, float, float] = (2.0, 0.5, 0.5)
 _planes = st.integers(0, 2)
 _labels = st.integers(1, 2)
-_places = st.tuples(
-    *(
-        st.integers(-2, 2 * size + 2).map(lambda value, off=off: value / 2 + off)
-        for size, off in zip(SHAPE, (0.1371, 0.0977, 0.1713), strict=True)
-    )
-)
-"""Odd places, so that no centre of a voxel lies exactly on an outline."""
+
+
+def _odd(size: int, offset: float) -> st.SearchStrategy[float]:
+    """Return places at which no centre of a voxel lies exactly on an outline."""
+    return st.integers(-2, 2 * size + 2).map(lambda value: value / 2 + offset)
+
+
+_places = st.tuples(_odd(SHAPE[0], 0.1371), _odd(SHAPE[1], 0.0977), _odd(SHAPE[2], 0.1713))
 _diameters = st.sampled_from([0.4, 1.0, 2.5, 4.0])
 _rules = st.sampled_from(
     [
