@@ -66,7 +66,7 @@ def with_defaults(options: Sequence[Option], chosen: Mapping[str, Chosen]) -> di
     """Return what each option is set to; what is not chosen has its default.
 
     Raises UnknownNameError for a key or choice that there is not, AnnotatorError for a number
-    out of its range.
+    out of its range and for what is no number, switch or label.
     """
     table = {option.key: option for option in options}
     for key, value in chosen.items():
@@ -75,15 +75,24 @@ def with_defaults(options: Sequence[Option], chosen: Mapping[str, Chosen]) -> di
         option = table[key]
         if isinstance(option, ChoiceOption) and value not in dict(option.choices):
             raise UnknownNameError(option.title.lower(), str(value), dict(option.choices))
-        if isinstance(option, NumberOption):
-            _refuse_out_of_range(option, value)
+        if not isinstance(option, ChoiceOption) and not _fits(option, value):
+            raise AnnotatorError(f"{option.title} is {value!r}; it must be {_wanted(option)}")
     return {key: chosen.get(key, option.default) for key, option in table.items()}
 
 
-def _refuse_out_of_range(option: NumberOption, value: Chosen) -> None:
-    if isinstance(value, str) or not option.minimum <= value <= option.maximum:
+def _fits(option: NumberOption | SwitchOption | LabelOption, value: Chosen) -> bool:
+    if isinstance(option, SwitchOption) or isinstance(value, bool | str):
+        return isinstance(option, SwitchOption) and isinstance(value, bool)
+    is_whole = float(value).is_integer()
+    if isinstance(option, LabelOption):
+        return is_whole and value >= 0
+    return option.minimum <= value <= option.maximum and (is_whole or not option.is_whole)
+
+
+def _wanted(option: Option) -> str:
+    """Say what an option can be set to."""
+    if isinstance(option, NumberOption):
         unit = f" {option.unit}" if option.unit else ""
-        raise AnnotatorError(
-            f"{option.title} is {value!r}; it must be a number from {option.minimum:g} to "
-            f"{option.maximum:g}{unit}"
-        )
+        kind = "a whole number" if option.is_whole else "a number"
+        return f"{kind} from {option.minimum:g} to {option.maximum:g}{unit}"
+    return "on or off" if isinstance(option, SwitchOption) else "a label, 0 for none"
