@@ -57,7 +57,7 @@ def test_pictures_that_show_nothing_drawn_do_not_count() -> None:
     with clock.drawing():
         hands.time += 1.0
     clock.show()
-    assert clock.frames == ()
+    assert not clock.frames
     clock.drop()
     frame(clock, hands, events=1, tool=0.001, rest=0.0)
     assert clock.frames[0].total_s < 0.01
@@ -73,4 +73,5 @@ def test_shares_are_percentiles() -> None:
     assert whole.p95_ms == pytest.approx(8 + 94.05)
     assert tool.p95_ms == pytest.approx(1.0)
     clock.clear()
-    assert clock.frames == clock.shares() == ()
+    assert not clock.frames
+    assert not clock.shares()
