@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     from annotator.drawing.capsule import Swept
     from annotator.drawing.surface import Surface
 
+_Any = TypeVar("_Any", bound=np.generic)
+
 _EDGE_REACH = 2
 """Voxels from an edge on which the values of its two sides are reached."""
 _NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a standard normal variable."""
 _SPECK_VOXELS = 4
+_LEAST_SMOOTHING = 0.1
+"""Voxels; less would change nothing."""
+_ENOUGH = 20_000
+"""Differences along one axis that the noise is estimated from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +51,6 @@ class Surroundings:
     """
 
     def __init__(self, surface: Surface, box: Box, axes: Sequence[int]) -> None:
-        from scipy import ndimage  # scipy takes a while to import
-
         self.box = box
         finest = min(surface.spacing_mm[axis] for axis in axes)
         self._axes = axes
@@ -55,10 +59,12 @@ class Surroundings:
         scale = [
             finest / step if axis in axes else 0.0 for axis, step in enumerate(surface.spacing_mm)
         ]
-        self._edge = [1 + 2 * round(_EDGE_REACH * share) for share in scale]
-        self.smooth: NDArray[np.float32] = ndimage.gaussian_filter(
-            self._values, scale, mode="nearest", truncate=3.0
-        )
+        self._n_edge = [round(_EDGE_REACH * share) for share in scale]
+        self.smooth = self._values
+        for axis, share in enumerate(scale):
+            # Two narrow averages: a binomial one of the variance of a Gaussian.
+            for _ in range(2 if share > _LEAST_SMOOTHING else 0):
+                self.smooth = _averaged(self.smooth, axis, share * share / 4)
 
     @property
     def noise(self) -> float:
@@ -66,8 +72,9 @@ class Surroundings:
 
         The median leaves edges out; neighbours would be alike in an image that was smoothed.
         """
+        every = 1 + self._values.size // _ENOUGH
         differences = [
-            np.abs(part[2:] - part[:-2]).ravel()
+            np.abs(part[2::every] - part[:-2:every]).ravel()
             for part in (np.moveaxis(self._values, axis, 0) for axis in self._axes)
             if len(part) > 2
         ]
@@ -87,11 +94,12 @@ class Surroundings:
         Along an edge that is stronger than the tolerance all voxels up to the middle between both
         sides are: an edge is where half of the change is behind, however blurred it is.
         """
-        from scipy import ndimage
-
         middle, tolerance = likeness.middle, likeness.tolerance
-        highest = ndimage.maximum_filter(self.smooth, self._edge, mode="nearest")
-        lowest = ndimage.minimum_filter(self.smooth, self._edge, mode="nearest")
+        highest = lowest = self.smooth
+        for axis, n_steps in enumerate(self._n_edge):
+            for _ in range(n_steps):
+                highest = _with_neighbours(highest, axis, np.maximum)
+                lowest = _with_neighbours(lowest, axis, np.minimum)
         upper = np.maximum(middle + tolerance, (middle + highest) / 2)
         lower = np.minimum(middle - tolerance, (middle + lowest) / 2)
         found: NDArray[np.bool_] = (self.smooth <= upper) & (self.smooth >= lower)
@@ -116,13 +124,35 @@ class Surroundings:
 
         What lies at the rim of the brush may go on outside it and is no gap.
         """
-        from scipy import ndimage
+        from scipy import ndimage  # scipy takes a while to import
 
         gaps, n_gaps = ndimage.label(reached & ~region)
-        size = [3 if axis in self._axes else 1 for axis in range(3)]
-        deep = ndimage.minimum_filter(reached.view(np.uint8), size, mode="constant", cval=0)
+        deep = reached
+        for axis in self._axes:
+            deep = _with_neighbours(deep, axis, np.logical_and)
         is_speck = np.bincount(gaps.ravel(), minlength=n_gaps + 1) <= _SPECK_VOXELS
-        is_speck[gaps[deep == 0]] = False
+        is_speck[gaps[reached & ~deep]] = False
         is_speck[0] = False
         filled: NDArray[np.bool_] = region | is_speck[gaps]
         return filled
+
+
+def _averaged(values: NDArray[np.float32], axis: int, weight: float) -> NDArray[np.float32]:
+    """Return averages with both neighbours along an axis; the ends are repeated."""
+    mean = values * np.float32(1 - 2 * weight)
+    part, to = np.moveaxis(values, axis, 0), np.moveaxis(mean, axis, 0)
+    share = part * np.float32(weight)
+    to[1:] += share[:-1]
+    to[:-1] += share[1:]
+    to[0] += share[0]
+    to[-1] += share[-1]
+    return mean
+
+
+def _with_neighbours(values: NDArray[_Any], axis: int, join: np.ufunc) -> NDArray[_Any]:
+    """Return each value joined with both its neighbours along an axis."""
+    joined = values.copy()
+    part, to = np.moveaxis(values, axis, 0), np.moveaxis(joined, axis, 0)
+    join(to[1:], part[:-1], out=to[1:])
+    join(to[:-1], part[1:], out=to[:-1])
+    return joined

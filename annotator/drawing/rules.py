@@ -119,5 +119,8 @@ class MaskingRules:
 
 
 def _is_any(labels: NDArray[np.integer], wanted: frozenset[int]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.isin(labels, sorted(wanted))
+    # One comparison a label is many times as fast as `np.isin`, for as few as are locked or hidden.
+    found = np.zeros(labels.shape, np.bool_)
+    for value in wanted:
+        found |= labels == value
     return found
