@@ -264,12 +264,17 @@ def decode(
     """Return the dense ``(z, y, x)`` mask: uint8 where every label fits, else uint16."""
     chosen = np.dtype(dtype or mask_dtype(max(labels_in([runs]), default=0)))
     mask = np.zeros(runs.grid.shape, chosen)
-    if _decode_by_kernel(runs, mask):
-        return mask
+    write_slabs(runs, mask)
+    return mask
+
+
+def write_slabs(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:
+    """Write the listed slabs into a dense ``(z, y, x)`` mask; the others stay as they are."""
+    if mask.flags.c_contiguous and _decode_by_kernel(runs, mask):
+        return
     for slab, content in runs.slabs.items():
         z, first, last = runs.grid.rows(slab)
-        mask[z, first:last] = decode_slab(content, chosen).reshape(last - first, -1)
-    return mask
+        mask[z, first:last] = decode_slab(content, mask.dtype).reshape(last - first, -1)
 
 
 def _decode_by_kernel(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> bool:

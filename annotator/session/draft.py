@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.analysis.runs import MaskRuns, SlabGrid, decode, decode_slab, encode_slab
+from annotator.analysis.runs import (
+    MaskRuns,
+    SlabGrid,
+    decode,
+    decode_slab,
+    encode_slab,
+    write_slabs,
+)
 from annotator.session.draft_keeping import KeptDraft
 
 if TYPE_CHECKING:
@@ -108,15 +115,13 @@ class DraftSession(KeptDraft[_Stroke]):
         if moved is None:
             return None
         step, slabs = moved
-        for slab, runs in slabs.items():
+        drawn = {slab: runs for slab, runs in slabs.items() if runs is not None}
+        for slab in slabs.keys() - drawn.keys():
             z, first, last = self._grid.rows(slab)
-            if runs is None:
-                self.mask[z, first:last] = 0
-                self._slabs.pop(slab, None)
-            else:
-                voxels = decode_slab(runs, self.mask.dtype)
-                self.mask[z, first:last] = voxels.reshape(last - first, -1)
-                self._slabs[slab] = runs
+            self.mask[z, first:last] = 0
+            self._slabs.pop(slab, None)
+        write_slabs(MaskRuns(self._grid, drawn), self.mask)
+        self._slabs.update(drawn)
         self._draft = self._access.draft()
         return step.box
 

@@ -20,6 +20,7 @@ from annotator.analysis.runs import (
     encode,
     encode_slab,
     mask_dtype,
+    write_slabs,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +120,22 @@ def test_only_the_named_slabs_are_encoded(mask: NDArray[np.uint8], data: st.Data
     part = encode(mask, sorted(named))
     assert set(part.slabs) == named & set(whole.slabs)
     assert all(part.slabs[slab].equals(whole.slabs[slab]) for slab in part.slabs)
+
+
+@settings(max_examples=40)
+@given(mask=masks, data=st.data())
+def test_only_the_listed_slabs_are_written(mask: NDArray[np.uint8], data: st.DataObject) -> None:
+    whole = encode(mask)
+    named = data.draw(st.sets(st.sampled_from([-1, *whole.slabs])))
+    listed = {slab: whole.slabs[slab] for slab in named if slab >= 0}
+    before = np.full(mask.shape, 3, np.uint8)
+    expected = before.copy()
+    for slab in listed:
+        z, first, last = whole.grid.rows(slab)
+        expected[z, first:last] = mask[z, first:last]
+    for live in (before.copy(), np.asfortranarray(before)):
+        write_slabs(MaskRuns(whole.grid, listed), live)
+        np.testing.assert_array_equal(live, expected)
 
 
 @settings(max_examples=30)
