@@ -70,7 +70,7 @@ class Asked:
 class Progress(Protocol):
     """Told how far a work is; raises CancelledError as soon as it is not wanted any more."""
 
-    def __call__(self, share: float) -> None:
+    def __call__(self, share: float, /) -> None:
         """Tell the share that is done, 0 to 1."""
         ...
 
