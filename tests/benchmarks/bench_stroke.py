@@ -69,7 +69,8 @@ def _row(title: str, values_ms: list[float]) -> None:
     sys.stdout.write(f"{title:52} p50 {p50:8.3f} ms  p95 {p95:8.3f} ms  max {worst:8.3f} ms\n")
 
 
-def _open(directory: Path) -> tuple[Store, DraftSession]:
+def open_draft(directory: Path) -> tuple[Store, DraftSession]:
+    """Return a new project and an empty draft in it."""
     geometry = Geometry(shape=SHAPE)
     schema = LabelSchema(
         name="bench", title="Bench", labels=(Label(value=1, name="Region", color="#e69f00"),)
@@ -93,7 +94,7 @@ def _open(directory: Path) -> tuple[Store, DraftSession]:
 
 
 def _strokes(directory: Path, *, is_3d: bool, waits: bool) -> _Times:
-    store, drawing = _open(directory)
+    store, drawing = open_draft(directory)
     random = np.random.default_rng(1)
     times = _Times()
     released: list[float] = []
