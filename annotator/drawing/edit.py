@@ -61,12 +61,14 @@ class EditRecorder:
 
     What a write is about to cover is copied in small tiles, once each, so that neither the whole
     mask nor the growing box of a long stroke is copied on every mouse event. Where ``editable``
-    is given, it is asked before each write.
+    is given, it is asked before each write; ``was_refused`` says whether it forbade one of a
+    stamp or shape that would have changed a voxel.
     """
 
     def __init__(self, mask: Mask, editable: Editable | None = None) -> None:
         self._mask = mask
         self._editable = editable
+        self.was_refused = False
         self._tiles: dict[tuple[int, int, int], Mask] = {}
         self._is_held = np.zeros([-(-n // t) for n, t in zip(mask.shape, _TILE, strict=True)], bool)
         self._low: tuple[int, int, int] | None = None
@@ -96,7 +98,7 @@ class EditRecorder:
         ]
         live = self._mask[box_slices(box)]
         if self._editable is not None:
-            inside = inside & self._editable(box, live, value)
+            inside = self._allowed(box, live, inside, value)
         np.copyto(live, self._mask.dtype.type(value), where=inside)
         return box
 
@@ -107,7 +109,7 @@ class EditRecorder:
         if self._editable is None:
             shape.fill(live, value)
         else:
-            inside = shape.inside & self._editable(shape.box, live, value)
+            inside = self._allowed(shape.box, live, shape.inside, value)
             np.copyto(live, self._mask.dtype.type(value), where=inside)
         return shape.box
 
@@ -119,6 +121,17 @@ class EditRecorder:
             live[...] = labels
         else:
             np.copyto(live, labels, where=self._editable(box, live, labels), casting="same_kind")
+
+    def _allowed(
+        self, box: Box, live: Mask, inside: NDArray[np.bool_], value: int
+    ) -> NDArray[np.bool_]:
+        """Return where a stamp may be written, and remember whether it may not somewhere."""
+        if self._editable is None:
+            return inside
+        allowed = inside & self._editable(box, live, value)
+        if not self.was_refused:
+            self.was_refused = bool((inside & ~allowed & (live != value)).any())
+        return allowed
 
     def finish(self) -> Edit | None:
         """Return what changed since the start, or None where no voxel is another one now."""
@@ -146,10 +159,13 @@ class EditRecorder:
 
     def _remember(self, box: Box) -> None:
         low, high = box
-        first = [a // tile for a, tile in zip(low, _TILE, strict=True)]
-        reached = self._is_held[
-            tuple(slice(a, -(-b // tile)) for a, b, tile in zip(first, high, _TILE, strict=True))
-        ]
+        (z0, y0, x0), (z1, y1, x1) = low, high
+        (deep, tall, wide) = _TILE
+        first, stop = (
+            (z0 // deep, y0 // tall, x0 // wide),
+            (-(-z1 // deep), -(-y1 // tall), -(-x1 // wide)),
+        )
+        reached = self._is_held[box_slices((first, stop))]
         if not reached.all():
             for place in np.argwhere(~reached).tolist():
                 z, y, x = (a + number for a, number in zip(first, place, strict=True))

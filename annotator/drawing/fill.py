@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.domain.errors import AnnotatorError, CancelledError
+from annotator.drawing.edit import box_slices
 from annotator.drawing.gesture import Gesture, NothingToDoError
+from annotator.drawing.scope import box_of, moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ class Fill(Gesture):
             slice(at, at + 1) if axis == self.plane else slice(None) for axis, at in enumerate(seed)
         )
         origin = [at if axis == self.plane else 0 for axis, at in enumerate(seed)]
-        parts, _ = ndimage.label(labels[section] == labels[seed])
+        parts = _parts(labels[section] == labels[seed])
         place = tuple(0 if axis == self.plane else at for axis, at in enumerate(seed))
         inside: NDArray[np.bool_] = parts == parts[place]
         return _trimmed((origin[0], origin[1], origin[2]), inside)
@@ -137,7 +138,7 @@ def _near_region(mask: Mask, seed: tuple[int, int, int]) -> Region | None:
     low = [max(0, at - _NEAR) for at in seed]
     box = tuple(slice(first, at + _NEAR + 1) for first, at in zip(low, seed, strict=True))
     place = tuple(at - first for at, first in zip(seed, low, strict=True))
-    parts, _ = ndimage.label(mask[box] == mask[seed])
+    parts = _parts(mask[box] == mask[seed])
     inside: NDArray[np.bool_] = parts == parts[place]
     for axis in range(3):
         last = inside.shape[axis] - 1
@@ -205,9 +206,7 @@ class _Flood:
         same = self._mask[self._slices(block)] == self._label
         if same.all():
             return None
-        parts = np.empty(same.shape, np.int32)
-        ndimage.label(same, output=parts)
-        return parts
+        return _parts(same)
 
     def _spread(self, block: Block, fresh: NDArray[np.bool_]) -> None:
         for axis in range(3):
@@ -248,7 +247,17 @@ def _face(axis: int, at: int) -> tuple[slice, ...]:
 
 
 def _trimmed(origin: tuple[int, int, int], inside: NDArray[np.bool_]) -> Region:
-    box = ndimage.find_objects(inside.view(np.uint8))[0]
-    z, y, x = (at + part.start for at, part in zip(origin, box, strict=True))
-    kept = inside[box].copy()
-    return Region(origin=(z, y, x), inside=kept, n_voxels=int(np.count_nonzero(kept)))
+    box = box_of(inside)
+    if box is None:
+        raise RuntimeError("a region without voxels")
+    kept = inside[box_slices(box)].copy()
+    return Region(origin=moved(box, origin)[0], inside=kept, n_voxels=int(np.count_nonzero(kept)))
+
+
+def _parts(same: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the number of the part that each voxel belongs to, from 1; 0 where it is False."""
+    from scipy import ndimage  # scipy takes a while to import
+
+    parts = np.empty(same.shape, np.int32)
+    ndimage.label(same, output=parts)
+    return parts

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
@@ -85,6 +84,8 @@ def holes_of(region: NDArray[np.bool_], plane: int | None, largest: float) -> ND
 
     Across ``plane`` each slice is looked at for itself; None for three dimensions.
     """
+    from scipy import ndimage  # scipy takes a while to import
+
     structure = ndimage.generate_binary_structure(3, 1)
     if plane is not None:
         structure[tuple([0, 2] if axis == plane else 1 for axis in range(3))] = False

@@ -104,6 +104,11 @@ class Gesture:
         return True
 
     @property
+    def was_refused(self) -> bool:
+        """Whether the rules of the surface forbade something that it would have changed."""
+        return self._recorder.was_refused
+
+    @property
     def preview(self) -> Preview:
         """What is seen of it now."""
         return NOTHING

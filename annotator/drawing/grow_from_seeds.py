@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.domain.errors import AnnotatorError
 from annotator.drawing.edit import common_box
@@ -219,6 +218,8 @@ def _levels(
     surface: Surface, box: Box, bounds: tuple[float, float], smoothing: float
 ) -> NDArray[np.uint16]:
     """Return the image in a box as levels, smoothed by so much of the smallest side of a voxel."""
+    from scipy import ndimage  # scipy takes a while to import
+
     finest = min(surface.spacing_mm)
     sigmas = [smoothing * finest / step for step in surface.spacing_mm]
     halos = [math.ceil(_TRUNCATE * sigma) if sigma >= _LEAST_SIGMA else 0 for sigma in sigmas]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.domain.errors import AnnotatorError
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, NumberOption, Option, SwitchOption
-from annotator.drawing.scope import WHERE, relabelled, scope_of
+from annotator.drawing.scope import WHERE, scope_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,36 +67,37 @@ class Islands:
         """Return the label without the islands that go, or the islands as labels."""
         scope = scope_of(surface, asked)
         box = scope.box_around(asked.label)
-        parts, sizes = islands_of(scope.region(asked.label, box), bool(asked.chosen["diagonal"]))
-        progress(0.7)
+        region = scope.region(asked.label, box)
+        parts = numbered(region, bool(asked.chosen["diagonal"]))
+        progress(0.6)
+        part = parts[region]
+        sizes = np.bincount(part)
+        wanted = np.full(len(sizes), asked.label, surface.labels(box).dtype)
         if asked.chosen["what"] == "split":
-            before = surface.labels(box)
-            table = np.full(len(sizes), asked.label, before.dtype)
-            table[_by_size(sizes)[1:]] = _free(surface, asked, sizes)
-            labels = np.where(parts > 0, table[parts], before)
-            return trimmed(surface, Change(box=box, labels=labels))
-        is_kept = _kept(scope, asked, box, parts, sizes)
-        if not is_kept.any():
-            raise NothingToDoError(_all_would_go(scope, asked))
-        labels = relabelled(scope, asked.label, box, is_kept[parts])
+            wanted[_by_size(sizes)[1:]] = _free(surface, asked, sizes)
+        else:
+            is_kept = _kept(scope, asked, box, parts, sizes)
+            if not is_kept.any():
+                raise NothingToDoError(_all_would_go(scope, asked))
+            wanted[~is_kept] = 0
+        progress(0.8)
+        labels = surface.labels(box).copy()
+        labels[region] = wanted[part]
         return trimmed(surface, Change(box=box, labels=labels))
 
 
-def islands_of(
-    region: NDArray[np.bool_], is_diagonal: bool
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the number of each voxel's island, 0 outside, and the voxels of each number.
+def numbered(region: NDArray[np.bool_], is_diagonal: bool) -> NDArray[np.int32]:
+    """Return the number of each voxel's island, 0 outside.
 
     Islands are numbered from 1 in the order of their first voxels. Neighbours share a face, or
     also an edge or a corner.
     """
-    structure = ndimage.generate_binary_structure(3, 3 if is_diagonal else 1)
+    from scipy import ndimage  # scipy takes a while to import
+
     parts = np.empty(region.shape, np.int32)
-    n_parts = int(ndimage.label(region, structure, output=parts))
-    sizes = np.zeros(n_parts + 1, np.int64)
-    for plane in parts:
-        sizes += np.bincount(plane.reshape(-1), minlength=n_parts + 1)
-    return parts, sizes
+    structure = ndimage.generate_binary_structure(3, 3 if is_diagonal else 1)
+    ndimage.label(region, structure, output=parts)
+    return parts
 
 
 def _by_size(sizes: NDArray[np.int64]) -> list[int]:

@@ -62,6 +62,11 @@ class MaskingRules:
         free = self.area == "everywhere" and self.overwrite == "all" and self.intensity is None
         return not free or bool(self.locked or self.regions)
 
+    @property
+    def limits_places(self) -> bool:
+        """Whether some places are closed to every label, by what is there or by their value."""
+        return self.area != "everywhere" or self.intensity is not None or bool(self.regions)
+
     def editable(
         self,
         box: Box,

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.margin import eroded
@@ -129,6 +128,8 @@ def blurred(
 
     Beyond the array its edge is repeated.
     """
+    from scipy import ndimage  # scipy takes a while to import
+
     shares = region.astype(np.float32)
     for axis, (reach, step) in enumerate(
         zip(scope.reach(_DEVIATIONS * mm), scope.surface.spacing_mm, strict=True)
@@ -147,6 +148,8 @@ def smoothed_together(scope: Scope, mm: float, progress: Progress) -> Change:
     What all labels as one cover after smoothing is drawn, and each voxel of it has the label that
     is strongest there: so labels that touched leave no gap.
     """
+    from scipy import ndimage  # scipy takes a while to import
+
     reach = _reach(scope, "joint", mm)
     box = scope.grown(scope.box_around_all(), reach)
     before = scope.surface.labels(box)

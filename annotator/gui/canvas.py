@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
 
 from annotator.domain.errors import GeometryMismatchError
@@ -45,15 +46,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from qtpy.QtCore import QPointF
-    from qtpy.QtGui import QCloseEvent, QFocusEvent, QKeyEvent, QResizeEvent
+    from qtpy.QtGui import QCloseEvent, QFocusEvent, QResizeEvent
 
     from annotator.api import Prompt, PromptKind
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series
     from annotator.drawing.edit import Edit, Mask
+    from annotator.drawing.options import Chosen
+    from annotator.drawing.rules import MaskingRules
     from annotator.gui.label_colors import Color
+    from annotator.gui.planes import Plane
     from annotator.gui.slice_view import SliceView
+    from annotator.gui.suggestion import Suggestion
 
 __all__ = ["Canvas", "RaterContour", "Scene"]
 
@@ -208,6 +213,12 @@ class Canvas(QWidget):
     layout_changed = Signal(str)
     told = Signal(str)
     """Words for the person, which are shown on the view as well."""
+    refused = Signal()
+    """A gesture changed nothing, because the rules forbade it."""
+    suggestion_answered = Signal(str)
+    """``all``, ``slice`` or ``drop``: what is suggested is wanted, or not."""
+    tool_let_go = Signal(bool)
+    """The tool before is wanted again; whether for good, by a tap of space."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -313,6 +324,32 @@ class Canvas(QWidget):
         """Take a tool by its stable name: see ``drawing_desk.IN_HAND``."""
         self._gestures.set_tool(name)
 
+    def set_options(self, tool: str, chosen: Mapping[str, Chosen]) -> None:
+        """Set options of a tool, for what begins from now on."""
+        self._gestures.set_options(tool, chosen)
+
+    @property
+    def surface(self) -> Surface | None:
+        """What is drawn on; None where no case is shown."""
+        return self._gestures.surface
+
+    @property
+    def plane_in_hand(self) -> Plane:
+        """The plane of the view that was worked in last."""
+        return self._views.plane_in_hand
+
+    def set_rules(self, rules: MaskingRules) -> None:
+        """Hold every tool to rules."""
+        self._gestures.set_rules(rules)
+
+    def set_tinted(self, on: bool) -> None:
+        """Show on the image where the rules let tools draw, where they limit that."""
+        self._gestures.set_tinted(on)
+
+    def show_suggestion(self, suggestion: Suggestion | None, words: str) -> None:
+        """Show what would change in place of the mask, with words; None shows the mask again."""
+        self._gestures.show_suggestion(suggestion, words)
+
     def set_label(self, value: int) -> None:
         """Draw with this label."""
         self._gestures.set_label(value)
@@ -341,6 +378,10 @@ class Canvas(QWidget):
     def set_brush_mm(self, diameter: float) -> None:
         """Set the diameter of brush and eraser, mm."""
         self._gestures.set_brush_mm(diameter)
+
+    def set_brush_px(self, diameter: float) -> None:
+        """Keep brush and eraser this large on the screen, whatever the zoom."""
+        self._gestures.set_brush_px(diameter)
 
     def set_brush_3d(self, on: bool) -> None:
         """Make tools work in the volume, where they can, and not in one slice."""
@@ -403,21 +444,33 @@ class Canvas(QWidget):
         """Keep the views over the whole area."""
         self._views.setGeometry(self.rect())
 
+    def event(self, event: QEvent) -> bool:
+        """Note every key that goes down here, also one that is a shortcut of the window."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and not event.isAutoRepeat()
+        ):
+            self._gestures.hold_key(event.key())
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Handle the keys that belong to a gesture; the others are the window's."""
-        if not self._gestures.press_key(event.key(), is_repeat=event.isAutoRepeat()):
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        is_ours = self._gestures.press_key(
+            event.key(), is_repeat=event.isAutoRepeat(), with_shift=shift
+        )
+        if not is_ours:
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """End panning with space."""
-        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._views.hold_to_pan(False)
-        else:
+        """End panning with space, or with a tool whose key was held."""
+        if event.isAutoRepeat() or not self._gestures.release_key(event.key()):
             super().keyReleaseEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """End panning with space: its release will not be heard."""
-        self._views.hold_to_pan(False)
+        """End what keys are held for: their release will not be heard."""
+        self._gestures.forget_keys()
         super().focusOutEvent(event)
 
     def _connect(self) -> None:
@@ -429,6 +482,9 @@ class Canvas(QWidget):
         gestures.object_dropped.connect(self.object_dropped)
         gestures.cursor_moved.connect(self.cursor_moved)
         gestures.told.connect(self.told)
+        gestures.refused.connect(self.refused)
+        gestures.suggestion_answered.connect(self.suggestion_answered)
+        gestures.tool_let_go.connect(self.tool_let_go)
         gestures.enlarged.connect(self._enlarge)
         gestures.pressed.connect(self.setFocus)
         views.windowed.connect(self._drag_window)

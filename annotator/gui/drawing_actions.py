@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from annotator.drawing.tools import OPERATIONS
 from annotator.gui.actions import Action
+from annotator.gui.tool_table import TOOL_GROUPS, operation_key
 
 if TYPE_CHECKING:
     from annotator.gui.canvas_tools import CanvasTools
     from annotator.gui.drawing_tools import DrawingTools
+    from annotator.gui.tool_table import Tool
     from annotator.gui.window import MainWindow
 
 DRAWING = ("rater", "redraw")
@@ -33,18 +36,33 @@ def _has_canvas(window: MainWindow) -> bool:
     return window.canvas_tools().has_canvas
 
 
-def _tool(name: str, text: str, key: str, tooltip: str, icon: str = "") -> Action:
+def _tool(tool: Tool) -> Action:
     return Action(
-        key=f"tool.{name}",
-        text=text,
-        tooltip=tooltip,
-        shortcut=(key,),
+        key=tool.action,
+        text=tool.title,
+        tooltip=tool.advice,
+        shortcut=(tool.key,) if tool.key else (),
         rooms=DRAWING,
         menu="Tools",
-        icon=icon or name,
-        run=lambda window: _tools(window).set_tool(name),
+        icon=tool.icon,
+        run=lambda window: _tools(window).set_tool(tool.name),
         enabled=_can_draw,
-        checked=lambda window: _tools(window).tool == name,
+        checked=lambda window: _tools(window).tool == tool.name,
+    )
+
+
+def _operation(name: str) -> Action:
+    operation = OPERATIONS[name]
+    key = operation_key(name)
+    return Action(
+        key=f"operation.{name.replace(' ', '-')}",
+        text=operation.title,
+        tooltip=operation.explanation,
+        shortcut=(key,) if key else (),
+        rooms=DRAWING,
+        menu="Tools/Operations",
+        run=lambda window: _tools(window).start_operation(name),
+        enabled=_can_draw,
     )
 
 
@@ -152,23 +170,11 @@ CANVAS_ACTIONS: tuple[Action, ...] = (
 )
 
 DRAWING_ACTIONS: tuple[Action, ...] = (
-    _tool("brush", "Brush", "B", "Draw: hold the left button and move."),
-    _tool("eraser", "Eraser", "E", "Take away what is drawn: hold the left button and move."),
-    _tool("polygon", "Polygon", "P", "Click corners; Enter or a double click closes and fills."),
-    _tool("fill", "Fill", "F", "Fill the closed area under the click; in 3D, the closed space."),
-    _tool(
-        "prompt",
-        "Point",
-        "A",
-        "Click what is meant and let a model draw it; Ctrl + click or right click what is not. "
-        "Drag a box, Shift + drag a scribble. Enter: next object, Esc: drop it.",
-    ),
-    _tool("picker", "Pick label", "I", "Click a mark to draw on with its label.", "pick"),
-    _tool("crosshair", "Crosshair", "C", "Click to bring all views to that point."),
+    *(_tool(tool) for group in TOOL_GROUPS for tool in group),
     Action(
         key="tool.sphere",
-        text="3D brush",
-        tooltip="Brush, eraser and fill work through slices (sphere), or in one slice (circle).",
+        text="3D tools",
+        tooltip="Tools work in the volume where they can (the brush is a ball), or in one slice.",
         shortcut=("S",),
         rooms=DRAWING,
         menu="Tools",
@@ -199,8 +205,8 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         key="tool.cancel",
-        text="Cancel polygon or fill",
-        tooltip="Give up the polygon that was begun, or stop a fill.",
+        text="Cancel what was begun",
+        tooltip="Give up the outline that was begun, stop what is worked out, drop a suggestion.",
         shortcut=("Esc",),
         rooms=DRAWING,
         menu="Tools",
@@ -227,6 +233,29 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
         menu="Edit",
         icon="redo",
         run=lambda window: _canvas(window).redo(),
+        enabled=_can_draw,
+    ),
+    Action(
+        key="operation.panel",
+        text="Operations panel",
+        tooltip="Open or close the panel of what can be done to whole labels.",
+        shortcut=("W",),
+        rooms=DRAWING,
+        menu="Tools/Operations",
+        icon="operations",
+        run=lambda window: _tools(window).turn_operations(),
+        enabled=_can_draw,
+        checked=lambda window: _tools(window).are_operations_open,
+    ),
+    *(_operation(name) for name in OPERATIONS),
+    Action(
+        key="labels.statistics",
+        text="Label statistics",
+        tooltip="Volume of each label, and the values of the image inside it.",
+        rooms=DRAWING,
+        menu="Tools",
+        icon="statistics",
+        run=lambda window: _tools(window).measure(),
         enabled=_can_draw,
     ),
     *(_nth_label(place) for place in range(9)),

@@ -48,6 +48,8 @@ class DrawingDesk(QObject):
         What was pointed at.
     told : str
         Something that the person should read.
+    refused
+        A gesture changed nothing, because the rules forbade it.
     """
 
     touched = Signal(object)
@@ -56,6 +58,7 @@ class DrawingDesk(QObject):
     label_picked = Signal(int)
     hinted = Signal(object)
     told = Signal(str)
+    refused = Signal()
     _worked = Signal(int, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -100,9 +103,19 @@ class DrawingDesk(QObject):
         return NOTHING if self.gesture is None else self.gesture.preview
 
     @property
+    def is_square(self) -> bool:
+        """Whether the brush in hand is a square."""
+        return self.has_size and self._held_options().get("shape") == "square"
+
+    @property
     def plane(self) -> int | None:
         """Axis that the view of the gesture in progress looks along."""
         return None if self.gesture is None else self.gesture.plane
+
+    @property
+    def index(self) -> int | None:
+        """Slice on which the gesture in progress is."""
+        return None if self.gesture is None else self.gesture.index
 
     def use(self, surface: Surface | None) -> None:
         """Work on another surface; what is in progress on the old one is dropped."""
@@ -144,6 +157,10 @@ class DrawingDesk(QObject):
             self.told.emit("Still working. Esc cancels it.")
         elif self.tool == PICKER:
             self._pick(point)
+        elif self._is_open_elsewhere(plane, round(point[plane])):
+            self.told.emit(
+                "What you began is on another slice. Enter finishes it there, Esc drops it."
+            )
         elif self.tool in TOOLS:
             gesture = self._gesture_on(self._surface, plane, point, is_erasing=is_erasing)
             self._go_on(lambda: gesture.press(point, pressure))
@@ -240,13 +257,20 @@ class DrawingDesk(QObject):
                 label=0 if is_erasing else self.label,
                 diameter_mm=self.brush_mm,
                 is_3d=self.is_3d,
-                chosen=with_defaults(tool.options, self._chosen.get(self.tool, {})),
+                chosen=self._held_options(),
             ),
             plane=plane,
             index=index,
         )
         self.gesture = made
         return made
+
+    def _held_options(self) -> dict[str, Chosen]:
+        return with_defaults(TOOLS[self.tool].options, self._chosen.get(self.tool, {}))
+
+    def _is_open_elsewhere(self, plane: int, index: int) -> bool:
+        held = self.gesture
+        return held is not None and held.has_begun and (held.plane, held.index) != (plane, index)
 
     def _go_on(self, step: Any) -> None:  # noqa: ANN401 - a call that returns a box, or None
         """Let the gesture take a step; show, work and end as it then asks."""
@@ -262,7 +286,10 @@ class DrawingDesk(QObject):
             self.touched.emit(box)
         if gesture.is_done:
             self.gesture = None
-            self._emit(gesture.name, gesture.finish())
+            edit = gesture.finish()
+            if edit is None and gesture.was_refused:
+                self.refused.emit()
+            self._emit(gesture.name, edit)
         elif gesture.work is not None:
             self._begin_work(gesture.work)
         self.previewed.emit()

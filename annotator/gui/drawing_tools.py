@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from annotator.domain.errors import AnnotatorError
+from annotator.drawing.tools import TOOLS
+from annotator.gui.rules_panel import value_range
+from annotator.gui.tool_table import ADVICE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from annotator.domain.reading import Box
     from annotator.domain.study import Series
+    from annotator.drawing.options import Chosen
+    from annotator.drawing.rules import MaskingRules
     from annotator.gui.canvas import Canvas
+    from annotator.gui.drawing_side import DrawingSide
     from annotator.gui.label_palette import LabelPalette
+    from annotator.gui.operation_desk import OperationDesk
     from annotator.gui.pointing import Pointing
     from annotator.gui.settings import Settings
+    from annotator.gui.tool_options import ToolOptions
     from annotator.gui.tool_strip import ToolStrip
     from annotator.session.draft import DraftSession
 
@@ -27,21 +37,36 @@ class DrawingTools(QObject):
     failed = Signal(object)
     moved = Signal()
     """An edit was taken back, or done again."""
+    advised = Signal(str)
+    """What to do with the tool that was taken up."""
+    tool_changed = Signal()
+    """Another tool is in hand than an action has set."""
 
-    def __init__(self, strip: ToolStrip, settings: Settings) -> None:
+    def __init__(
+        self, strip: ToolStrip, settings: Settings, options: ToolOptions | None = None
+    ) -> None:
         super().__init__(strip)
         self.strip = strip
         self._settings = settings
+        self._options = options
+        self._side: DrawingSide | None = None
+        self._locks: dict[str, frozenset[int]] = {}
         self._canvas: Canvas | None = None
         self._drawing: DraftSession | None = None
         self._labels: LabelPalette | None = None
         self.pointing: Pointing | None = None
+        self.operations: OperationDesk | None = None
         self.tool = "brush"
+        self._tool_before = "eraser"
         self.is_3d = False
         self.are_marks_hidden = False
         self.layout = "three"
-        strip.brush_changed.connect(self._size_brush)
         strip.window_chosen.connect(self._set_window)
+        if options is not None:
+            options.brush.changed.connect(self._size_brush)
+            options.brush.follow_changed.connect(self._follow_zoom)
+            options.options_changed.connect(self._set_options)
+            options.chip.freed.connect(self._free)
 
     def connect_canvas(self, canvas: Canvas) -> None:
         """Listen to a canvas; once, when it is made."""
@@ -49,17 +74,34 @@ class DrawingTools(QObject):
         canvas.label_picked.connect(self._picked)
         canvas.layout_changed.connect(self._laid_out)
         canvas.window_changed.connect(self.strip.show_window)
+        canvas.tool_let_go.connect(self._take_before)
+        canvas.refused.connect(self._say_rules)
 
     def begin(
-        self, canvas: Canvas, drawing: DraftSession, series: Series, labels: LabelPalette
+        self,
+        canvas: Canvas,
+        drawing: DraftSession,
+        series: Series,
+        side: DrawingSide,
+        regions: tuple[Box, ...] = (),
     ) -> None:
-        """Draw into this draft from now on, with the tool and sizes used last."""
-        self._canvas, self._drawing, self._labels = canvas, drawing, labels
+        """Draw into this draft from now on, with the tool and sizes used last.
+
+        No rule binds at first but the locks that were set on the same schema before. ``regions``
+        are what was asked for, which tools may be held to.
+        """
+        labels = side.labels
+        self._canvas, self._drawing, self._side, self._labels = canvas, drawing, side, labels
         self.are_marks_hidden = False
         self.layout = "three" if series.geometry.is_volume else "single"
         canvas.set_layout(self.layout)
-        self.strip.brush.set_unit("mm" if series.geometry.is_calibrated else "px")
-        canvas.set_brush_mm(self._settings.brush_mm)
+        if self._options is not None:
+            self._options.brush.set_unit("mm" if series.geometry.is_calibrated else "px")
+            self._options.use(side.schema)
+            self._options.show_tool(self.tool)
+            for name in TOOLS:
+                canvas.set_options(name, self._options.chosen(name))
+        self._give_size()
         canvas.set_brush_3d(self.is_3d)
         canvas.set_mask_opacity(self._settings.mask_opacity)
         canvas.set_tool(self.tool)
@@ -68,6 +110,23 @@ class DrawingTools(QObject):
         labels.visibility_changed.connect(canvas.set_label_visible)
         labels.opacity_changed.connect(self._fade)
         labels.label_opacity_changed.connect(canvas.set_label_opacity)
+        self._begin_rules(canvas, series, side, regions)
+        if self.operations is not None:
+            self.operations.begin(canvas, side.operations, side.schema)
+
+    def _begin_rules(
+        self, canvas: Canvas, series: Series, side: DrawingSide, regions: tuple[Box, ...]
+    ) -> None:
+        side.unit = "HU" if series.modality == "CT" else ""
+        side.rules_panel.set_regions(regions)
+        if canvas.surface is not None:
+            side.rules_panel.set_range(*value_range(canvas.surface), side.unit)
+        side.labels.set_locked(self._locks.get(side.schema.name, frozenset()))
+        side.rules_changed.connect(self._set_rules)
+        side.rules_panel.tint_changed.connect(canvas.set_tinted)
+        side.measure_wanted.connect(self.measure)
+        canvas.set_tinted(True)
+        self._set_rules(side.rules)
 
     def look(self, canvas: Canvas, series: Series) -> None:
         """Show a case that is not drawn on."""
@@ -79,7 +138,11 @@ class DrawingTools(QObject):
 
     def end(self) -> None:
         """Let draft and canvas go."""
-        self._canvas = self._drawing = self._labels = None
+        if self.operations is not None:
+            self.operations.end()
+        if self._canvas is not None:
+            self._canvas.set_tinted(False)
+        self._canvas = self._drawing = self._labels = self._side = None
 
     @property
     def is_drawing(self) -> bool:
@@ -93,9 +156,14 @@ class DrawingTools(QObject):
 
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name."""
+        if name != self.tool:
+            self._tool_before = self.tool
         self.tool = name
         if self._canvas is not None:
             self._canvas.set_tool(name)
+        if self._options is not None:
+            self._options.show_tool(name)
+        self.advised.emit(ADVICE[name])
         if self.pointing is not None:
             self.pointing.take_up(name)
 
@@ -107,7 +175,8 @@ class DrawingTools(QObject):
 
     def step_brush(self, steps: int) -> None:
         """Make the brush larger or smaller."""
-        self.strip.brush.step(steps)
+        if self._options is not None:
+            self._options.brush.step(steps)
 
     def choose_nth_label(self, place: int) -> None:
         """Draw with the label at a place of the palette, from 0."""
@@ -146,8 +215,10 @@ class DrawingTools(QObject):
         self.strip.choose_window(place)
 
     def cancel(self) -> None:
-        """Give up what was begun: a polygon, a fill."""
+        """Give up what was begun: a polygon, a fill; then what is suggested."""
         if self._canvas is None or self._canvas.cancel():
+            return
+        if self.operations is not None and self.operations.drop():
             return
         if self.pointing is not None:
             self.pointing.drop()
@@ -165,6 +236,8 @@ class DrawingTools(QObject):
         if drawing is None or canvas is None:
             return
         canvas.cancel()
+        if self.operations is not None and word == "undo" and self.operations.take_back():
+            return
         if self.pointing is not None and word == "undo" and self.pointing.take_back():
             return
         try:
@@ -178,6 +251,8 @@ class DrawingTools(QObject):
         if self.pointing is not None:
             self.pointing.moved(word)
         canvas.refresh_mask(box)
+        if self.operations is not None:
+            self.operations.mask_changed()
         self.moved.emit()
         if not _is_shown(canvas.position, box):
             (z0, y0, x0), (z1, y1, x1) = box
@@ -196,10 +271,74 @@ class DrawingTools(QObject):
         if self._drawing is not None:
             self._drawing.record(tool, edit)
 
-    def _size_brush(self, diameter_mm: float) -> None:
-        self._settings.brush_mm = diameter_mm
+    def _size_brush(self, diameter: float) -> None:
+        if self._settings.brush_follows_zoom:
+            self._settings.brush_px = diameter
+        else:
+            self._settings.brush_mm = diameter
+        self._give_size()
+
+    def _follow_zoom(self, on: bool) -> None:
+        self._settings.brush_follows_zoom = on
+        self._give_size()
+
+    def _give_size(self) -> None:
+        if self._canvas is None:
+            return
+        if self._settings.brush_follows_zoom:
+            self._canvas.set_brush_px(self._settings.brush_px)
+        else:
+            self._canvas.set_brush_mm(self._settings.brush_mm)
+
+    def _set_options(self, tool: str, chosen: Mapping[str, Chosen]) -> None:
         if self._canvas is not None:
-            self._canvas.set_brush_mm(diameter_mm)
+            self._canvas.set_options(tool, chosen)
+
+    def _take_before(self) -> None:
+        if self._drawing is not None:
+            self.set_tool(self._tool_before)
+            self.tool_changed.emit()
+
+    def _set_rules(self, rules: MaskingRules) -> None:
+        if self._canvas is None or self._side is None:
+            return
+        self._canvas.set_rules(rules)
+        self._locks[self._side.schema.name] = rules.locked
+        if self._options is not None:
+            self._options.chip.say(self._side.rule_words)
+
+    def _free(self) -> None:
+        if self._side is not None:
+            self._side.free()
+
+    def _say_rules(self) -> None:
+        """Say why a stroke changed nothing."""
+        if self._side is not None and self._canvas is not None:
+            self._canvas.say(f"Nothing was changed. {self._side.rule_words}.")
+
+    def start_operation(self, name: str) -> None:
+        """Open the panel with an operation and show what it suggests."""
+        if self.operations is not None:
+            self.operations.start(name)
+
+    def turn_operations(self) -> None:
+        """Open the panel of operations, or close it."""
+        if self.operations is not None:
+            self.operations.turn()
+
+    @property
+    def are_operations_open(self) -> bool:
+        """Whether the panel of operations is open."""
+        return self.operations is not None and self.operations.is_open
+
+    def measure(self) -> None:
+        """Show the volume of each label and the values of the image inside it."""
+        side = self._side
+        surface = None if self._canvas is None else self._canvas.surface
+        if side is not None and surface is not None:
+            from annotator.gui.statistics_dialog import StatisticsDialog
+
+            StatisticsDialog(surface, side.schema, side.unit, self.strip.window()).open()
 
     def _fade(self, opacity: float) -> None:
         self._settings.mask_opacity = opacity

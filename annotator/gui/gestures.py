@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
@@ -9,16 +10,24 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.gesture import NOTHING
 from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
+from annotator.gui.tint import Tint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from annotator.api import Prompt, PromptKind
     from annotator.drawing.edit import Edit, Point
+    from annotator.drawing.options import Chosen
+    from annotator.drawing.rules import MaskingRules
     from annotator.drawing.surface import Surface
     from annotator.gui.label_colors import LabelColors
     from annotator.gui.linked_views import LinkedViews
     from annotator.gui.marks import Marks
+    from annotator.gui.suggestion import Suggestion
 
 _BANNER_MS = 5000
+_TAP_S = 0.25
+"""Space that is let go sooner, without moving the image, was tapped."""
 
 
 class Gestures(QObject):
@@ -35,6 +44,11 @@ class Gestures(QObject):
     pressed = Signal()
     enlarged = Signal(int)
     """Axis of a view that was double-clicked to fill the canvas, or to stop doing so."""
+    suggestion_answered = Signal(str)
+    """``all`` or ``slice`` accepts, ``drop`` does not."""
+    tool_let_go = Signal(bool)
+    """The tool before is wanted again: after a tap of space; else after the key that was held."""
+    refused = Signal()
 
     def __init__(
         self, views: LinkedViews, marks: Marks, colors: LabelColors, parent: QObject
@@ -46,6 +60,12 @@ class Gestures(QObject):
         self._desk = DrawingDesk(self)
         self._shape: tuple[int, ...] = (0, 0, 0)
         self._is_read_only = False
+        self._brush_px: float | None = None
+        self._standing = ""
+        self._space_at = 0.0
+        self._held_key = self._taken_with = 0
+        self._has_used = False
+        self._is_tinted = False
         self._banner_end = QTimer(self)
         self._banner_end.setSingleShot(True)
         self._banner_end.setInterval(_BANNER_MS)
@@ -56,12 +76,43 @@ class Gestures(QObject):
         """Draw on another live mask."""
         self._desk.use(surface)
         self._shape = (0, 0, 0) if surface is None else surface.shape
-        self._say("")
+        self.show_suggestion(None, "")
+        self.set_tinted(False)
         self._show_pen()
+
+    @property
+    def surface(self) -> Surface | None:
+        """What is drawn on."""
+        return self._desk.surface
+
+    def set_rules(self, rules: MaskingRules) -> None:
+        """Hold every tool to other rules."""
+        self._desk.set_rules(rules)
+        self._show_tint()
+
+    def set_tinted(self, on: bool) -> None:
+        """Show on the image where the rules let tools draw."""
+        self._is_tinted = on
+        self._show_tint()
+
+    def show_suggestion(self, suggestion: Suggestion | None, words: str) -> None:
+        """Show what an operation would change, and words as long as it is shown."""
+        self._standing = words
+        if suggestion is not self._marks.suggestion:
+            self._marks.suggestion = suggestion
+            self._views.refresh_mask()
+        self._say("")
+        self._views.repaint_marks()
 
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name."""
         self._desk.set_tool(name)
+        self._taken_with, self._has_used = self._held_key, False
+        self._show_pen()
+
+    def set_options(self, tool: str, chosen: Mapping[str, Chosen]) -> None:
+        """Set options of a tool."""
+        self._desk.set_options(tool, chosen)
         self._show_pen()
 
     def set_label(self, value: int) -> None:
@@ -72,6 +123,13 @@ class Gestures(QObject):
     def set_brush_mm(self, diameter: float) -> None:
         """Set the diameter of brush and eraser, mm."""
         self._desk.brush_mm = diameter
+        self._brush_px = None
+        self._show_pen()
+
+    def set_brush_px(self, diameter: float) -> None:
+        """Keep brush and eraser this large on the screen, whatever the zoom."""
+        self._brush_px = diameter
+        self._fit_brush()
         self._show_pen()
 
     def set_brush_3d(self, on: bool) -> None:
@@ -119,23 +177,66 @@ class Gestures(QObject):
         self._show_pen()
         return had
 
-    def press_key(self, key: int, *, is_repeat: bool) -> bool:
+    def hold_key(self, key: int) -> None:
+        """Remember a key that went down, whoever handles it."""
+        self._held_key = key
+
+    def press_key(self, key: int, *, is_repeat: bool, with_shift: bool = False) -> bool:
         """Handle a key that belongs to a gesture; False where it does not."""
         if key == Qt.Key.Key_Space:
             if not is_repeat:
+                self._space_at = time.monotonic()
                 self._views.hold_to_pan(True)
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._desk.has_begun:
-            self.confirm()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._marks.hints:
-            self.object_ended.emit()
-        elif key == Qt.Key.Key_Escape and self._marks.hints:
-            if not self.cancel():
-                self.object_dropped.emit()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            return self._enter(only_slice=with_shift)
         elif key == Qt.Key.Key_Backspace and self._desk.step_back():
             self._show_pen()
         else:
-            return key == Qt.Key.Key_Escape and self.cancel()
+            return key == Qt.Key.Key_Escape and self._escape()
         return True
+
+    def _enter(self, *, only_slice: bool) -> bool:
+        if self._desk.has_begun:
+            self.confirm()
+        elif self._marks.suggestion is not None:
+            self.suggestion_answered.emit("slice" if only_slice else "all")
+        elif self._marks.hints:
+            self.object_ended.emit()
+        else:
+            return False
+        return True
+
+    def _escape(self) -> bool:
+        if self.cancel():
+            return True
+        if self._marks.suggestion is not None:
+            self.suggestion_answered.emit("drop")
+        elif self._marks.hints:
+            self.object_dropped.emit()
+        else:
+            return False
+        return True
+
+    def release_key(self, key: int) -> bool:
+        """Handle a key that is let go; False where that means nothing."""
+        if key == Qt.Key.Key_Space:
+            has_panned = self._views.hold_to_pan(False)
+            if not has_panned and time.monotonic() - self._space_at < _TAP_S:
+                self.tool_let_go.emit(True)
+            return True
+        if key != self._held_key:
+            return False
+        self._held_key = 0
+        if key != self._taken_with or not self._has_used or self._desk.has_begun:
+            return False
+        self._taken_with = 0
+        self.tool_let_go.emit(False)
+        return True
+
+    def forget_keys(self) -> None:
+        """End what keys are held for: their release will not be heard."""
+        self._held_key = self._taken_with = 0
+        self._views.hold_to_pan(False)
 
     def _connect(self) -> None:
         views, desk = self._views, self._desk
@@ -146,11 +247,13 @@ class Gestures(QObject):
         views.hovered.connect(self._hover)
         views.right_clicked.connect(self._right_click)
         views.double_clicked.connect(self._double_click)
+        views.position_changed.connect(self._end_stroke)
         desk.touched.connect(views.show_touched)
         desk.edited.connect(self._end_edit)
         desk.label_picked.connect(self.label_picked)
         desk.hinted.connect(self.prompted)
         desk.told.connect(self._tell)
+        desk.refused.connect(self.refused)
         desk.previewed.connect(self._show_preview)
 
     @property
@@ -172,8 +275,13 @@ class Gestures(QObject):
             )
         else:
             held = self._views.modifiers
+            self._fit_brush()
+            self._has_used = True
             self._desk.press(
-                axis, point, is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier)
+                axis,
+                point,
+                pressure=self._views.pressure,
+                is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier),
             )
         if self._desk.is_working:
             self._say("Working it out… Esc cancels.", lasting=True)
@@ -183,7 +291,18 @@ class Gestures(QObject):
         if self._is_looking:
             self._link(point)
         else:
-            self._desk.drag(point)
+            self._desk.drag(point, pressure=self._views.pressure)
+
+    def _end_stroke(self, position: Sequence[int]) -> None:
+        """End a stroke whose slice is not shown any more."""
+        plane, index = self._desk.plane, self._desk.index
+        if plane is not None and position[plane] != index and self._views.is_pressed:
+            self._desk.release()
+
+    def _fit_brush(self) -> None:
+        """Give the brush its size in mm where it is told on the screen."""
+        if self._brush_px is not None and self._views.views:
+            self._desk.brush_mm = self._brush_px / self._views.zoom
 
     def _release(self) -> None:
         self._desk.release(is_click=not self._views.has_moved)
@@ -211,6 +330,7 @@ class Gestures(QObject):
     def _hover(self, point: Point | None) -> None:
         axis = self._views.hovering_axis
         if not self._is_looking and not self._views.is_pressed:
+            self._fit_brush()
             self._desk.hover(0 if axis is None else axis, point)
         if point is None:
             self.cursor_moved.emit(None)
@@ -222,15 +342,30 @@ class Gestures(QObject):
     def _end_edit(self, tool: str, edit: Edit) -> None:
         self._say("")
         self._show_pen()
+        self._show_tint()
         self.edited.emit(tool, edit)
+
+    def _show_tint(self) -> None:
+        """Tint where may be drawn, as it is now."""
+        surface, marks = self._desk.surface, self._marks
+        rules = None if surface is None or not self._is_tinted else surface.rules
+        if rules is None or surface is None or not rules.limits_places:
+            if marks.tint is None:
+                return
+            marks.tint = None
+        else:
+            marks.tint = Tint(surface, self._desk.label)
+        self._views.repaint_marks()
 
     def _show_pen(self) -> None:
         """Let the overlays show tool, size and colour as they are now."""
         desk, marks = self._desk, self._marks
         has_size = desk.has_size and not self._is_read_only
         marks.brush_mm = desk.brush_mm if has_size else None
+        marks.brush_px = self._brush_px
+        marks.brush_is_square = desk.is_square
         marks.preview = desk.preview
-        marks.preview_axis = desk.plane
+        marks.preview_axis, marks.preview_index = desk.plane, desk.index
         marks.hint = desk.hint
         marks.tool_takes_shift = desk.points and not self._is_read_only
         marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
@@ -240,7 +375,8 @@ class Gestures(QObject):
         """Let the overlays show what is in progress."""
         marks, desk = self._marks, self._desk
         if marks.preview is not NOTHING or desk.preview is not NOTHING:
-            marks.preview, marks.preview_axis = desk.preview, desk.plane
+            marks.preview = desk.preview
+            marks.preview_axis, marks.preview_index = desk.plane, desk.index
             self._views.repaint_marks()
 
     def _tell(self, text: str) -> None:
@@ -249,7 +385,8 @@ class Gestures(QObject):
 
     def _say(self, text: str, *, lasting: bool = False) -> None:
         self._banner_end.stop()
-        if text and not lasting:
+        text = text or self._standing
+        if text != self._standing and not lasting:
             self._banner_end.start()
         if text != self._marks.banner:
             self._marks.banner = text

@@ -1,4 +1,4 @@
-"""The label palette: names and colours from the schema, an eye and an opacity for each."""
+"""The label palette: names and colours from the schema, an eye, a lock, an opacity for each."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ def swatch(color: str, size: int = 16) -> QIcon:
 class LabelPalette(QWidget):
     """Which label is drawn, and how each is shown.
 
-    Signals: ``label_chosen(value)``, ``visibility_changed(value, on)``,
+    Signals: ``label_chosen(value)``, ``visibility_changed(value, on)``, ``locks_changed()``,
     ``label_opacity_changed(value, 0..1)``, ``opacity_changed(0..1)``.
     """
 
     label_chosen = Signal(int)
     visibility_changed = Signal(int, bool)
+    locks_changed = Signal()
     label_opacity_changed = Signal(int, float)
     opacity_changed = Signal(float)
 
@@ -57,6 +58,7 @@ class LabelPalette(QWidget):
         self._group.setExclusive(True)
         self.buttons: dict[int, QPushButton] = {}
         self.eyes: dict[int, IconSwitch] = {}
+        self.locks: dict[int, IconSwitch] = {}
         self._opacities: dict[int, int] = {entry.value: 100 for entry in schema.labels}
         self._names = {entry.value: entry.name for entry in schema.labels}
         layout = QVBoxLayout(self)
@@ -88,6 +90,21 @@ class LabelPalette(QWidget):
     def current(self) -> int:
         """The value of the label that is drawn, 0 where the schema has none."""
         return next((value for value, made in self.buttons.items() if made.isChecked()), 0)
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Values of the labels that are not shown."""
+        return frozenset(value for value, eye in self.eyes.items() if not eye.isChecked())
+
+    @property
+    def locked(self) -> frozenset[int]:
+        """Values of the labels that no tool may change."""
+        return frozenset(value for value, lock in self.locks.items() if not lock.isChecked())
+
+    def set_locked(self, values: frozenset[int]) -> None:
+        """Lock these labels and no others."""
+        for value, lock in self.locks.items():
+            lock.setChecked(value not in values)
 
     def choose(self, value: int) -> None:
         """Make a label the one that is drawn; a value that the schema lacks is ignored."""
@@ -127,15 +144,25 @@ class LabelPalette(QWidget):
             "eye", "eye-off", f"Show label {entry.name}", f"Show or hide “{entry.name}”.", self
         )
         eye.toggled.connect(lambda on: self.visibility_changed.emit(entry.value, on))
+        lock = IconSwitch(
+            "unlock",
+            "lock",
+            f"Lock label {entry.name}",
+            f"Lock or unlock “{entry.name}”: no tool changes a locked label.",
+            self,
+        )
+        lock.toggled.connect(self.locks_changed)
         self.buttons[entry.value] = button
         self.eyes[entry.value] = eye
+        self.locks[entry.value] = lock
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(2)
         badge = label(str(place + 1) if place < 9 else " ", "key")
         badge.setFixedWidth(badge.fontMetrics().horizontalAdvance("0") + 16)
         badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         row.addWidget(badge)
         row.addWidget(button, 1)
+        row.addWidget(lock)
         row.addWidget(eye)
         return row
 

@@ -91,6 +91,22 @@ class LinkedViews(QWidget):
         return self._slots[self._active].overlay.modifiers
 
     @property
+    def pressure(self) -> float:
+        """How hard the pen is pressed, 0 to 1; a mouse always fully."""
+        return self._slots[self._active].overlay.pressure
+
+    @property
+    def plane_in_hand(self) -> Plane:
+        """The plane of the view that was worked in last."""
+        return self._planes[min(self._active, len(self._planes) - 1)]
+
+    @property
+    def zoom(self) -> float:
+        """Screen pixels a mm in the view under the pointer, or the one worked in last."""
+        slot = self._active if self._hovering is None else self._hovering
+        return self._slots[slot].camera.zoom
+
+    @property
     def has_moved(self) -> bool:
         """Whether the last press was dragged, and not only a click."""
         return self._slots[self._active].overlay.has_moved
@@ -176,7 +192,7 @@ class LinkedViews(QWidget):
     def step(self, steps: int) -> None:
         """Go on by slices in the view that was worked in last."""
         if self._planes:
-            axis = self._planes[min(self._active, len(self._planes) - 1)].axis
+            axis = self.plane_in_hand.axis
             position = list(self._marks.position)
             position[axis] += steps
             self.set_position(position)
@@ -278,13 +294,16 @@ class LinkedViews(QWidget):
             if slot == self._active:
                 self._slots[slot].zoom_by(factor)
 
-    def hold_to_pan(self, on: bool) -> None:
-        """Make the left button pan while ``on``."""
+    def hold_to_pan(self, on: bool) -> bool:
+        """Make the left button pan while ``on``; returns whether it did since it was told last."""
+        has_panned = any(view.overlay.was_panned for view in self.views)
         for view in self.views:
             view.overlay.is_panning_with_left = on
+            view.overlay.was_panned = False
             view.overlay.setCursor(
                 Qt.CursorShape.OpenHandCursor if on else Qt.CursorShape.CrossCursor
             )
+        return has_panned
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Arrange the views anew."""

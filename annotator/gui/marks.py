@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from annotator.api import Prompt
     from annotator.domain.reading import Box
     from annotator.gui.hint import Hint
+    from annotator.gui.suggestion import Suggestion
+    from annotator.gui.tint import Tint
 
 PLANE_COLORS = {
     "axial": "#ff6b6b",
@@ -52,10 +54,18 @@ class Marks:
         How much is seen besides the slice; empty where only that is.
     brush_mm : float or None
         Diameter of the outline at the cursor; None where the tool has no size.
+    brush_px : float or None
+        The same on the screen, where it does not depend on the zoom.
+    brush_is_square : bool
+        Whether that outline is a square.
     color : str
         Colour of what is being drawn, ``#rrggbb``.
-    preview, preview_axis
-        What is seen of the gesture in progress, and the axis that its view looks along.
+    preview, preview_axis, preview_index
+        What is seen of the gesture in progress, on which slice along which axis.
+    suggestion : Suggestion or None
+        What an operation would change, shown in place of the mask.
+    tint : Tint or None
+        Where the rules let tools draw.
     highlight : Box, mask or None
         Region to point at: a voxel box, or a ``(z, y, x)`` array that is True inside.
     flash : Box or None
@@ -77,9 +87,14 @@ class Marks:
     slab_text: str = ""
     window_text: str = ""
     brush_mm: float | None = None
+    brush_px: float | None = None
+    brush_is_square: bool = False
     color: str = "#ffffff"
     preview: Preview = NOTHING
     preview_axis: int | None = None
+    preview_index: int | None = None
+    suggestion: Suggestion | None = None
+    tint: Tint | None = None
     tool_takes_shift: bool = False
     hints: tuple[Prompt, ...] = ()
     hint: Hint | None = None
@@ -88,3 +103,9 @@ class Marks:
     flash: Box | None = None
     heat_title: str = ""
     banner: str = ""
+
+    def brush_radius_px(self, zoom: float) -> float | None:
+        """Return the radius of the outline at the cursor in a view of this zoom, pixels a mm."""
+        if self.brush_mm is None:
+            return None
+        return (self.brush_mm * zoom if self.brush_px is None else self.brush_px) / 2

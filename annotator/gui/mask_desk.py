@@ -13,6 +13,7 @@ from annotator.gui.canvas_holder import CanvasHolder
 from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.mask_panel import MaskPanel
+from annotator.gui.operation_desk import OperationDesk
 from annotator.gui.pointing import Pointing
 from annotator.gui.prompt_bar import PromptBar
 from annotator.gui.save_indicator import SaveIndicator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from annotator.gui.canvas import Canvas
     from annotator.gui.empty_state import EmptyState
     from annotator.gui.settings import Settings
-    from annotator.gui.tool_strip import ToolStrip
+    from annotator.gui.workbench import Workbench
     from annotator.session.open_case import OpenCase
     from annotator.session.rater_room import RaterRoom, WorklistEntry
 
@@ -50,7 +51,7 @@ class MaskDesk(QWidget):
     )
 
     def __init__(
-        self, strip: ToolStrip, empty: EmptyState, background: Background, settings: Settings
+        self, bench: Workbench, empty: EmptyState, background: Background, settings: Settings
     ) -> None:
         super().__init__()
         self._background = background
@@ -61,8 +62,13 @@ class MaskDesk(QWidget):
         self.holder.canvas_made.connect(self._connect)
         self.saving = SaveIndicator()
         self.holder.foot.addWidget(self.saving, 1)
-        self.strip = strip
-        self.tools = DrawingTools(strip, settings)
+        self._bench, self.strip = bench, bench.strip
+        self.tools = DrawingTools(bench.strip, settings, bench.options)
+        self.tools.operations = OperationDesk(background, settings, self)
+        self.tools.operations.told.connect(self.hint_changed)
+        self.tools.operations.opened.connect(self.state_changed)
+        self.tools.advised.connect(self.hint_changed)
+        self.tools.tool_changed.connect(self.state_changed)
         self.tools.nothing_to.connect(
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
         )
@@ -75,9 +81,8 @@ class MaskDesk(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.strip)
-        layout.addWidget(self.holder, 1)
-        strip.hide()
+        bench.lay_out(layout, self.holder)
+        bench.set_shown(False)
 
     def _make_pointing(self) -> Pointing:
         bar = PromptBar(HEIGHT, self)
@@ -93,7 +98,7 @@ class MaskDesk(QWidget):
         self._opened, self._panel = opened, panel
         self.strip.set_windows(windows_for(opened.series, opened.schema))
         self.start_note.follow(opened, panel)
-        self.strip.show()
+        self._bench.set_shown(True)
         return panel
 
     def show_case(self, room: RaterRoom, entry: WorklistEntry | None) -> None:
@@ -104,7 +109,8 @@ class MaskDesk(QWidget):
         drawing = opened.drawing
         canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
         canvas.set_read_only(False)
-        self.tools.begin(canvas, drawing, opened.series, panel.labels)
+        regions = () if entry is None else entry.regions
+        self.tools.begin(canvas, drawing, opened.series, panel.drawing, regions)
         self._point_at(canvas, opened, room)
         self.saving.follow(drawing)
         self._frame_regions(canvas, opened, entry)
@@ -119,7 +125,7 @@ class MaskDesk(QWidget):
         self.tools.end()
         self._background.drop("prompt models")
         self.pointing.end()
-        self.strip.hide()
+        self._bench.set_shown(False)
         self.holder.show_empty()
 
     def show_start(self) -> None:
@@ -143,6 +149,8 @@ class MaskDesk(QWidget):
     def _connect(self, canvas: Canvas) -> None:
         self.tools.connect_canvas(canvas)
         self.pointing.connect_canvas(canvas)
+        if self.tools.operations is not None:
+            self.tools.operations.connect_canvas(canvas)
         canvas.edited.connect(self._drew)
 
     def _drew(self, tool: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.gui.label_palette import LabelPalette
+from annotator.gui.drawing_side import DrawingSide
 from annotator.gui.reading_panel import ReadingPanel, StartWords
 
 if TYPE_CHECKING:
@@ -26,5 +26,6 @@ class MaskPanel(ReadingPanel):
     def __init__(
         self, schema: LabelSchema, *, opacity: float, parent: QWidget | None = None
     ) -> None:
-        self.labels = LabelPalette(schema, opacity=opacity)
-        super().__init__(schema, [("Labels", self.labels)], _WORDS, parent)
+        self.drawing = DrawingSide(schema, opacity=opacity)
+        self.labels = self.drawing.labels
+        super().__init__(schema, [("", self.drawing)], _WORDS, parent)

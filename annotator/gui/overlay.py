@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from qtpy.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from annotator.drawing.gesture import NOTHING
 from annotator.gui import overlay_paint as paint
@@ -15,8 +15,14 @@ from annotator.gui.overlay_hints import paint_hints
 from annotator.gui.overlay_preview import paint_preview
 
 if TYPE_CHECKING:
-    from qtpy.QtCore import QEvent
-    from qtpy.QtGui import QEnterEvent, QMouseEvent, QPaintEvent, QWheelEvent
+    from qtpy.QtGui import (
+        QEnterEvent,
+        QMouseEvent,
+        QPaintEvent,
+        QSinglePointEvent,
+        QTabletEvent,
+        QWheelEvent,
+    )
 
     from annotator.gui.marks import Marks
     from annotator.gui.planes import Plane
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 _ZOOM_STEP = 1.2
 _NOTCH = 120
 """Wheel units of one notch."""
+_DOUBLE_PX = 12
+"""Two taps of a pen as near as this, soon after each other, are a double click."""
 _CLICK_PX = 4
 """A button that moved less than this was clicked, not dragged."""
 
@@ -63,6 +71,9 @@ class Overlay(QWidget):
         self._gesture = ""
         self._travel = 0.0
         self.modifiers = Qt.KeyboardModifier.NoModifier
+        self.pressure = 1.0
+        self.was_panned = False
+        self._tapped = (0, QPointF())
         self._wheel = 0
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
@@ -79,8 +90,31 @@ class Overlay(QWidget):
         """Whether the button that was pressed last was dragged since, and not only clicked."""
         return self._travel >= _CLICK_PX
 
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        """Take a pen for a mouse whose strokes have a pressure, 0 to 1."""
+        kind = event.type()
+        if kind == QEvent.Type.TabletPress:
+            place, now = event.position(), event.timestamp()
+            since, before = now - self._tapped[0], self._tapped[1]
+            is_double = since < QApplication.doubleClickInterval() and (
+                (place - before).manhattanLength() < _DOUBLE_PX
+            )
+            self._tapped = (0 if is_double else now, place)
+            self.pressure = event.pressure()
+            self._double_click(event) if is_double else self._press(event)
+        elif kind == QEvent.Type.TabletMove:
+            self.pressure = event.pressure() if event.buttons() else 1.0
+            self._move(event)
+        else:
+            self._release(event)
+            self.pressure = 1.0
+        event.accept()
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a gesture; a second button during one is ignored."""
+        self._press(event)
+
+    def _press(self, event: QSinglePointEvent) -> None:
         if self._gesture:
             return
         place, button = event.position(), event.button()
@@ -93,6 +127,7 @@ class Overlay(QWidget):
             button == Qt.MouseButton.LeftButton and self.is_panning_with_left
         ):
             self._gesture = "pan"
+            self.was_panned = True
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif button == Qt.MouseButton.LeftButton:
             if self._links(event):
@@ -104,6 +139,9 @@ class Overlay(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with the gesture; without one, tell where the cursor is."""
+        self._move(event)
+
+    def _move(self, event: QSinglePointEvent) -> None:
         place = event.position()
         moved = place - (self._last or place)
         self._cursor = place
@@ -126,6 +164,9 @@ class Overlay(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the gesture that this button began."""
+        self._release(event)
+
+    def _release(self, event: QSinglePointEvent) -> None:
         ends = {
             Qt.MouseButton.LeftButton: ("tool", "link", "pan"),
             Qt.MouseButton.MiddleButton: ("pan",),
@@ -143,13 +184,16 @@ class Overlay(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Tell a double click of the left button; other buttons count as pressed again."""
+        self._double_click(event)
+
+    def _double_click(self, event: QSinglePointEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and not self.is_panning_with_left:
             self._gesture = "tool"
             self._travel = 0.0
             self.modifiers = event.modifiers()
             self.double_clicked.emit(event.position())
         else:
-            self.mousePressEvent(event)
+            self._press(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Step through slices, or zoom with Ctrl; half notches of touch pads are summed up."""
@@ -181,6 +225,7 @@ class Overlay(QWidget):
         marks = self._marks
         is_marked = marks.contours.contours or marks.flash or marks.hints
         is_marked = is_marked or marks.preview is not NOTHING
+        is_marked = is_marked or marks.suggestion is not None or marks.tint is not None
         if is_marked or marks.highlight is not None:
             self.update()
         else:
@@ -189,16 +234,17 @@ class Overlay(QWidget):
     def paint_under(self, painter: QPainter) -> None:
         """Paint what a kind of view has of its own, under all other marks."""
 
-    def _links(self, event: QMouseEvent) -> bool:
+    def _links(self, event: QSinglePointEvent) -> bool:
         """Whether Shift moves the crosshair, and does not belong to the tool in hand."""
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         return bool(shift) and not self._marks.tool_takes_shift
 
     def _move_brush(self) -> None:
         """Paint the brush where it was and where it is."""
-        if self._marks.brush_mm is None or self._cursor is None:
+        radius = self._marks.brush_radius_px(self.camera.zoom)
+        if radius is None or self._cursor is None:
             return
-        reach = self._marks.brush_mm / 2 * self.camera.zoom + 4
+        reach = radius + 4
         area = QRectF(-reach, -reach, 2 * reach, 2 * reach).translated(self._cursor).toAlignedRect()
         self.update(area)
         self.update(self._brush_area)
@@ -210,13 +256,15 @@ class Overlay(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.paint_under(painter)
+        paint.paint_tint(painter, marks, plane, index, camera)
+        paint.paint_suggestion(painter, marks, plane, index, camera)
         paint.paint_contours(painter, marks, plane, index, camera)
         paint.paint_highlight(painter, marks, plane, index, camera)
         if marks.flash is not None:
             paint.paint_box(painter, marks.flash, plane, index, camera, QColor("#ffd24d"))
         if marks.has_crosshair:
             paint.paint_crosshair(painter, marks, plane, camera)
-        paint_preview(painter, marks, plane, camera, self._cursor)
+        paint_preview(painter, marks, plane, index, camera, self._cursor)
         paint_hints(painter, marks, plane, index, camera)
         if self._cursor is not None and self._gesture in ("", "tool"):
             paint.paint_brush(painter, marks, camera, self._cursor)

@@ -104,13 +104,35 @@ def paint_highlight(
 
 def paint_brush(painter: QPainter, marks: Marks, camera: ViewCamera, cursor: QPointF) -> None:
     """Paint the outline of the brush in its true size."""
-    if marks.brush_mm is None:
+    radius = marks.brush_radius_px(camera.zoom)
+    if radius is None:
         return
-    radius = marks.brush_mm / 2 * camera.zoom
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for pen in (_pen(SHADE, 3.0), _pen(QColor(marks.color), 1.5)):
         painter.setPen(pen)
-        painter.drawEllipse(cursor, radius, radius)
+        if marks.brush_is_square:
+            painter.drawRect(QRectF(-radius, -radius, 2 * radius, 2 * radius).translated(cursor))
+        else:
+            painter.drawEllipse(cursor, radius, radius)
+
+
+def paint_tint(
+    painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
+) -> None:
+    """Paint where the rules let tools draw."""
+    if marks.tint is not None:
+        image = marks.tint.image(plane, index)
+        area = QRectF(-0.5, -0.5, image.width(), image.height())
+        painter.drawImage(_to_view(camera).mapRect(area), image)
+
+
+def paint_suggestion(
+    painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
+) -> None:
+    """Paint a dashed line around what would change."""
+    if marks.suggestion is not None:
+        path = _to_view(camera).map(marks.suggestion.outline(plane, index))
+        _line(painter, path, QColor("#ffffff"), (4.0, 3.0))
 
 
 def paint_texts(

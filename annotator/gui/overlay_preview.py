@@ -19,10 +19,15 @@ _TEXT_OFFSET = QPointF(14, 18)
 
 
 def paint_preview(
-    painter: QPainter, marks: Marks, plane: Plane, camera: ViewCamera, cursor: QPointF | None
+    painter: QPainter,
+    marks: Marks,
+    plane: Plane,
+    index: int,
+    camera: ViewCamera,
+    cursor: QPointF | None,
 ) -> None:
-    """Paint what a gesture shows, in the view in which it goes on."""
-    if marks.preview_axis != plane.axis:
+    """Paint what a gesture shows, in the view and on the slice on which it goes on."""
+    if (marks.preview_axis, marks.preview_index) != (plane.axis, index):
         return
     preview, color = marks.preview, QColor(marks.color)
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -34,7 +39,7 @@ def paint_preview(
         place = QPointF(*camera.to_screen(*plane.to_screen(anchor)))
         painter.drawEllipse(place, _ANCHOR_PX, _ANCHOR_PX)
     if preview.text and cursor is not None:
-        _paint_text(painter, preview.text, cursor + _TEXT_OFFSET)
+        _paint_text(painter, preview.text, cursor + _TEXT_OFFSET, camera.size)
 
 
 def _paint_line(
@@ -53,8 +58,10 @@ def _paint_line(
             painter.drawPolyline(places)
 
 
-def _paint_text(painter: QPainter, text: str, place: QPointF) -> None:
+def _paint_text(painter: QPainter, text: str, place: QPointF, size: tuple[int, int]) -> None:
     area = QRectF(painter.fontMetrics().boundingRect(text)).translated(place)
+    over = QPointF(max(0.0, area.right() + 8 - size[0]), max(0.0, area.bottom() + 6 - size[1]))
+    place, area = place - over, area.translated(-over)
     painter.fillRect(area.adjusted(-4, -2, 4, 2), _RIM)
     painter.setPen(QColor("#ffffff"))
     painter.drawText(place, text)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from annotator.gui.tool_strip import ToolStrip
     from annotator.gui.tracing.desk import TraceDesk
     from annotator.gui.tracing.slab import PreparedImage
+    from annotator.gui.workbench import Workbench
     from annotator.session.feedback import LabelFeedback
     from annotator.session.rater_room import RaterRoom, WorklistEntry
     from annotator.session.tracing import OpenTracing
@@ -49,7 +50,7 @@ class RaterRoomPanel(QWidget):
 
     def __init__(
         self,
-        strip: ToolStrip,
+        bench: Workbench,
         make_trace_strip: Callable[[], ToolStrip],
         background: Background,
         settings: Settings,
@@ -72,7 +73,7 @@ class RaterRoomPanel(QWidget):
             "",
             ("Open next case  (N)", "Open the next case that is not submitted.", self.next_case),
         )
-        self.masks = MaskDesk(strip, empty, background, settings)
+        self.masks = MaskDesk(bench, empty, background, settings)
         # What of the desk for masks actions and the window ask for.
         self.holder, self.strip, self.tools = self.masks.holder, self.masks.strip, self.masks.tools
         self.pointing, self.doubt = self.masks.pointing, self.masks.doubt

@@ -55,7 +55,7 @@ class ReadingPanel(QWidget):
         words: StartWords,
         parent: QWidget | None = None,
     ) -> None:
-        """Put sections (title, content) above the diagnosis."""
+        """Put sections (title, content) above the diagnosis; one without a title has its own."""
         super().__init__(parent)
         self.setObjectName("rightPanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -76,7 +76,8 @@ class ReadingPanel(QWidget):
         inner.addWidget(self.started)
         inner.addWidget(self._suggestions)
         for title, widget in work:
-            inner.addWidget(label(title, "section"))
+            if title:
+                inner.addWidget(label(title, "section"))
             inner.addWidget(widget)
             inner.addSpacing(10)
         inner.addWidget(label("Diagnosis", "section"))

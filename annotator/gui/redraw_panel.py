@@ -8,7 +8,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label
-from annotator.gui.label_palette import LabelPalette
+from annotator.gui.drawing_side import DrawingSide
+from annotator.gui.reading_panel import scrolled
 
 if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
@@ -25,7 +26,13 @@ class RedrawPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self.title = label("", "heading", wrap=True)
-        self.labels = LabelPalette(schema, opacity=opacity)
+        self.drawing = DrawingSide(schema, opacity=opacity)
+        self.labels = self.drawing.labels
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.addWidget(self.drawing)
+        inner.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(8)
@@ -38,9 +45,7 @@ class RedrawPanel(QWidget):
                 wrap=True,
             )
         )
-        layout.addWidget(label("Labels", "section"))
-        layout.addWidget(self.labels)
-        layout.addStretch(1)
+        layout.addWidget(scrolled(content), 1)
         layout.addWidget(
             Button(
                 "Done: my drawing holds here",

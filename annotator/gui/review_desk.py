@@ -318,7 +318,7 @@ class ReviewDesk(QObject):
         if region is None:
             return
         try:
-            self._redrawing.begin(self.view, region, canvas, panel.redraw.labels)
+            self._redrawing.begin(self.view, region, canvas, panel.redraw.drawing)
         except AnnotatorError as error:
             self.failed.emit(error)
             return
@@ -326,8 +326,8 @@ class ReviewDesk(QObject):
         canvas.set_heat(None)
         self._show_contours()
         self._tools.strip.hide()
-        self._redrawing.strip.set_windows(windows_for(case.series, case.schema))
-        self._redrawing.strip.show()
+        self._redrawing.bench.strip.set_windows(windows_for(case.series, case.schema))
+        self._redrawing.bench.set_shown(True)
         panel.show_redraw(f"Redraw region {region}")
         canvas.setFocus()
         self.hint_changed.emit(
@@ -347,7 +347,7 @@ class ReviewDesk(QObject):
             self.failed.emit(error)
             return
         self._redrawing.end()
-        self._redrawing.strip.hide()
+        self._redrawing.bench.set_shown(False)
         self._tools.strip.show()
         self.panel.show_redraw(None)
         place = self.canvas.position

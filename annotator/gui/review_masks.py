@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from annotator.gui.review_side import ReviewSide
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.gui.workbench import Workbench
     from annotator.session.differences import Difference
     from annotator.session.review_case import ReviewCase
     from annotator.session.review_methods import MethodOption
@@ -70,7 +71,7 @@ class MaskReview(QWidget):
     def __init__(
         self,
         strip: ToolStrip,
-        redraw_strip: ToolStrip,
+        bench: Workbench,
         empty: EmptyState,
         queue: ReviewQueue,
         side: ReviewSide,
@@ -92,10 +93,14 @@ class MaskReview(QWidget):
         self.strip = strip
         self.view_tools = DrawingTools(strip, settings)
         bar = PromptBar(HEIGHT, self)
-        redraw_strip.add(bar)
+        bench.strip.add(bar)
         pointing = Pointing(bar, background, self)
         pointing.told.connect(self.hint_changed)
-        self.redrawing = Redrawing(redraw_strip, settings, pointing, self._point_at)
+        self.redrawing = Redrawing(bench, settings, pointing, background, self._point_at)
+        self.redrawing.tools.advised.connect(self.hint_changed)
+        self.redrawing.tools.tool_changed.connect(self.state_changed)
+        self.redrawing.operations.told.connect(self.hint_changed)
+        self.redrawing.operations.opened.connect(self.state_changed)
         self.redrawing.tools.failed.connect(self.failed)
         self.redrawing.tools.nothing_to.connect(
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
@@ -107,10 +112,10 @@ class MaskReview(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.strip)
-        layout.addWidget(redraw_strip)
-        layout.addWidget(self.holder, 1)
+        bench.lay_out(layout, self.holder)
+        bench.set_shown(False)
         layout.addWidget(self.disputes)
-        for widget in (self.strip, redraw_strip, self.disputes):
+        for widget in (self.strip, self.disputes):
             widget.hide()
 
     def enter(self, room: ReviewRoom, session: Session, methods: tuple[MethodOption, ...]) -> None:
@@ -316,6 +321,7 @@ class MaskReview(QWidget):
         self.view_tools.connect_canvas(canvas)
         self.redrawing.tools.connect_canvas(canvas)
         self.redrawing.pointing.connect_canvas(canvas)
+        self.redrawing.operations.connect_canvas(canvas)
         canvas.position_changed.connect(lambda place: self.disputes.set_position(int(place[0])))
 
     def _let_go(self) -> None:
@@ -327,7 +333,8 @@ class MaskReview(QWidget):
         self.desk = None
         self._side.drop_panel()
         self._queue.set_readings(())
-        for widget in (self.strip, self.redrawing.strip, self.disputes):
+        self.redrawing.bench.set_shown(False)
+        for widget in (self.strip, self.disputes):
             widget.hide()
         self.holder.show_empty()
         self.state_changed.emit()

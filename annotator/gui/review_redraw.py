@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from annotator.gui.drawing_tools import DrawingTools
+from annotator.gui.operation_desk import OperationDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.domain.study import Series
+    from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
-    from annotator.gui.label_palette import LabelPalette
+    from annotator.gui.drawing_side import DrawingSide
     from annotator.gui.pointing import Pointing
     from annotator.gui.review_view import ReviewView
     from annotator.gui.settings import Settings
-    from annotator.gui.tool_strip import ToolStrip
+    from annotator.gui.workbench import Workbench
     from annotator.session.draft import DraftSession
 
 
@@ -39,18 +41,21 @@ class Redrawing:
 
     def __init__(
         self,
-        strip: ToolStrip,
+        bench: Workbench,
         settings: Settings,
         pointing: Pointing,
+        background: Background,
         offer: Callable[[Pointing, Canvas, Redrawn], None],
     ) -> None:
-        self.strip = strip
-        self.tools = DrawingTools(strip, settings)
+        self.bench = bench
+        self.tools = DrawingTools(bench.strip, settings, bench.options)
+        self.operations = OperationDesk(background, settings, self.tools)
+        self.tools.operations = self.operations
         self.tools.pointing = self.pointing = pointing
         self._offer = offer
         self.region: int | None = None
 
-    def begin(self, view: ReviewView, region: int, canvas: Canvas, labels: LabelPalette) -> None:
+    def begin(self, view: ReviewView, region: int, canvas: Canvas, side: DrawingSide) -> None:
         """Put the draft on the canvas; a region that is empty in it starts from the fused label."""
         case = view.case
         drawing = case.redraw
@@ -58,8 +63,8 @@ class Redrawing:
         place = canvas.position
         canvas.show_volume(case.voxels, case.series, drawing.mask, case.schema)
         canvas.set_read_only(False)
-        labels.choose(view.findings[region].label)
-        self.tools.begin(canvas, drawing, case.series, labels)
+        side.labels.choose(view.findings[region].label)
+        self.tools.begin(canvas, drawing, case.series, side, (view.findings[region].box,))
         canvas.set_position(place)
         canvas.frame(view.findings[region].box)
         view.highlight(canvas, region)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.gui.review_desk import ReviewDesk
     from annotator.gui.settings import Settings
     from annotator.gui.tool_strip import ToolStrip
+    from annotator.gui.workbench import Workbench
     from annotator.session.review_case import ReviewCase
     from annotator.session.review_methods import MethodOption
     from annotator.session.review_room import QueueEntry, ReviewRoom
@@ -43,7 +44,7 @@ class ReviewRoomPanel(QWidget):
     def __init__(
         self,
         strip: ToolStrip,
-        redraw_strip: ToolStrip,
+        bench: Workbench,
         trace_strip: ToolStrip,
         background: Background,
         settings: Settings,
@@ -70,9 +71,7 @@ class ReviewRoomPanel(QWidget):
             ),
         )
         self.side = ReviewSide()
-        self.masks = MaskReview(
-            strip, redraw_strip, empty, self.queue, self.side, background, settings
-        )
+        self.masks = MaskReview(strip, bench, empty, self.queue, self.side, background, settings)
         self.traces = TraceReviewPage(trace_strip, self.queue, self.side, background)
         self._pages = QStackedWidget()
         for page in (self.masks, self.traces):

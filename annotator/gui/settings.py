@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +27,12 @@ class Settings:
     font_scale: float = 1.0
     recent: tuple[str, ...] = ()
     brush_mm: float = 6.0
+    brush_px: float = 24.0
+    brush_follows_zoom: bool = False
+    tool_options: dict[str, dict[str, float | str | bool]] = field(default_factory=dict)
     mask_opacity: float = 0.55
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keys that the person chose: key of an action → key sequences."""
 
     def remember(self, location: str) -> None:
         """Put a project at the front of the recent ones."""
@@ -126,11 +131,38 @@ def _words(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the file h
     return tuple(value[:MAX_RECENT])
 
 
+def _keys(value: Any) -> dict[str, tuple[str, ...]]:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(value, dict):
+        raise ValueError(value)  # noqa: TRY004 - a wrong value of a file, like the others
+    return {name: _words(keys) for name, keys in value.items()}
+
+
+def _switch(value: Any) -> bool:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004 - a wrong value of a file, like the others
+    return value
+
+
+def _options(value: Any) -> dict[str, dict[str, float | str | bool]]:  # noqa: ANN401 - as above
+    if not isinstance(value, dict):
+        raise ValueError(value)  # noqa: TRY004 - as above
+    for chosen in value.values():
+        if not isinstance(chosen, dict) or not all(
+            isinstance(one, (bool, float, int, str)) for one in chosen.values()
+        ):
+            raise ValueError(chosen)
+    return value
+
+
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "theme": _one_of("dark", "light"),
     "font_scale": _between(0.8, 1.6),
     "recent": _words,
     "brush_mm": _between(0.1, 200.0),
+    "brush_px": _between(1.0, 1000.0),
+    "brush_follows_zoom": _switch,
+    "tool_options": _options,
     "mask_opacity": _between(0.0, 1.0),
+    "keys": _keys,
 }
 """Field → what it may be. Checked by hand: pydantic takes a tenth of the time that a start has."""

@@ -41,6 +41,7 @@ class SliceView(QWidget):
         self.plane = plane
         self.index = 0
         self.scene = scene
+        self._marks = marks
         self._voxels: NDArray[Any] | None = None
         self._mask: Mask | None = None
         self._heat: NDArray[np.float32] | None = None
@@ -83,7 +84,7 @@ class SliceView(QWidget):
             return
         self.index = index
         self.scene.put_image(self.plane.cut(self._voxels, index))
-        self.scene.put_mask(self.plane.cut(self._mask, index))
+        self.scene.put_mask(self._labels(self._mask))
         if self._heat is not None:
             self.scene.put_heat(self.plane.cut(self._heat, index))
         self.overlay.show_index(index)
@@ -98,7 +99,12 @@ class SliceView(QWidget):
         if self._mask is None or (box is not None and not self.plane.meets(box, self.index)):
             return
         window = (slice(None), slice(None)) if box is None else self.plane.window(box)
-        self.scene.put_mask(self.plane.cut(self._mask, self.index), window)
+        self.scene.put_mask(self._labels(self._mask), window)
+
+    def _labels(self, mask: Mask) -> NDArray[Any]:
+        """Return the slice of the mask, with what is suggested on it."""
+        section, suggestion = self.plane.cut(mask, self.index), self._marks.suggestion
+        return section if suggestion is None else suggestion.pasted(section, self.plane, self.index)
 
     def fit(self) -> None:
         """Show the whole slice."""

@@ -1,15 +1,14 @@
-"""The strip above the canvas: tools, brush size, grey-level window, layout."""
+"""The strip above the canvas: undo, views, grey-level window."""
 
 from __future__ import annotations
 
-from math import log10
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QSizePolicy, QWidget
 from superqt import QFlowLayout
 
-from annotator.gui.buttons import ToolButton, label
+from annotator.gui.buttons import ToolButton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 HEIGHT = 34
 """Of everything in the strip, so that its rows are straight."""
 _LEAST_WIDTH = 400
-BRUSH_MIN_MM, BRUSH_MAX_MM = 0.5, 100.0
-_STEPS = 100
 
 
 def separator() -> QFrame:
@@ -34,80 +31,13 @@ def separator() -> QFrame:
     return line
 
 
-class BrushSize(QWidget):
-    """Diameter of the brush on a logarithmic slider. Emits ``changed(diameter)`` in mm."""
-
-    changed = Signal(float)
-
-    def __init__(self, diameter_mm: float, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._unit = "mm"
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, _STEPS)
-        self.slider.setFixedWidth(84)
-        self.slider.setAccessibleName("Brush size")
-        self.slider.setToolTip(
-            "Diameter of brush and eraser. Keys [ and ] make it smaller, larger."
-        )
-        self._words = label("")
-        self._words.setMinimumWidth(self.fontMetrics().horizontalAdvance("00.0 mm "))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(2, 0, 2, 0)
-        layout.setSpacing(6)
-        self.setFixedHeight(HEIGHT)
-        layout.addWidget(self.slider)
-        layout.addWidget(self._words)
-        self.show_mm(diameter_mm)
-        self.slider.valueChanged.connect(self._moved)
-
-    def value_mm(self) -> float:
-        """Return the diameter."""
-        span = log10(BRUSH_MAX_MM / BRUSH_MIN_MM)
-        return float(BRUSH_MIN_MM * 10 ** (span * self.slider.value() / _STEPS))
-
-    def show_mm(self, diameter_mm: float) -> None:
-        """Show a diameter without telling it as a change."""
-        span = log10(BRUSH_MAX_MM / BRUSH_MIN_MM)
-        bounded = min(max(diameter_mm, BRUSH_MIN_MM), BRUSH_MAX_MM)
-        self.slider.blockSignals(True)
-        self.slider.setValue(round(_STEPS * log10(bounded / BRUSH_MIN_MM) / span))
-        self.slider.blockSignals(False)
-        self._write()
-
-    def set_unit(self, unit: str) -> None:
-        """Name the unit: ``mm``, or ``px`` where the image is not calibrated."""
-        self._unit = unit
-        self._write()
-
-    def step(self, steps: int) -> None:
-        """Make the brush larger or smaller by steps of the slider, told as a change."""
-        self.slider.setValue(self.slider.value() + steps)
-
-    def _moved(self) -> None:
-        self._write()
-        self.changed.emit(self.value_mm())
-
-    def _write(self) -> None:
-        value = self.value_mm()
-        self._words.setText(
-            f"{value:.1f} {self._unit}" if value < 10 else f"{value:.0f} {self._unit}"
-        )
-
-
 class ToolStrip(QWidget):
     """Buttons of the action table in groups, which wrap where the window is narrow."""
 
     window_chosen = Signal(float, float)
     """level, width in modality units"""
-    brush_changed = Signal(float)
 
-    def __init__(
-        self,
-        groups: Sequence[Sequence[QAction]],
-        *,
-        brush_mm: float | None,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, groups: Sequence[Sequence[QAction]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toolStrip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -115,9 +45,6 @@ class ToolStrip(QWidget):
         layout = QFlowLayout(self)
         layout.setContentsMargins(8, 5, 8, 5)
         layout.setSpacing(3)
-        self.brush = BrushSize(brush_mm or 6.0, self)
-        self.brush.setVisible(brush_mm is not None)
-        self.brush.changed.connect(self.brush_changed)
         self._windows: tuple[Window, ...] = ()
         self.windows = QComboBox()
         self.windows.setAccessibleName("Grey-level window")
@@ -135,8 +62,6 @@ class ToolStrip(QWidget):
                 button = ToolButton(action)
                 button.setFixedSize(HEIGHT, HEIGHT)
                 layout.addWidget(button)
-            if number == 0 and brush_mm is not None:
-                layout.addWidget(self.brush)
         layout.addWidget(self.windows)
 
     def sizeHint(self) -> QSize:

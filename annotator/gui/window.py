@@ -26,15 +26,20 @@ from annotator.gui.command_palette import CommandPalette
 from annotator.gui.errands import Errands
 from annotator.gui.frame import BottomBar, TopBar
 from annotator.gui.jobs_bar import JobsBar
+from annotator.gui.key_bindings import with_keys
 from annotator.gui.notice import Notice
 from annotator.gui.project_door import ProjectDoor
 from annotator.gui.project_room import ProjectRoom
 from annotator.gui.rater_room import RaterRoomPanel
 from annotator.gui.shortcuts_page import ShortcutsPage
 from annotator.gui.start import HINT, StartRoom
+from annotator.gui.tool_bar import ToolBar
+from annotator.gui.tool_options import ToolOptions
 from annotator.gui.tool_strip import ToolStrip
+from annotator.gui.tool_table import TOOL_GROUPS
 from annotator.gui.tracing.actions import TRACE_GROUPS
 from annotator.gui.tracing.review_actions import TRACE_REVIEW_GROUPS
+from annotator.gui.workbench import Workbench
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QEvent
@@ -53,18 +58,9 @@ if TYPE_CHECKING:
 PRELOAD_AFTER_MS = 400
 """How long after a worklist has shown the canvas is imported, beside the window."""
 
-TOOL_GROUPS = (
-    (
-        "tool.brush",
-        "tool.eraser",
-        "tool.polygon",
-        "tool.fill",
-        "tool.prompt",
-        "tool.picker",
-        "tool.crosshair",
-        "tool.sphere",
-    ),
+DRAWING_GROUPS = (
     ("edit.undo", "edit.redo"),
+    ("tool.sphere", "operation.panel"),
     ("view.hide", "view.layout"),
 )
 REVIEW_GROUPS = (
@@ -115,11 +111,11 @@ class MainWindow(QMainWindow):
         self.jobs = JobsBar(self.background)
         self.bottom = BottomBar(self.jobs)
         self.errands = Errands(self, self.jobs)
-        self.book = ActionBook(self, ACTIONS)
+        self.book = ActionBook(self, with_keys(ACTIONS, self.settings.keys))
         self.top = TopBar([self.book[key] for key in ("app.palette", "app.shortcuts", "app.theme")])
         self.rater = RaterRoomPanel(
-            self._strip(TOOL_GROUPS, draws=True),
-            lambda: self._strip(TRACE_GROUPS, draws=False),
+            self._workbench(),
+            lambda: self._strip(TRACE_GROUPS),
             self.background,
             self.settings,
         )
@@ -138,11 +134,14 @@ class MainWindow(QMainWindow):
         QOpenGLWidget(self).hide()
         self._connect()
 
-    def _strip(self, groups: tuple[tuple[str, ...], ...], *, draws: bool) -> ToolStrip:
-        return ToolStrip(
-            [[self.book[key] for key in group] for group in groups],
-            brush_mm=self.settings.brush_mm if draws else None,
-        )
+    def _strip(self, groups: tuple[tuple[str, ...], ...]) -> ToolStrip:
+        return ToolStrip([[self.book[key] for key in group] for group in groups])
+
+    def _workbench(self) -> Workbench:
+        bar = ToolBar([[self.book[tool.action] for tool in group] for group in TOOL_GROUPS])
+        strip, options = self._strip(DRAWING_GROUPS), ToolOptions(self.settings)
+        strip.add(options.chip)
+        return Workbench(strip=strip, options=options, bar=bar)
 
     def _connect(self) -> None:
         self.top.back.clicked.connect(self.back)
@@ -176,9 +175,9 @@ class MainWindow(QMainWindow):
         from annotator.gui.review_room import ReviewRoomPanel
 
         made = ReviewRoomPanel(
-            self._strip(REVIEW_GROUPS, draws=False),
-            self._strip(TOOL_GROUPS, draws=True),
-            self._strip(TRACE_REVIEW_GROUPS, draws=False),
+            self._strip(REVIEW_GROUPS),
+            self._workbench(),
+            self._strip(TRACE_REVIEW_GROUPS),
             self.background,
             self.settings,
         )
@@ -382,7 +381,14 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """Show every key and what it does."""
-        ShortcutsPage(ACTIONS, self.room_name, self).open()
+        page = ShortcutsPage(ACTIONS, self.settings.keys, self.room_name, self)
+        page.keys_changed.connect(self._bind)
+        page.open()
+
+    def _bind(self, keys: dict[str, tuple[str, ...]]) -> None:
+        self.settings.keys = keys
+        self.book.bind(with_keys(ACTIONS, keys))
+        self.save_settings()
 
     # what goes wrong, and the end
 

@@ -88,7 +88,7 @@ def test_names_are_unique_and_a_wrong_one_suggests_the_right_one() -> None:
 def test_every_drawing_tool_has_a_key_of_its_own() -> None:
     tools = [action for action in ACTIONS if action.key.startswith("tool.")]
     assert {action.key for action in tools} >= {
-        f"tool.{name}" for name in ("brush", "eraser", "polygon", "fill", "picker")
+        f"tool.{name}" for name in ("brush", "eraser", "polygon", "fill", "pick")
     }
     for action in tools:
         assert any(keys == "Esc" or len(keys) == 1 for keys in action.shortcut), action.key
@@ -96,7 +96,7 @@ def test_every_drawing_tool_has_a_key_of_its_own() -> None:
 
 
 def test_every_action_is_in_the_shortcuts_page_of_its_rooms(window: MainWindow) -> None:
-    page = ShortcutsPage(ACTIONS, "start", window)
+    page = ShortcutsPage(ACTIONS, {}, "start", window)
     for place, room in enumerate(ROOMS):
         page.room.setCurrentIndex(place)
         cells = {
@@ -162,7 +162,7 @@ def test_an_action_lives_in_its_rooms_only(window: MainWindow, qtbot: QtBot, pro
 def test_a_button_of_an_action_tells_its_name_key_and_sentence(window: MainWindow) -> None:
     buttons = {
         button.defaultAction().objectName(): button
-        for button in window.rater.strip.findChildren(QToolButton)
+        for button in window.rater.masks.findChildren(QToolButton)
         if button.defaultAction() is not None
     }
     assert "tool.brush" in buttons
