@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from annotator.analysis import kernels
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_Layout = ctypes.c_int64 * 6
-_Figures = ctypes.c_double * 14
+# Packed as bytes, which ctypes hands on as they lie: arrays of ctypes take several times as long.
+_LAYOUT = Struct("6q")
+_FIGURES = Struct("14d")
 
 
 def sweep(box: NDArray[Any], value: int, figures: Sequence[float], *, is_square: bool) -> bool:
@@ -34,8 +35,8 @@ def sweep(box: NDArray[Any], value: int, figures: Sequence[float], *, is_square:
         box.ctypes.data,
         box.itemsize,
         value,
-        _Layout(*box.shape, *box.strides),
-        _Figures(*figures),
+        _LAYOUT.pack(*box.shape, *box.strides),
+        _FIGURES.pack(*figures),
         is_square,
     )
     return done == 0

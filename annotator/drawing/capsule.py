@@ -81,16 +81,15 @@ class Swept:
 
     def _figures(self) -> Figures:
         """Return start, end, direction and spacing in mm, then the length of the way and reach."""
-        start, end = (
-            [
-                0.0 if axis == self.plane else (at[axis] - self.origin[axis]) * step
-                for axis, step in enumerate(self.spacing_mm)
-            ]
-            for at in (self.start, self.end)
-        )
-        way = [b - a for a, b in zip(start, end, strict=True)]
+        (z, y, x), (step_z, step_y, step_x) = self.origin, self.spacing_mm
+        (from_z, from_y, from_x), (to_z, to_y, to_x) = self.start, self.end
+        start = [(from_z - z) * step_z, (from_y - y) * step_y, (from_x - x) * step_x]
+        end = [(to_z - z) * step_z, (to_y - y) * step_y, (to_x - x) * step_x]
+        if self.plane is not None:
+            start[self.plane] = end[self.plane] = 0.0
+        way = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
         length = math.hypot(*way)
-        along = [part / length if length else 0.0 for part in way]
+        along = (way[0] / length, way[1] / length, way[2] / length) if length else way
         return (*start, *end, *along, *self.spacing_mm, length, self.reach_mm + _SLACK_MM)
 
 
@@ -127,12 +126,14 @@ def sweep(
     low: list[int] = [0, 0, 0]
     high: list[int] = [0, 0, 0]
     for axis in range(3):
-        reach = radius_mm / spacing_mm[axis] if axis != plane else 0.0
-        first, last = sorted((start[axis], end[axis]))
-        low[axis] = max(0, min(_nearest(first), math.ceil(first - reach - 1e-6)))
-        high[axis] = min(shape[axis], 1 + max(_nearest(last), math.floor(last + reach + 1e-6)))
-        if axis == plane:
-            low[axis], high[axis] = max(0, _nearest(first)), min(shape[axis], _nearest(last) + 1)
+        first, last = start[axis], end[axis]
+        if first > last:
+            first, last = last, first
+        near, far = math.floor(first + 0.5), math.floor(last + 0.5) + 1
+        if axis != plane:
+            reach = radius_mm / spacing_mm[axis] + 1e-6
+            near, far = min(near, math.ceil(first - reach)), max(far, math.floor(last + reach) + 1)
+        low[axis], high[axis] = max(0, near), min(shape[axis], far)
         if low[axis] >= high[axis]:
             return None
     return Swept(
@@ -246,7 +247,3 @@ def _mark_path(
     voxels -= np.asarray(low)
     fits = ((voxels >= 0) & (voxels < inside.shape)).all(axis=1)
     inside[tuple(voxels[fits].T)] = value
-
-
-def _nearest(value: float) -> int:
-    return math.floor(value + 0.5)
