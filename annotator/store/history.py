@@ -58,7 +58,7 @@ def mask_after(
     there, here = history.path(step_id), history.path(history.head_step_id)
     n_common = sum(takewhile(bool, map(eq, there, here)))
     back, forth = here[n_common:][::-1], there[n_common:]
-    changes = _changes(connection, (*back, *forth))
+    changes = _changes(connection, (*back, *forth), only)
     for number in back:
         placed.update({index: before for index, (before, _) in changes.get(number, {}).items()})
     for number in forth:
@@ -76,13 +76,16 @@ def mask_after(
 
 
 def _changes(
-    connection: Connection, step_ids: Sequence[int]
+    connection: Connection, step_ids: Sequence[int], only: Collection[int] | None
 ) -> Mapping[int, Mapping[int, tuple[int | None, int | None]]]:
     """Return, by step and slab, the row of the slab's content before and after."""
     found: dict[int, dict[int, tuple[int | None, int | None]]] = {}
     for start in range(0, len(step_ids), _IDS_A_QUERY):
         wanted = step_ids[start : start + _IDS_A_QUERY]
-        for row in connection.execute(select(step_slabs).where(step_slabs.c.step_id.in_(wanted))):
+        rows = select(step_slabs).where(step_slabs.c.step_id.in_(wanted))
+        if only is not None:
+            rows = rows.where(step_slabs.c.slab_index.in_(sorted(only)))
+        for row in connection.execute(rows):
             entry = (row.before_slab_id, row.after_slab_id)
             found.setdefault(row.step_id, {})[row.slab_index] = entry
     return found
