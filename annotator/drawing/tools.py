@@ -15,10 +15,14 @@ from annotator.drawing.grow_from_seeds import GrowFromSeeds
 from annotator.drawing.hollow import Hollow
 from annotator.drawing.islands import Islands
 from annotator.drawing.lasso import Lasso
+from annotator.drawing.level_tracing import LevelTracing
+from annotator.drawing.livewire import Livewire
 from annotator.drawing.margin import Margin
 from annotator.drawing.mirror import Mirror
 from annotator.drawing.nudge import Nudge
 from annotator.drawing.polygon import Polygon
+from annotator.drawing.region_growing import RegionGrowing
+from annotator.drawing.scissors import Scissors
 from annotator.drawing.smoothing import Smoothing
 from annotator.drawing.threshold_brush import ThresholdBrush
 
@@ -36,7 +40,11 @@ TOOLS: dict[str, type[Gesture]] = {
         Nudge,
         Polygon,
         Lasso,
+        Livewire,
+        LevelTracing,
+        Scissors,
         Fill,
+        RegionGrowing,
     )
 }
 OPERATIONS: dict[str, Operation] = {
