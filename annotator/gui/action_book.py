@@ -87,6 +87,12 @@ class ActionBook(QObject):
         for menu in reversed(self._menus):
             menu.menuAction().setVisible(any(entry.isVisible() for entry in menu.actions()))
 
+    def bind(self, actions: Sequence[Action]) -> None:
+        """Give the actions other keys; they are the same ones, in the same order."""
+        self.actions = tuple(actions)
+        for action in self.actions:
+            self._give_keys(self._made[action.key], action)
+
     def dress(self) -> None:
         """Draw the icons in the colours of the theme."""
         for action in self.actions:
@@ -126,14 +132,18 @@ class ActionBook(QObject):
         made = QAction(action.text, self._window)
         made.setObjectName(action.key)
         made.setCheckable(action.checked is not None)
-        made.setShortcuts([QKeySequence(keys) for keys in action.shortcut])
         made.setAutoRepeat(action.key.startswith(("slice.", "brush.")))
-        keys = shortcut_words(action)
-        made.setToolTip(f"{action.text} ({keys})\n{action.tooltip}" if keys else action.tooltip)
+        self._give_keys(made, action)
         made.setStatusTip("")
         made.triggered.connect(lambda: self._run(action))
         self._window.addAction(made)
         return made
+
+    @staticmethod
+    def _give_keys(made: QAction, action: Action) -> None:
+        made.setShortcuts([QKeySequence(keys) for keys in action.shortcut])
+        keys = shortcut_words(action)
+        made.setToolTip(f"{action.text} ({keys})\n{action.tooltip}" if keys else action.tooltip)
 
     def _run(self, action: Action) -> None:
         action.run(self._window)
