@@ -1,5 +1,7 @@
 """The brush against stock napari's: cost of a mouse event, memory of the history, undo.
 
+At the end: what the brushes cost that look at the image, which napari has none of.
+
 Strokes of 40 events, 6 voxels apart, on 300 x 512 x 512 uint8. Ours is what the window's thread
 does: the brush's ``drag``, and its share of ``finish`` and ``record``, which put the stroke on its
 way to the disk; a writer thread is at work meanwhile. Times are the processor's, which other
@@ -23,9 +25,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from annotator.drawing.adaptive_brush import AdaptiveBrush
 from annotator.drawing.brush import Brush
 from annotator.drawing.gesture import Held
 from annotator.drawing.surface import Surface
+from annotator.drawing.threshold_brush import ThresholdBrush
 from tests.benchmarks.bench_stroke import SHAPE, open_draft
 
 if TYPE_CHECKING:
@@ -61,6 +65,7 @@ def main() -> None:
         store.close()
     compare_clicks(layer)
     compare_history()
+    time_image_brushes()
 
 
 def make_layer() -> Labels:
@@ -211,6 +216,27 @@ def compare_history() -> None:
         )
         drawing.close()
         store.close()
+
+
+def time_image_brushes() -> None:
+    """Print what an event of the brushes costs that look at the image: noise, around an edge."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(100, 20, (128, 512, 512)).astype(np.int16)
+    image[:, 256:] += 100
+    mask = np.zeros(image.shape, np.uint8)
+    for tool in (ThresholdBrush, AdaptiveBrush):
+        sys.stdout.write(f"{tool.name}, ms an event:")
+        for is_3d, sizes in ((False, (20, 40, 100)), (True, (20, 40, 80))):
+            for size in sizes:
+                surface = Surface(mask=mask, image=image)
+                held = Held(label=1, diameter_mm=size, is_3d=is_3d)
+                brush = tool(surface, held, plane=0, index=64)
+                brush.press((64.0, 250.0, 100.0))
+                places = [(64.0, 250.0, 100.0 + STEP * number) for number in range(1, N_EVENTS)]
+                events = [measured(partial(brush.drag, place)) for place in places]
+                name = "ball" if is_3d else "disc"
+                sys.stdout.write(f"  {name} {size} {statistics.median(events):.3f}")
+        sys.stdout.write("\n")
 
 
 def bytes_on_disk(directory: Path) -> int:
