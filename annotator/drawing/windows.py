@@ -43,8 +43,10 @@ def is_near(
     spacing_mm : sequence of float
         Along each axis.
     """
-    square = np.where(inside, np.float32(0), np.float32(np.inf))
-    for axis in (2, 1, 0):
+    square = np.empty(inside.shape, np.float32)
+    for block in _blocks(inside.shape, 2):
+        square[block] = _square_along_rows(inside[block], spacing_mm[2])
+    for axis in (1, 0):
         step = spacing_mm[axis]
         reach = min(int(mm / step * (1 + _EPSILON)), inside.shape[axis] - 1)
         if reach:
@@ -66,6 +68,22 @@ def box_counts(
         if reach[axis]:
             _sweep(counts, axis, partial(_total, reach=reach[axis]), progress, axis)
     return counts
+
+
+def _square_along_rows(inside: NDArray[np.bool_], step: float) -> NDArray[np.float32]:
+    """Return the squared distance to the nearest voxel of ``inside`` in the same row.
+
+    Far beyond any image where there is none.
+    """
+    n_columns = inside.shape[2]
+    place, far = np.arange(n_columns, dtype=np.int32), np.int32(1 << 28)
+    before = np.where(inside, place, -far)
+    np.maximum.accumulate(before, axis=2, out=before)
+    after = np.where(inside, place, far)
+    np.minimum.accumulate(after[..., ::-1], axis=2, out=after[..., ::-1])
+    distance = np.minimum(place - before, after - place).astype(np.float32)
+    distance *= np.float32(step)
+    return np.square(distance, out=distance)
 
 
 def _least(block: NDArray[np.float32], costs: Sequence[float]) -> NDArray[np.float32]:
