@@ -58,7 +58,8 @@ made, the sample of navis), and the gold tracings of BigNeuron. Made by
 check, as an event that begins within {near} usual edges of the error. Asked were the {n_format}
 rules of the format and the {n_structure} of structure; no image, no thresholds. The limits of
 gaps, radius jumps and crossings were chosen with other seeds, and on
-[other neurons](tracing-gold.md) too; those of the other rules on these. Peers were asked of the first seeds only.
+[other neurons](tracing-gold.md) too; those of the other rules on these.
+Peers were asked of the first seeds only.
 """
 _ELSEWHERE = """\
 A peer has seen an error where it refuses the file or says anything that it does not say of the
