@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,12 +11,14 @@ from annotator.domain.errors import AnnotatorError
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, NumberOption, Option, SwitchOption
-from annotator.drawing.scope import WHERE, scope_of
+from annotator.drawing.row_runs import number_runs, runs_of
+from annotator.drawing.scope import WHERE, moved, scope_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.domain.reading import Box
+    from annotator.drawing.row_runs import RowRuns
     from annotator.drawing.scope import Scope
     from annotator.drawing.surface import Surface
 
@@ -68,78 +71,84 @@ class Islands:
         scope = scope_of(surface, asked)
         box = scope.box_around(asked.label)
         region = scope.region(asked.label, box)
-        parts = numbered(region, bool(asked.chosen["diagonal"]))
-        progress(0.6)
-        part = parts[region]
-        sizes = np.bincount(part)
+        runs = runs_of(region)
+        island = number_runs(region, runs, is_diagonal=bool(asked.chosen["diagonal"]))
+        progress(0.7)
+        sizes = np.bincount(island, weights=runs.lengths).astype(np.int64)
         wanted = np.full(len(sizes), asked.label, surface.labels(box).dtype)
         if asked.chosen["what"] == "split":
-            wanted[_by_size(sizes)[1:]] = _free(surface, asked, sizes)
+            wanted[_by_size(sizes)[1:]] = _free(surface, asked, len(sizes))
         else:
-            is_kept = _kept(scope, asked, box, parts, sizes)
+            is_kept = _kept(scope, asked, _Found(box=box, runs=runs, island=island, sizes=sizes))
             if not is_kept.any():
                 raise NothingToDoError(_all_would_go(scope, asked))
             wanted[~is_kept] = 0
-        progress(0.8)
-        labels = surface.labels(box).copy()
-        labels[region] = wanted[part]
-        return trimmed(surface, Change(box=box, labels=labels))
+        given = wanted[island]
+        if (given == asked.label).all():
+            return None
+        return trimmed(surface, _painted(surface, runs, given, asked.label, box))
 
 
-def numbered(region: NDArray[np.bool_], is_diagonal: bool) -> NDArray[np.int32]:
-    """Return the number of each voxel's island, 0 outside.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """The islands over a box: the number of each run, from 0, and the voxels of each number."""
 
-    Islands are numbered from 1 in the order of their first voxels. Neighbours share a face, or
-    also an edge or a corner.
-    """
-    from scipy import ndimage  # scipy takes a while to import
-
-    parts = np.empty(region.shape, np.int32)
-    structure = ndimage.generate_binary_structure(3, 3 if is_diagonal else 1)
-    ndimage.label(region, structure, output=parts)
-    return parts
+    box: Box
+    runs: RowRuns
+    island: NDArray[np.integer]
+    sizes: NDArray[np.int64]
 
 
-def _by_size(sizes: NDArray[np.int64]) -> list[int]:
+def _painted(
+    surface: Surface, runs: RowRuns, given: NDArray[np.unsignedinteger], label: int, box: Box
+) -> Change:
+    """Return the labels around all runs that are given another label than they have."""
+    is_other = given != label
+    inner = runs.box(is_other)
+    outer = moved(inner, box[0])
+    labels = surface.labels(outer).copy()
+    values = np.repeat(given[is_other], runs.lengths[is_other])
+    labels.reshape(-1)[runs.voxels(is_other, inner)] = values
+    return Change(box=outer, labels=labels)
+
+
+def _by_size(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the islands, largest first; the first of equals first."""
-    order = np.argsort(-sizes[1:], kind="stable") + 1
-    return [int(part) for part in order]
+    return np.argsort(-sizes, kind="stable")
 
 
-def _kept(
-    scope: Scope, asked: Asked, box: Box, parts: NDArray[np.int32], sizes: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return which numbers of islands stay."""
-    is_kept = np.zeros(len(sizes), np.bool_)
+def _kept(scope: Scope, asked: Asked, found: _Found) -> NDArray[np.bool_]:
+    """Return which islands stay."""
+    is_kept = np.zeros(len(found.sizes), np.bool_)
     what = asked.chosen["what"]
     if what == "largest":
-        is_kept[_by_size(sizes)[0]] = True
+        is_kept[_by_size(found.sizes)[0]] = True
     elif what == "small":
-        is_kept[1:] = sizes[1:] * scope.voxel_size >= float(asked.chosen["smallest"])
+        is_kept = found.sizes * scope.voxel_size >= float(asked.chosen["smallest"])
     else:
-        picked = _picked(scope, asked, box, parts)
-        is_kept[1:] = what != "picked"
-        is_kept[picked] = what == "picked"
+        is_kept[:] = what != "picked"
+        is_kept[_picked(scope, asked, found)] = what == "picked"
     return is_kept
 
 
-def _picked(scope: Scope, asked: Asked, box: Box, parts: NDArray[np.int32]) -> int:
+def _picked(scope: Scope, asked: Asked, found: _Found) -> int:
     """Return the number of the island under the crosshair."""
     if asked.at is not None:
-        place = tuple(at - first for at, first in zip(asked.at, box[0], strict=True))
-        if all(0 <= at < size for at, size in zip(place, parts.shape, strict=True)):
-            picked = int(parts[place])
-            if picked:
-                return picked
+        z, y, x = (at - first for at, first in zip(asked.at, found.box[0], strict=True))
+        inside = zip((z, y, x), found.runs.shape, strict=True)
+        if all(0 <= at < size for at, size in inside):
+            run = found.runs.run_at((z, y, x))
+            if run is not None:
+                return int(found.island[run])
     raise NothingToDoError(
         f"There is no island of label {asked.label}{scope.place} under the crosshair. Put the "
         "crosshair on the island that you mean."
     )
 
 
-def _free(surface: Surface, asked: Asked, sizes: NDArray[np.int64]) -> list[int]:
+def _free(surface: Surface, asked: Asked, n_islands: int) -> list[int]:
     """Return a label for every island but the largest: those of the schema that are not drawn."""
-    n_needed = len(sizes) - 2
+    n_needed = n_islands - 1
     if n_needed == 0:
         raise NothingToDoError(f"Label {asked.label} is one island: there is nothing to split.")
     taken = present(surface) | {0, asked.label} | surface.rules.locked
@@ -149,7 +158,7 @@ def _free(surface: Surface, asked: Asked, sizes: NDArray[np.int64]) -> list[int]
     if len(free) < n_needed:
         listed = ", ".join(str(value) for value in free) or "none"
         raise AnnotatorError(
-            f"Label {asked.label} has {n_needed + 1} islands, and besides it that takes {n_needed} "
+            f"Label {asked.label} has {n_islands} islands, and besides it that takes {n_needed} "
             f"labels that are not drawn; the schema has {len(free)} ({listed}). Remove small "
             "islands first, or add labels to the schema."
         )

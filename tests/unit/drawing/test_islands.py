@@ -8,10 +8,12 @@ import cc3d
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from annotator.domain.errors import AnnotatorError
 from annotator.drawing.gesture import NothingToDoError
-from annotator.drawing.islands import numbered
+from annotator.drawing.row_runs import number_runs, runs_of
 from annotator.drawing.rules import MaskingRules
 from tests.unit.drawing.asking import (
     SPACING,
@@ -89,13 +91,40 @@ def test_the_picked_one(diagonal: bool) -> None:
             ask("islands", surface, at=at, what="picked")
 
 
-def test_islands_are_those_of_cc3d() -> None:
-    region = np.random.default_rng(2).random((12, 30, 40)) < 0.3
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    share=st.sampled_from([0.0, 0.003, 0.02, 0.3, 0.7, 1.0]),
+    shape=st.tuples(st.integers(1, 8), st.integers(1, 12), st.integers(1, 70)),
+    is_diagonal=st.booleans(),
+)
+def test_numbers_of_runs_are_those_of_cc3d(
+    seed: int, share: float, shape: tuple[int, int, int], is_diagonal: bool
+) -> None:
+    region = np.random.default_rng(seed).random(shape) < share
+    runs = runs_of(region)
+    number = number_runs(region, runs, is_diagonal=is_diagonal)
+    parts = np.zeros(shape, np.int64)
+    voxels = runs.voxels(np.ones(len(number), bool), ((0, 0, 0), shape))
+    parts.reshape(-1)[voxels] = np.repeat(number, runs.lengths) + 1
+    assert np.array_equal(parts > 0, region)
+    other = cc3d.connected_components(region, connectivity=26 if is_diagonal else 6)
+    pairs = np.unique(np.stack([parts.reshape(-1), other.reshape(-1).astype(np.int64)]), axis=1)
+    assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
+    for place in np.ndindex(shape[0], shape[1], min(3, shape[2])):
+        run = runs.run_at((place[0], place[1], place[2]))
+        assert (0 if run is None else number[run] + 1) == parts[place]
+
+
+def test_solid_and_ragged_regions_are_numbered_alike() -> None:
+    ragged = np.random.default_rng(6).random((9, 30, 200)) < 0.3
+    solid = np.kron(ragged, np.ones((1, 1, 40), bool))
     for is_diagonal in (False, True):
-        parts = numbered(region, is_diagonal)
-        other = cc3d.connected_components(region, connectivity=26 if is_diagonal else 6)
-        pairs = np.unique(np.stack([parts.reshape(-1), other.reshape(-1)]), axis=1)
-        assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
+        few, many = (
+            number_runs(region, runs_of(region), is_diagonal=is_diagonal)
+            for region in (solid, ragged)
+        )
+        assert np.array_equal(few, many)
 
 
 def test_splitting_gives_the_next_labels_that_are_free() -> None:
