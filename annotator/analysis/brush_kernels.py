@@ -29,7 +29,8 @@ def sweep(box: NDArray[Any], value: int, figures: Sequence[float], *, is_square:
         way and radius. Millimetres from the first voxel of the box.
     """
     library = kernels.library()
-    if library is None or box.itemsize > 2 or not box.flags.writeable:
+    is_plain = box.dtype.kind in "bu" and box.itemsize <= 2 and box.dtype.isnative
+    if library is None or not is_plain or not box.flags.writeable:
         return False
     done: int = library.sweep_brush(
         box.ctypes.data,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from annotator.drawing.edit import box_slices
+from annotator.drawing.scope import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Surroundings:
 
     def likeness(self, place: Swept, n_noise: float) -> Likeness:
         """Return the values like those of a place, which lies in the box."""
-        values = self.smooth[self.within(place.box)][place.inside]
+        values = self.smooth[within(place.box, self.box)][place.inside]
         return Likeness(middle=float(np.median(values)), tolerance=n_noise * self.noise)
 
     def alike(self, likeness: Likeness) -> NDArray[np.bool_]:
@@ -105,16 +105,10 @@ class Surroundings:
         found: NDArray[np.bool_] = (self.smooth <= upper) & (self.smooth >= lower)
         return found
 
-    def within(self, box: Box) -> tuple[slice, slice, slice]:
-        """Return the slices of a box inside this one."""
-        (z0, y0, x0), (z1, y1, x1) = box
-        z, y, x = self.box[0]
-        return box_slices(((z0 - z, y0 - y, x0 - x), (z1 - z, y1 - y, x1 - x)))
-
     def spread(self, box: Box, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return voxels of a box inside this one as voxels of this one."""
         whole = np.zeros(self.smooth.shape, np.bool_)
-        whole[self.within(box)] = inside
+        whole[within(box, self.box)] = inside
         return whole
 
     def without_specks(

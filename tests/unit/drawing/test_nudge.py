@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from annotator.drawing import nudge
 from annotator.drawing.brush import Brush
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.nudge import Nudge
@@ -18,6 +19,8 @@ from annotator.drawing.surface import Surface
 from tests.unit.drawing.hands import stroke, take_back, take_up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from annotator.drawing.edit import Mask, Point
@@ -25,6 +28,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.unit
 
 EDGE = 48
+
+
+@pytest.fixture(autouse=True, scope="module", params=[256, 2], ids=["whole", "windows"])
+def window(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Look at a slice at once, and in small windows, as at a large one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nudge, "_WINDOW", request.param)
+        yield
 
 
 def in_plane(plane: int, *places: tuple[float, float], index: int = 2) -> tuple[Point, ...]:
