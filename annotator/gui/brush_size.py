@@ -25,18 +25,10 @@ class BrushSize(QWidget):
     changed = Signal(float)
     follow_changed = Signal(bool)
 
-    def __init__(
-        self,
-        *,
-        mm: float,
-        pixels: float,
-        follows_zoom: bool,
-        height: int,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, height: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = "mm"
-        self._kept = {False: mm, True: pixels}
+        self._kept = {False: MM[0], True: PIXELS[0]}
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setFixedWidth(84)
@@ -50,7 +42,6 @@ class BrushSize(QWidget):
         self.follow.setToolTip(
             "The brush stays as large on the screen when you zoom in; else it keeps its size in mm."
         )
-        self.follow.setChecked(follows_zoom)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 0, 2, 0)
         layout.setSpacing(6)
@@ -69,6 +60,14 @@ class BrushSize(QWidget):
     def value(self) -> float:
         """Return the diameter, in mm or pixels."""
         return self._kept[self.follows_zoom]
+
+    def use(self, *, mm: float, pixels: float, follows_zoom: bool) -> None:
+        """Take other sizes, not told as a change."""
+        self._kept = {False: mm, True: pixels}
+        self.follow.blockSignals(True)
+        self.follow.setChecked(follows_zoom)
+        self.follow.blockSignals(False)
+        self._show()
 
     def set_unit(self, unit: str) -> None:
         """Name the unit: ``mm``, or ``px`` where the image is not calibrated."""

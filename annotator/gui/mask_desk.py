@@ -81,7 +81,7 @@ class MaskDesk(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        bench.lay_out(layout, self.holder)
+        layout.addLayout(bench.lay_out(self.holder), 1)
         bench.set_shown(False)
 
     def _make_pointing(self) -> Pointing:

@@ -24,7 +24,7 @@ from annotator.drawing.options import (
     SwitchOption,
     with_defaults,
 )
-from annotator.gui.buttons import label
+from annotator.gui.buttons import label, set_look
 from annotator.gui.label_palette import swatch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 30
 """Of every field, so that lines are straight."""
-_LEAST_WIDTH, _WIDEST = 70, 112
+_WIDEST = 118
 _LEAST_LETTERS = 4
 _WIDE = 1000.0
 """Numbers from a range as wide as this need no decimals."""
@@ -92,14 +92,17 @@ class OptionForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        for row, (words, field) in enumerate(self.rows):
-            if isinstance(field, QCheckBox):
-                grid.addWidget(field, row, 0, 1, 2)
-            else:
-                field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-                field.setMinimumWidth(_LEAST_WIDTH)
+        for words, field in self.rows:
+            row = grid.rowCount()
+            set_look(words, "role", "small")
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            if isinstance(field, QDoubleSpinBox):
+                field.setMinimumWidth(_WIDEST)
                 grid.addWidget(words, row, 0)
                 grid.addWidget(field, row, 1)
+            else:
+                grid.addWidget(words, row, 0, 1, 2)
+                grid.addWidget(field, row + 1, 0, 1, 2)
 
     def cells(self) -> list[QWidget]:
         """Return a widget for each field with its words beside it, to stand in a line."""

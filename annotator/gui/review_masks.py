@@ -112,7 +112,7 @@ class MaskReview(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.strip)
-        bench.lay_out(layout, self.holder)
+        layout.addLayout(bench.lay_out(self.holder), 1)
         bench.set_shown(False)
         layout.addWidget(self.disputes)
         for widget in (self.strip, self.disputes):

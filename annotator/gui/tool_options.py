@@ -46,12 +46,7 @@ class ToolOptions(QWidget):
         self._cells: list[QWidget] = []
         self.title = label("", "section")
         self.title.setFixedHeight(HEIGHT)
-        self.brush = BrushSize(
-            mm=settings.brush_mm,
-            pixels=settings.brush_px,
-            follows_zoom=settings.brush_follows_zoom,
-            height=HEIGHT,
-        )
+        self.brush = BrushSize(HEIGHT)
         self.chip = RulesChip()
         layout = QFlowLayout(self)
         layout.setContentsMargins(8, 3, 8, 3)
@@ -69,7 +64,12 @@ class ToolOptions(QWidget):
         return QSize(_LEAST_WIDTH, HEIGHT + 6)
 
     def use(self, schema: LabelSchema) -> None:
-        """Offer the labels of another schema."""
+        """Show what is set, and offer the labels of another schema."""
+        self.brush.use(
+            mm=self._settings.brush_mm,
+            pixels=self._settings.brush_px,
+            follows_zoom=self._settings.brush_follows_zoom,
+        )
         if schema != self._schema:
             self._schema = schema
             self.show_tool(self._tool)

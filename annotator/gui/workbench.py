@@ -23,15 +23,18 @@ class Workbench:
     options: ToolOptions
     bar: ToolBar
 
-    def lay_out(self, into: QVBoxLayout, canvas: QWidget) -> None:
+    def lay_out(self, canvas: QWidget) -> QHBoxLayout:
         """Put them above and to the left of what is drawn on."""
-        into.addWidget(self.strip)
-        into.addWidget(self.options)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        for part in (self.strip, self.options):
+            column.addWidget(part)
+        column.addWidget(canvas, 1)
         row = QHBoxLayout()
         row.setSpacing(0)
         row.addWidget(self.bar)
-        row.addWidget(canvas, 1)
-        into.addLayout(row, 1)
+        row.addLayout(column, 1)
+        return row
 
     def set_shown(self, on: bool) -> None:
         """Show or hide all of them."""

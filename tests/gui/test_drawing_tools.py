@@ -1,0 +1,593 @@
+"""Every tool, rule and operation by real mouse and keys, against the same done without a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QInputDevice, QMouseEvent, QPointingDevice, QTabletEvent, QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QCheckBox
+
+from annotator.drawing.options import NumberOption, SwitchOption
+from annotator.drawing.tools import OPERATIONS, TOOLS
+from annotator.gui.drawing_desk import IN_HAND
+from annotator.gui.icons import icon_names
+from annotator.gui.option_form import kept_options
+from annotator.gui.statistics_dialog import StatisticsDialog
+from annotator.gui.tool_table import TOOL_GROUPS
+from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, press
+from tests.unit.drawing.hands import take_up, worked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from annotator.drawing.edit import Mask, Point
+    from annotator.drawing.gesture import Gesture
+    from annotator.gui.canvas import Canvas
+    from annotator.gui.drawing_tools import DrawingTools
+    from annotator.gui.operation_desk import OperationDesk
+    from annotator.gui.slice_view import SliceView
+    from annotator.gui.tool_options import ToolOptions
+    from annotator.gui.window import MainWindow
+
+pytestmark = pytest.mark.gui
+
+LEFT = Qt.MouseButton.LeftButton
+NONE = Qt.MouseButton.NoButton
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+CONTROL = Qt.KeyboardModifier.ControlModifier
+CENTRE = (12.0, 18.0, 18.0)
+
+
+class Case(NamedTuple):
+    """The case that is drawn on, and the window's hands on it."""
+
+    window: MainWindow
+    canvas: Canvas
+    view: SliceView
+    tools: DrawingTools
+    mask: Mask
+
+    def move(self, at: Point, buttons: Qt.MouseButton = NONE) -> None:
+        place = QPointF(self.view.to_screen(at).toPoint())
+        overlay = self.view.overlay
+        QApplication.sendEvent(
+            overlay,
+            QMouseEvent(
+                QEvent.Type.MouseMove,
+                place,
+                overlay.mapToGlobal(place),
+                NONE,
+                buttons,
+                Qt.KeyboardModifier.NoModifier,
+            ),
+        )
+
+    def down(self, at: Point, held: Any = Qt.KeyboardModifier.NoModifier) -> None:  # noqa: ANN401
+        QTest.mousePress(self.view.overlay, LEFT, held, self.view.to_screen(at).toPoint())
+
+    def up(self, at: Point) -> None:
+        QTest.mouseRelease(self.view.overlay, LEFT, pos=self.view.to_screen(at).toPoint())
+
+    def stroke(self, points: Sequence[Point], held: Any = Qt.KeyboardModifier.NoModifier) -> None:  # noqa: ANN401
+        self.move(points[0])
+        self.down(points[0], held)
+        for point in points[1:]:
+            self.move(point, LEFT)
+        self.up(points[-1])
+
+    def seen(self, at: Point) -> Point:
+        """Return the array position of the pixel of the screen that is nearest to a place."""
+        place = self.view.to_screen(at).toPoint()
+        row, column = self.view.camera.to_slice(place.x(), place.y())
+        return self.view.plane.to_index(row, column, self.view.index)
+
+    def key(self, name: str, held: Any = None) -> None:  # noqa: ANN401
+        press(self.window, getattr(Qt.Key, f"Key_{name}"), held)
+
+    def settle(self, qtbot: QtBot) -> None:
+        desk = self.canvas._gestures._desk
+        qtbot.waitUntil(lambda: not desk.is_working, timeout=PATIENCE_MS)
+
+
+def begin(window: MainWindow, qtbot: QtBot, project: Path) -> Case:
+    open_project(window, qtbot, project)
+    be(window, qtbot, "Dr Adams", "read")
+    open_first_case(window, qtbot)
+    canvas = window.rater.holder.canvas
+    assert canvas is not None
+    canvas.setFocus()
+    canvas.set_position((12, 18, 18))
+    case = Case(
+        window, canvas, canvas.views[0], window.rater.tools, drawn_case(window).drawing.mask
+    )
+    case.key("1")
+    return case
+
+
+def round_about(radius: float, n: int = 16, dy: float = 0.0, dx: float = 0.0) -> list[Point]:
+    angles = np.linspace(0, 2 * np.pi, n)
+    z, y, x = CENTRE
+    return [
+        (z, y + dy + radius * float(np.sin(a)), x + dx + radius * float(np.cos(a))) for a in angles
+    ]
+
+
+class Script(NamedTuple):
+    """How a tool is used: one stroke through places, or a click on each and then Enter."""
+
+    places: Sequence[Point]
+    clicks: bool = False
+
+
+STROKE = [(12.0, 18.0, 14.0), (12.0, 20.0, 20.0), (12.0, 15.0, 26.0)]
+SCRIPTS = {
+    "brush": Script(STROKE),
+    "eraser": Script(STROKE),
+    "threshold-brush": Script(STROKE),
+    "adaptive-brush": Script(STROKE),
+    "nudge": Script([(12.0, 18.0, 18.0), (12.0, 18.0, 22.0), (12.0, 18.0, 27.0)]),
+    "polygon": Script([(12.0, 8.0, 8.0), (12.0, 9.0, 30.0), (12.0, 30.0, 20.0)], clicks=True),
+    "lasso": Script(round_about(9.0)),
+    "livewire": Script(round_about(8.0, 6)[:-1], clicks=True),
+    "level-tracing": Script([(12.0, 18.0, 24.0)], clicks=True),
+    "scissors": Script(round_about(5.0)),
+    "fill": Script([(12.0, 18.0, 18.0)]),
+    "region-growing": Script([(12.0, 18.0, 23.0), (12.0, 18.0, 25.0), (12.0, 18.0, 28.0)]),
+}
+OTHER_LABEL = ("fill", "level-tracing")
+"""Tools that are used inside of what is drawn, where the same label would change nothing."""
+
+
+def without_window(case: Case, name: str, mask: Mask) -> None:
+    """Do with the pure tool what the script does in the window."""
+    script, tools = SCRIPTS[name], case.tools
+    surface = case.canvas.surface
+    assert surface is not None
+    assert tools._options is not None
+    gesture: Gesture = take_up(
+        TOOLS[name],
+        replace(surface, mask=mask),
+        label=2 if name in OTHER_LABEL else 1,
+        diameter_mm=case.window.settings.brush_mm,
+        index=12,
+        **tools._options.chosen(name),
+    )
+    places = [case.seen(place) for place in script.places]
+    gesture.hover(places[0])
+    worked(gesture)
+    if script.clicks:
+        for place in places:
+            gesture.hover(place)
+            gesture.press(place)
+            gesture.release()
+            worked(gesture)
+        if not gesture.is_done:
+            gesture.confirm()
+    else:
+        gesture.press(places[0])
+        worked(gesture)
+        for place in places[1:]:
+            gesture.drag(place)
+        gesture.release()
+        if gesture.work is None and not gesture.is_done:
+            gesture.confirm()
+    worked(gesture)
+
+
+def in_window(case: Case, name: str, qtbot: QtBot) -> None:
+    script = SCRIPTS[name]
+    if script.clicks:
+        for place in script.places:
+            case.move(place)
+            case.settle(qtbot)
+            case.stroke([place])
+            case.settle(qtbot)
+        if case.canvas._gestures._desk.has_begun:
+            case.key("Return")
+    else:
+        case.move(script.places[0])
+        case.settle(qtbot)
+        case.down(script.places[0])
+        case.settle(qtbot)
+        for place in script.places[1:]:
+            case.move(place, LEFT)
+        case.up(script.places[-1])
+        if case.canvas._gestures._desk.has_begun and not case.canvas._gestures._desk.is_working:
+            case.key("Return")
+    case.settle(qtbot)
+
+
+def test_every_tool_does_in_the_window_what_it_does_without(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    assert SCRIPTS.keys() == TOOLS.keys(), "a tool that nobody has used here"
+    case = begin(same_window, qtbot, project)
+    case.key("B")
+    case.key("S")
+    case.tools._options.brush.slider.setValue(62)  # type: ignore[union-attr]
+    case.stroke([CENTRE])
+    case.key("S")
+    base = case.mask.copy()
+    assert 500 < np.count_nonzero(base) < 2000
+    assert base.any(axis=(1, 2)).sum() > 5, "a ball"
+    keys = {tool.name: tool.key for group in TOOL_GROUPS for tool in group}
+    for name in SCRIPTS:
+        case.move((12.0, 2.0, 2.0))
+        case.key(keys[name])
+        assert case.tools.tool == name
+        assert case.window.bottom.hint.text() == TOOLS[name].advice
+        if name in OTHER_LABEL:
+            case.key("2")
+        expected = base.copy()
+        without_window(case, name, expected)
+        in_window(case, name, qtbot)
+        assert not np.array_equal(expected, base), name
+        assert np.array_equal(case.mask, expected), name
+        case.key("1")
+        case.key("Z")
+        assert np.array_equal(case.mask, base), name
+
+
+def pen(case: Case, kind: QEvent.Type, at: Point, pressure: float) -> None:
+    place = QPointF(case.view.to_screen(at).toPoint())
+    is_down = kind != QEvent.Type.TabletRelease
+    device = QPointingDevice(
+        "pen",
+        1,
+        QInputDevice.DeviceType.Stylus,
+        QPointingDevice.PointerType.Pen,
+        QInputDevice.Capability.Pressure,
+        1,
+        1,
+    )
+    event = QTabletEvent(
+        kind,
+        device,
+        place,
+        case.view.overlay.mapToGlobal(place),
+        pressure,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        Qt.KeyboardModifier.NoModifier,
+        LEFT if kind != QEvent.Type.TabletMove else NONE,
+        LEFT if is_down else NONE,
+    )
+    QApplication.sendEvent(case.view.overlay, event)
+
+
+def turn(case: Case, notches: int, held: Any = Qt.KeyboardModifier.NoModifier) -> None:  # noqa: ANN401
+    overlay = case.view.overlay
+    place = QPointF(case.view.width() / 2, case.view.height() / 2)
+    none = QPointF().toPoint()
+    QApplication.sendEvent(
+        overlay,
+        QWheelEvent(
+            place,
+            overlay.mapToGlobal(place),
+            none,
+            QPointF(0, 120 * notches).toPoint(),
+            NONE,
+            held,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        ),
+    )
+
+
+def width_at(mask: Mask, z: int, x: int) -> int:
+    return int(np.count_nonzero(mask[z, :, x]))
+
+
+def check_pick_and_space(case: Case) -> None:
+    """I takes up the picker; a tap of space swaps the last two tools; held, it moves the image."""
+    canvas, tools = case.canvas, case.tools
+    case.key("1")
+    case.key("I")
+    assert tools.tool == "pick"
+    case.stroke([(12, 10, 10)])
+    assert canvas.label == 2
+    QTest.keyClick(canvas, Qt.Key.Key_Space)
+    assert tools.tool == "brush"
+    assert case.window.book["tool.brush"].isChecked()
+    QTest.keyClick(canvas, Qt.Key.Key_Space)
+    assert tools.tool == "pick"
+    case.key("B")
+    before = case.view.to_screen(CENTRE)
+    QTest.keyPress(canvas, Qt.Key.Key_Space)
+    case.stroke([CENTRE, (12, 20, 18)])
+    QTest.keyRelease(canvas, Qt.Key.Key_Space)
+    assert tools.tool == "brush"
+    assert case.view.to_screen(CENTRE) != before
+    canvas.fit()
+
+
+def check_erasing(case: Case) -> None:
+    """E held while something is wiped away gives the brush back; tapped, the eraser stays."""
+    canvas, tools, mask = case.canvas, case.tools, case.mask
+    drawn = np.count_nonzero(mask)
+    QTest.keyPress(canvas, Qt.Key.Key_E)
+    assert tools.tool == "eraser"
+    case.stroke([(12, 10, 8), (12, 10, 12)])
+    QTest.keyRelease(canvas, Qt.Key.Key_E)
+    assert np.count_nonzero(mask) < drawn
+    assert tools.tool == "brush"
+    QTest.keyClick(canvas, Qt.Key.Key_E)
+    assert tools.tool == "eraser"
+    case.key("B")
+    case.stroke([(12, 10, 6), (12, 10, 14)], CONTROL)
+    assert not mask.any(), "Ctrl at the press makes a brush erase"
+
+
+def check_wheel(case: Case) -> None:
+    """A stroke ends where the wheel turns to another slice, and an outline waits there."""
+    canvas, mask = case.canvas, case.mask
+    case.down((12, 20, 10))
+    turn(case, 1)
+    assert canvas.position[0] == 13
+    case.move((13, 20, 30), LEFT)
+    case.up((13, 20, 30))
+    assert set(np.flatnonzero(mask.any(axis=(1, 2)))) == {12}
+    assert not mask[12, 20, 20:].any()
+    case.key("P")
+    case.stroke([(13, 5, 5)])
+    turn(case, -1)
+    case.stroke([(12, 30, 30)])
+    assert "another slice" in canvas._marks.banner
+    case.key("Escape")
+    case.key("Z")
+    assert not mask.any()
+
+
+def check_zoom(case: Case, options: ToolOptions) -> None:
+    """The brush follows the zoom where that is wanted."""
+    case.key("B")
+    for follows in (True, False):
+        options.brush.follow.setChecked(follows)
+        sizes = []
+        for _ in range(2):
+            case.stroke([CENTRE])
+            sizes.append(width_at(case.mask, 12, 18))
+            case.key("Z")
+            turn(case, 6, CONTROL)
+        assert (sizes[0] > 1.5 * sizes[1]) == follows, sizes
+        case.canvas.fit()
+
+
+def check_pen(case: Case, options: ToolOptions) -> None:
+    """A pen draws as thin as it is pressed lightly, where that is wanted."""
+    mask = case.mask
+    assert options.form is not None
+    pressure = options.form.fields["pressure"]
+    assert isinstance(pressure, QCheckBox)
+    pressure.setChecked(True)
+    assert case.window.settings.tool_options["brush"]["pressure"] is True
+    places = [(12.0, 20.0, float(x)) for x in range(6, 34, 2)]
+    pen(case, QEvent.Type.TabletPress, places[0], 0.1)
+    for number, place in enumerate(places[1:]):
+        pen(case, QEvent.Type.TabletMove, place, 0.1 if number < 6 else 1.0)
+    pen(case, QEvent.Type.TabletRelease, places[-1], 0.0)
+    assert 0 < width_at(mask, 12, 10) < width_at(mask, 12, 30)
+    case.stroke([(12.0, 34.0, 10.0)])
+    assert width_at(mask, 12, 10) > 2, "a mouse presses fully"
+    pressure.setChecked(False)
+
+
+def test_keys_pen_and_wheel_while_drawing(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    case = begin(same_window, qtbot, project)
+    options = case.tools._options
+    assert options is not None
+    case.key("B")
+    options.brush.slider.setValue(50)
+    case.key("2")
+    case.stroke([(12, 10, 10)])
+    check_pick_and_space(case)
+    check_erasing(case)
+    check_wheel(case)
+    check_zoom(case, options)
+    check_pen(case, options)
+
+
+def check_words(case: Case, options: ToolOptions) -> None:
+    """A stroke that the rules forbid says why; one on what is drawn already says nothing."""
+    options.brush.slider.setValue(20)
+    case.canvas.say("")
+    case.stroke([CENTRE])
+    assert not case.canvas._marks.banner
+    case.stroke([(12, 36, 36)])
+    assert "Only −100" in case.canvas._marks.banner
+    QTest.mouseClick(options.chip.free, LEFT)
+    assert not options.chip.isVisible()
+
+
+def test_rules_hold_for_every_tool_and_are_said(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    case = begin(same_window, qtbot, project)
+    panel: Any = case.window.rater.panel
+    side, options, mask = panel.drawing, case.tools._options, case.mask
+    assert options is not None
+    voxels = drawn_case(case.window).voxels
+    case.key("B")
+    options.brush.slider.setValue(95)
+    side.rules_panel.unfold()
+    side.rules_panel.by_value.setChecked(True)
+    side.rules_panel.low.setValue(-100)
+    assert options.chip.isVisible()
+    assert options.chip.words.text() == f"Only −100…{side.rules_panel.high.value():g} HU"
+    case.stroke([CENTRE])
+    inside = mask[12] > 0
+    assert inside.any()
+    assert np.array_equal(inside, (voxels[12] >= -100) & inside)
+    assert (voxels[12, 14:23, 14:23] >= -100).sum() == inside[14:23, 14:23].sum()
+    # what may be drawn on is tinted, on the image and nowhere else
+    tint = case.canvas._marks.tint
+    assert tint is not None
+    image = tint.image(case.view.plane, 12)
+    tinted = np.array(
+        [[image.pixel(x, y) != 0 for x in range(image.width())] for y in range(image.height())]
+    )
+    high = side.rules_panel.high.value()
+    shown = case.view.plane.cut(voxels, 12)
+    assert np.array_equal(tinted, (shown >= -100) & (shown <= high))
+    side.rules_panel.tint.setChecked(False)
+    assert case.canvas._marks.tint is None
+    check_words(case, options)
+    assert not side.rules_panel.by_value.isChecked()
+    # a locked label stays, in both directions; locks are kept for the next case of the schema
+    QTest.mouseClick(side.labels.locks[1], LEFT)
+    assert options.chip.words.text() == "Lesion locked"
+    kept = mask.copy()
+    case.stroke([CENTRE])
+    case.key("2")
+    case.stroke([CENTRE])
+    assert np.array_equal(mask == 1, kept == 1)
+    assert (mask == 2).any()
+    side.rules_panel.area.setCurrentIndex(side.rules_panel.area.findData("outside labels"))
+    side.rules_panel.area.activated.emit(0)
+    assert options.chip.words.text() == "Only outside all labels · Lesion locked"
+    case.key("N")
+    qtbot.waitUntil(lambda: case.window.rater.panel not in (None, panel), timeout=PATIENCE_MS)
+    other: Any = case.window.rater.panel
+    assert other.drawing.rules.locked == {1}
+    assert other.drawing.rules.area == "everywhere"
+    other.drawing.free()
+
+
+def pressed(case: Case, qtbot: QtBot, name: str, held: Any = None) -> None:  # noqa: ANN401
+    case.key(name, held)
+    operations = case.tools.operations
+    assert operations is not None
+    qtbot.waitUntil(lambda: not operations.is_working, timeout=PATIENCE_MS)
+
+
+def check_slices(case: Case, qtbot: QtBot, operations: OperationDesk) -> None:
+    """Slice by slice; another stroke makes the rest void."""
+    mask = case.mask
+    drawn = mask.copy()
+    pressed(case, qtbot, "M", SHIFT)
+    case.key("Return", SHIFT)
+    assert operations.has_suggestion, "other slices wait"
+    assert np.flatnonzero((mask != drawn).any(axis=(1, 2))).tolist() == [12]
+    case.stroke([(12, 5, 30)])
+    assert not operations.has_suggestion
+    for _ in range(2):
+        case.key("Z")
+    assert np.array_equal(mask, drawn)
+
+
+def check_seeds(case: Case, qtbot: QtBot, operations: OperationDesk) -> None:
+    """Seeds grow again after each stroke, which goes to the mask and not to what is suggested."""
+    mask = case.mask
+    case.key("2")
+    case.stroke(round_about(15.0, 30))
+    pressed(case, qtbot, "G", SHIFT)
+    assert operations.has_suggestion
+    first, seeds = operations._suggestion, mask.copy()
+    case.stroke([(12, 8, 18)])
+    assert not np.array_equal(mask, seeds)
+    qtbot.waitUntil(
+        lambda: operations._suggestion not in (None, first) and not operations.is_working,
+        timeout=PATIENCE_MS,
+    )
+    case.key("Return")
+    assert np.count_nonzero(mask) > 2 * np.count_nonzero(seeds)
+    case.key("W")
+
+
+def test_statistics_tell_what_is_drawn(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    case = begin(same_window, qtbot, project)
+    case.key("B")
+    case.stroke([CENTRE, (12, 20, 24)])
+    case.tools.measure()
+    dialog = case.window.findChild(StatisticsDialog)
+    assert dialog is not None
+    qtbot.waitUntil(lambda: dialog.is_done, timeout=PATIENCE_MS)
+    values = drawn_case(case.window).voxels[case.mask == 1]
+    name, n_voxels, volume, mean, *_ = dialog.rows[0]
+    assert (name, int(n_voxels)) == ("Lesion", len(values))
+    assert float(volume) == pytest.approx(len(values) * 2 / 1000, rel=1e-3)
+    assert float(mean) == pytest.approx(values.mean(), rel=1e-3)
+    assert dialog.rows[1][:3] == ("Organ", "0", "0")
+    QTest.mouseClick(dialog.copy, LEFT)
+    assert QApplication.clipboard().text().startswith("Label\tVoxels\tVolume, ml\tMean, HU")
+    dialog.reject()
+
+
+def test_an_operation_is_suggested_then_accepted_or_dropped(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    case = begin(same_window, qtbot, project)
+    canvas, mask, operations = case.canvas, case.mask, case.tools.operations
+    assert operations is not None
+    panel: Any = case.window.rater.panel
+    case.key("B")
+    case.tools._options.brush.slider.setValue(50)  # type: ignore[union-attr]
+    case.key("S")
+    case.stroke([CENTRE])
+    case.key("S")
+    case.stroke([(12, 34, 6)])
+    drawn = mask.copy()
+    pressed(case, qtbot, "K", SHIFT)
+    assert panel.drawing.operations.isVisible()
+    assert operations.has_suggestion
+    assert "Enter accepts" in canvas._marks.banner
+    assert np.array_equal(mask, drawn), "only suggested"
+    shown = case.view._labels(mask)
+    assert not np.array_equal(shown, case.view.plane.cut(mask, 12)), "seen as it would be"
+    assert not canvas._marks.suggestion.outline(case.view.plane, 12).isEmpty()  # type: ignore[union-attr]
+    case.key("Escape")
+    assert not operations.has_suggestion
+    assert not canvas._marks.banner
+    pressed(case, qtbot, "K", SHIFT)
+    case.key("Z")
+    assert not operations.has_suggestion
+    assert np.array_equal(mask, drawn), "undo takes the suggestion first"
+    pressed(case, qtbot, "K", SHIFT)
+    case.key("Return")
+    expected = drawn.copy()
+    expected[12, 25:, :16] = 0
+    assert np.array_equal(mask, expected)
+    case.key("Z")
+    assert np.array_equal(mask, drawn), "one step"
+    check_slices(case, qtbot, operations)
+    check_seeds(case, qtbot, operations)
+    assert not panel.drawing.operations.isVisible()
+
+
+def test_every_tool_and_operation_has_a_place_a_key_and_a_picture() -> None:
+    tools = [tool for group in TOOL_GROUPS for tool in group]
+    assert sorted(tool.name for tool in tools) == sorted(IN_HAND)
+    keys = [tool.key for tool in tools]
+    assert all(keys)
+    assert all(a != b for a, b in pairwise(sorted(keys)))
+    icons = [tool.icon for tool in tools]
+    assert set(icons) <= set(icon_names())
+    assert len(set(icons)) == len(icons)
+    for operation in OPERATIONS.values():
+        assert operation.explanation.endswith(".")
+
+
+def test_what_was_kept_of_options_is_used_where_it_still_fits() -> None:
+    size = NumberOption(key="size", title="Size", tooltip="", default=2, minimum=1, maximum=5)
+    on = SwitchOption(key="on", title="On", tooltip="")
+    assert kept_options((size, on), {"size": 4, "on": True, "gone": 1}, None) == {
+        "size": 4,
+        "on": True,
+    }
+    assert kept_options((size, on), {"size": 40}, None) == {"size": 2, "on": False}
