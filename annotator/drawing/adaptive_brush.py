@@ -119,7 +119,7 @@ class AdaptiveBrush(Brush):
 
     def _tell(self, likeness: Likeness) -> None:
         low, high = likeness.middle - likeness.tolerance, likeness.middle + likeness.tolerance
-        self._preview = Preview(text=f"{likeness.middle:.4g}; paints {low:.4g} to {high:.4g}")
+        self._preview = Preview(text=f"{likeness.middle:.4g}; {self._verb} {low:.4g} to {high:.4g}")
 
     def _n_parts(self, start: Point, end: Point) -> int:
         spacing = self.surface.spacing_mm

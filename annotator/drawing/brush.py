@@ -63,6 +63,10 @@ class Brush(Gesture):
         self.is_done = True
         return None
 
+    @property
+    def _verb(self) -> str:
+        return "erases" if self.held.label == 0 else "paints"
+
     def _lay(self, swept: Swept) -> Box | None:
         """Paint what the brush reaches."""
         return self._recorder.paint_shape(swept, self.held.label)

@@ -100,7 +100,7 @@ class ThresholdBrush(Brush):
             z, y, x = voxel
             value = float(self.surface.values((voxel, (z + 1, y + 1, x + 1)))[0, 0, 0])
             low, high = painted
-            self._preview = Preview(text=f"{value:.4g}; paints {low:.4g} to {high:.4g}")
+            self._preview = Preview(text=f"{value:.4g}; {self._verb} {low:.4g} to {high:.4g}")
 
     def drag(self, at: Point, pressure: float = 1.0) -> Box | None:
         """Paint from the last position to this one; the first one inside says which values.

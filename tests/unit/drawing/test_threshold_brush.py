@@ -119,6 +119,9 @@ def test_tells_before_the_press_and_begins_with_it() -> None:
     gesture = take_up(ThresholdBrush, Surface(mask=np.zeros((1, 20, 20), np.uint8), image=image))
     gesture.hover((0.0, 10.0, 10.0))
     assert gesture.preview.text == "40; paints 39 to 41"
+    erasing = take_up(ThresholdBrush, gesture.surface, label=0)
+    erasing.hover((0.0, 10.0, 10.0))
+    assert erasing.preview.text == "40; erases 39 to 41"
     assert not gesture.has_begun
     gesture.hover((0.0, 10.0, 60.0))
     assert not gesture.preview.text
