@@ -27,6 +27,7 @@ SOURCES = tuple(
         "beside_kernels",
         "brush_kernels",
         "grow_kernels",
+        "section_kernels",
         "livewire_kernels",
         "outline_kernels",
     )

@@ -63,6 +63,8 @@ _SIGNATURES = {
     "grow_on": "l pl",
     "grow_close": " p",
     "grow_labels": " ppip",
+    "section_distances": "l pll dd p",
+    "add_moved": " pll ddd p",
     "grow_tree": "l ppp ll dd dd l pp",
     "count_sides": "l pi ll",
     "trace_outlines": "l pi ll pppp",

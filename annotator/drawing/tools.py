@@ -13,6 +13,7 @@ from annotator.drawing.fill import Fill
 from annotator.drawing.fill_holes import FillHoles
 from annotator.drawing.grow_from_seeds import GrowFromSeeds
 from annotator.drawing.hollow import Hollow
+from annotator.drawing.interpolation import Interpolation
 from annotator.drawing.islands import Islands
 from annotator.drawing.lasso import Lasso
 from annotator.drawing.level_tracing import LevelTracing
@@ -59,5 +60,6 @@ OPERATIONS: dict[str, Operation] = {
         Mirror(),
         CopySlice(),
         GrowFromSeeds(),
+        Interpolation(),
     )
 }
