@@ -26,6 +26,7 @@ SOURCES = tuple(
         "tree_kernels",
         "beside_kernels",
         "brush_kernels",
+        "metric_kernels",
         "grow_kernels",
         "section_kernels",
         "livewire_kernels",

@@ -38,7 +38,7 @@ typedef struct {
 #define WORK_EACH 512
 #define AS_LONG 128
 
-static int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits) {
+int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits) {
     enum { BITS = 11, N = 1 << BITS };
     uint64_t *other_keys = malloc((size_t)n * sizeof **keys);
     int32_t *other_places = malloc((size_t)n * sizeof **places);

@@ -7,7 +7,7 @@
  */
 #include "kernels.h"
 
-#define VERSION 4
+#define VERSION 5
 
 EXPORTED int32_t annotator_version(void) { return VERSION; }
 

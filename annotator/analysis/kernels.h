@@ -26,4 +26,8 @@ static inline uint64_t item(const void *field, int32_t item_size, int64_t at) {
     return ((const uint64_t *)field)[at];
 }
 
+/* Sort places by their keys' lowest bits, those of one key as they come; both arrays are changed for
+ * others. 0 without memory. */
+int sort_by_key(uint64_t **keys, int32_t **places, int64_t n, int n_bits);
+
 #endif

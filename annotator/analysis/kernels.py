@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 4
+VERSION = 5
 """Must be that of ``kernels.c``: a library left over from another one is not used."""
 N_THREADS = min(2, os.cpu_count() or 1)
 """More do not pay: these loops wait for memory."""
@@ -56,6 +56,11 @@ _SIGNATURES = {
     "find_same_places": "l pl p",
     "sweep_brush": "l pii pp i",
     "pair_edges": "l pppp pp l ddddd p",
+    "visit_nodes": "l pl p",
+    "count_parts": "l ppl d",
+    "measure_apart": "l ppll ppll dd pp",
+    "pair_critical": "l ppl ppl d p",
+    "take_edges": "l pppl pppl d ppp",
     "grow_fill": " ppp",
     "grow_open": "p ppp",
     "grow_seeds": "l ppi",

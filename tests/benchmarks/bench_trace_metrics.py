@@ -1,11 +1,13 @@
 """Metrics of two tracings against PyNeval 1.1.1, at its own values.
 
-The trees are made neurons and tracings of them, and PyNeval's demo where ``--demo`` names the
-folder that its two files are in. Both sides are timed without reading the files, by processor time
-(so that others on the machine count little): PyNeval once, ours in the median of five.
+The trees are made neurons and tracings of them, PyNeval's demo where ``--demo`` names the folder
+that its two files are in, and files where ``--neurons`` names a folder with one folder a neuron, in
+which names of gold tracings have ``gold`` in them. Both sides are timed without reading the files,
+by processor time (so that others on the machine count little), in the median of some rounds.
 
-``python tests/benchmarks/bench_trace_metrics.py --peers PYTHON [--demo DIR] [--nodes 2000 5000]``,
-where PYTHON is that of an environment with ``pip install pyneval 'setuptools<80'``.
+``python tests/benchmarks/bench_trace_metrics.py --peers PYTHON [--demo DIR] [--nodes 2000 5000]
+[--neurons DIR --every 16]``, where PYTHON is that of an environment with
+``pip install pyneval 'setuptools<80'``.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from annotator.analysis.tracing.tree import Tree
 
 REPEATS = 5
+GOAL = 150
+SAME = 1e-12
 NODES_PER_SECTION = 20
 SKILL = TracerSkill(sensitivity=0.98, n_false=10, jitter_um=0.8)
 PEER = """
@@ -48,16 +53,19 @@ sys.setrecursionlimit(1000000)
 from pyneval.metric import critical_node_metric, length_metric, ssd_metric
 from pyneval.metric.utils import config_utils
 from pyneval.pyneval_io.swc_io import read_swc_tree
-gold, test, name = sys.argv[1:]
+gold, test, name, rounds = sys.argv[1:]
 metrics = {
     "ssd": ssd_metric.ssd_metric,
     "length": length_metric.length_metric,
     "cn": critical_node_metric.critical_node_metric,
 }
-trees = read_swc_tree(gold), read_swc_tree(test)
-start = time.process_time()
-found = metrics[name](*trees, config_utils.get_default_configs(name))[0]
-print(json.dumps(dict(found, s=time.process_time() - start)))
+took = []
+for _ in range(int(rounds)):
+    trees = read_swc_tree(gold), read_swc_tree(test)
+    start = time.process_time()
+    found = metrics[name](*trees, config_utils.get_default_configs(name))[0]
+    took.append(time.process_time() - start)
+print(json.dumps(dict(found, s=sorted(took)[len(took) // 2])))
 """
 
 
@@ -94,30 +102,76 @@ def timed(run: Callable[[], object], repeats: int = REPEATS) -> float:
     return float(np.median(took))
 
 
-def against_peer(python: str, name: str, gold: Path, test: Path, limit_s: float) -> None:
-    """Print a row of the table."""
+class Row(NamedTuple):
+    """What a metric takes, s, and how far its numbers lie from the peer's."""
+
+    peer_s: float
+    ours_s: float
+    gap: float
+
+
+def against_peer(name: str, gold: Path, test: Path, options: argparse.Namespace) -> Row | None:
+    """Measure a metric; None where the peer gives no number or takes too long."""
     run, keys = METRICS[name]
     trees = read_swc_file(test).tree, read_swc_file(gold).tree
-    ours = run(*trees)
-    ours_s = timed(lambda: run(*trees))
-    words = f"| {name}, {len(trees[1]):,} and {len(trees[0]):,} nodes |"
+    command = [options.peers, "-c", PEER, str(gold), str(test), name, str(options.rounds)]
     try:
         told = subprocess.run(
-            [python, "-c", PEER, str(gold), str(test), name],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=limit_s,
+            command, capture_output=True, text=True, check=True, timeout=options.limit_s
         ).stdout
-    except subprocess.TimeoutExpired:
-        say(f"{words} stopped after {limit_s:.0f} s | {ours_s * 1e3:.1f} ms | – | – |")
-        return
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        return None
     peer = json.loads(told.splitlines()[-1])
+    ours = run(*trees)
     gap = max(abs((one or 0.0) - peer[key]) for one, key in zip(ours, keys, strict=True))
-    say(
-        f"{words} {peer['s']:.2f} s | {ours_s * 1e3:.1f} ms | {peer['s'] / ours_s:,.0f}× "
-        f"| {gap:.0e} |"
-    )
+    return Row(peer["s"], timed(lambda: run(*trees)), gap)
+
+
+def each_pair(pairs: list[tuple[Path, Path]], options: argparse.Namespace) -> None:
+    """Print a row for each pair of files and metric."""
+    say("| metric | PyNeval | ours | ratio | largest difference |\n| --- | --- | --- | --- | --- |")
+    for gold, test in pairs:
+        sizes = [len(read_swc_file(path).tree) for path in (gold, test)]
+        for name in METRICS:
+            row = against_peer(name, gold, test, options)
+            words = f"| {name}, {sizes[0]:,} and {sizes[1]:,} nodes |"
+            if row is None:
+                say(f"{words} – | – | – | – |")
+                continue
+            say(
+                f"{words} {row.peer_s * 1e3:.1f} ms | {row.ours_s * 1e3:.3f} ms "
+                f"| {row.peer_s / row.ours_s:,.0f}× | {row.gap:.0e} |"
+            )
+
+
+def over_files(folder: Path, options: argparse.Namespace) -> None:
+    """Print what the metrics take on the files of a folder of neurons, all in all."""
+    pairs = [
+        (gold, test)
+        for neuron in sorted(folder.iterdir())
+        for gold in sorted(neuron.glob("*gold*.swc"))[:1]
+        for test in sorted(neuron.glob("*.swc"))
+        if "gold" not in test.name
+    ][:: options.every]
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for gold, test in pairs:
+        for name in METRICS:
+            row = against_peer(name, gold, test, options)
+            if row is not None:
+                rows[name].append(row)
+    say(f"\n| metric | pairs | PyNeval | ours | ratio | below {GOAL}× | other numbers |")
+    say("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, found in rows.items():
+        ratios = np.array([row.peer_s / row.ours_s for row in found])
+        low, middle, high = np.percentile(ratios, [0, 50, 100])
+        peer, ours = (np.array(side) * 1e3 for side in list(zip(*found, strict=True))[:2])
+        gaps = [row.gap for row in found if row.gap > SAME]
+        say(
+            f"| {name} | {len(found)} | {peer.min():.1f} to {peer.max():.0f} ms "
+            f"| {ours.min():.3f} to {ours.max():.2f} ms | {low:,.0f} to {high:,.0f}×, median "
+            f"{middle:,.0f}× | {(ratios < GOAL).sum()} "
+            f"| {len(gaps)}, by up to {max(gaps, default=0):.0e} |"
+        )
 
 
 def alone(n_nodes: int) -> None:
@@ -144,12 +198,13 @@ def main() -> None:
     parser.add_argument("--peers", help="python of an environment with PyNeval")
     parser.add_argument("--demo", type=Path, help="folder with gold.swc and test.swc of PyNeval")
     parser.add_argument("--nodes", type=int, nargs="*", default=[2000, 5000])
+    parser.add_argument("--neurons", type=Path, help="folder with a folder for each neuron")
+    parser.add_argument("--every", type=int, default=16, help="which of the neurons' files")
+    parser.add_argument("--rounds", type=int, default=3, help="of the peer")
     parser.add_argument("--large", type=int, default=100_000)
     parser.add_argument("--limit-s", type=float, default=300.0)
     options = parser.parse_args()
     if options.peers:
-        say("| metric | PyNeval | ours | ratio | largest difference |")
-        say("| --- | --- | --- | --- | --- |")
         with tempfile.TemporaryDirectory() as place:
             pairs = [(options.demo / "gold.swc", options.demo / "test.swc")] if options.demo else []
             for n_nodes in options.nodes:
@@ -158,9 +213,9 @@ def main() -> None:
                 paths[0].write_bytes(write_swc(gold))
                 paths[1].write_bytes(write_swc(trace_as(gold, SKILL, 1)))
                 pairs.append(paths)
-            for gold_path, test_path in pairs:
-                for name in METRICS:
-                    against_peer(options.peers, name, gold_path, test_path, options.limit_s)
+            each_pair(pairs, options)
+        if options.neurons:
+            over_files(options.neurons, options)
     if options.large:
         alone(options.large)
 

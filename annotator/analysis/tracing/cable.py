@@ -90,7 +90,8 @@ class Cable:
         middles = self.starts[owners] + self.steps[owners] * (
             (number + 0.5) / n_pieces[owners]
         ).reshape(-1, 1)
-        half = float((self.lengths / n_pieces).max()) / 2
+        # The middles are rounded: what ends exactly there must not be missed.
+        half = float((self.lengths / n_pieces).max()) / 2 + _SLACK * float(np.abs(middles).max())
         # Sliding midpoints: the trees are built several times as fast as balanced ones.
         return cKDTree(middles, balanced_tree=False, compact_nodes=False), owners, half
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
+from annotator.analysis.tracing.metric_kernels import CriticalGaps, pair_critical
 from annotator.analysis.tracing.tree import NO_PARENT, count_children
 from annotator.analysis.tracing.visiting import visiting_order
 
@@ -72,15 +73,21 @@ def critical_nodes(test: Tree, gold: Tree, *, tolerance: float = 2.0) -> Critica
 
     A root of one child is a tip, a root of two is neither.
     """
+    found = pair_critical(gold, test, tolerance) or _pair_critical(gold, test, tolerance)
+    return CriticalNodes(
+        n_gold=found.n_gold,
+        n_test=found.n_test,
+        n_paired=len(found.gaps),
+        total_distance=float(found.gaps.sum()),
+    )
+
+
+def _pair_critical(gold: Tree, test: Tree, tolerance: float) -> CriticalGaps:
+    """Do what the kernel does."""
     ours, theirs = gold.points[_critical_rows(gold)], test.points[_critical_rows(test)]
     pairs = _pair(_near(ours, theirs, tolerance), len(theirs))
     gaps = np.linalg.norm(ours[[a for a, _ in pairs]] - theirs[[b for _, b in pairs]], axis=1)
-    return CriticalNodes(
-        n_gold=len(ours),
-        n_test=len(theirs),
-        n_paired=len(pairs),
-        total_distance=float(gaps.sum()),
-    )
+    return CriticalGaps(len(ours), len(theirs), gaps)
 
 
 def _critical_rows(tree: Tree) -> NDArray[np.int64]:

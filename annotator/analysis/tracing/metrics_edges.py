@@ -9,18 +9,24 @@ has used that way before. What PyNeval does besides, and is done here too:
   coarse tracing lose cable. The first come, in the order of the file's lines, has it.
 - Ways that turn at a node with the id 0 do not count.
 
+Of edges that are as near as each other (they meet in the node that is nearest, say) PyNeval takes
+what its search tree comes upon first, which is not known here: the one visited first is taken, and
+the way along the test may be another.
+
 An edge shorter than about 0.0003 makes PyNeval stop; here it is never near.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from math import sqrt
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from annotator.analysis.tracing.cable import Cable
+from annotator.analysis.tracing.metric_kernels import TakenEdges, take_edges
 from annotator.analysis.tracing.tree import NO_PARENT, depths, edge_lengths
 from annotator.analysis.tracing.visiting import visiting_order
 
@@ -75,7 +81,19 @@ def found_edges(
     ``length_tolerance`` times the edge's.
     """
     reaches = np.full(len(gold), tolerance) if radius_factor is None else gold.radii * radius_factor
-    ways = _Ways(test, _feet(Cable(test), test, gold.points, np.maximum(reaches, 0.0)))
+    asked = test, gold, np.maximum(reaches, 0.0), length_tolerance
+    taken = take_edges(*asked) or _take_edges(*asked)
+    recall = _share(taken.found_gold, float(taken.gold_lengths.sum()))
+    precision = _share(taken.found_test, float(taken.test_lengths.sum()))
+    both = recall + precision
+    return FoundEdges(
+        recall=recall, precision=precision, f1=2 * recall * precision / both if both else 0.0
+    )
+
+
+def _take_edges(test: Tree, gold: Tree, reaches: Floats, length_tolerance: float) -> TakenEdges:
+    """Do what the kernel does."""
+    ways = _Ways(test, _feet(Cable(test), test, gold.points, reaches))
     lengths = edge_lengths(gold)
     parents, long = gold.parents.tolist(), lengths.tolist()
     found = found_test = 0.0
@@ -86,12 +104,7 @@ def found_edges(
         if taken is not None:
             found += long[row]
             found_test += taken
-    recall = _share(found, float(lengths.sum()))
-    precision = _share(found_test, float(edge_lengths(test).sum()))
-    both = recall + precision
-    return FoundEdges(
-        recall=recall, precision=precision, f1=2 * recall * precision / both if both else 0.0
-    )
+    return TakenEdges(lengths, edge_lengths(test), found, found_test)
 
 
 def _share(part: float, whole: float) -> float:
@@ -103,14 +116,13 @@ def _feet(cable: Cable, test: Tree, points: Floats, reaches: Floats) -> _Feet:
     """Return the feet of each point on the test edges within its reach."""
     owners, edges = cable.pairs_within(points, reaches)
     keeps = (test.parents[cable.rows] != NO_PARENT)[edges]
-    keeps &= np.einsum("ex,ex->e", cable.steps, cable.steps)[edges] >= _POINT_LIKE
+    keeps &= _squared(cable.steps)[edges] >= _POINT_LIKE
     owners, edges = owners[keeps], edges[keeps]
     starts, ends = cable.starts[edges], test.points[test.parents[cable.rows[edges]]]
     there = points[owners]
     steps = ends - starts
     # Whether a foot is on the edge hangs on the last bit: the sums are taken in PyNeval's order.
-    squares = steps * steps
-    squared = (squares[:, 0] + squares[:, 1]) + squares[:, 2]
+    squared = _squared(steps)
     products = (starts - there) * steps
     along = -((products[:, 0] + products[:, 1]) + products[:, 2]) / squared
     places = along[:, None] * steps + starts
@@ -134,9 +146,14 @@ def _feet(cable: Cable, test: Tree, points: Floats, reaches: Floats) -> _Feet:
 
 
 def _distances(here: Floats, there: Floats) -> Floats:
-    squares = (here - there) ** 2
-    gaps: Floats = np.sqrt((squares[:, 0] + squares[:, 1]) + squares[:, 2])
+    gaps: Floats = np.sqrt(_squared(here - there))
     return gaps
+
+
+def _squared(steps: Floats) -> Floats:
+    squares = steps * steps
+    squared: Floats = (squares[:, 0] + squares[:, 1]) + squares[:, 2]
+    return squared
 
 
 def _rank(order: NDArray[np.int64], n_nodes: int) -> NDArray[np.int64]:
@@ -164,7 +181,8 @@ class _Ways:
         for first in range(bounds[node], bounds[node + 1]):
             for second in seconds:
                 if rows[first] == rows[second]:
-                    way = math.dist(places[first], places[second])
+                    x, y, z = map(sub, places[first], places[second])
+                    way = sqrt(x * x + y * y + z * z)
                     if abs(way - length) < tolerance and self._use_part(first, second):
                         return way
                     continue

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis import kernels
 from annotator.analysis.tracing.tree import NO_PARENT
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ def visiting_order(tree: Tree) -> NDArray[np.int64]:
 
     Loops, and what hangs below them, are left out.
     """
+    library = kernels.library()
+    if library is not None:
+        parents, rows = np.ascontiguousarray(tree.parents, np.int64), np.empty(len(tree), np.int64)
+        n_rows = library.visit_nodes(kernels.address(parents), len(tree), kernels.address(rows))
+        if n_rows >= 0:
+            return rows[:n_rows]
     children: list[list[int]] = [[] for _ in range(len(tree))]
     stack: list[int] = []
     for row, parent in enumerate(tree.parents.tolist()):
