@@ -48,7 +48,7 @@ def label_surface(
     from scipy import ndimage  # both take a while to import
     from skimage.measure import marching_cubes
 
-    box = _box(mask, label)
+    box = label_box(mask, label)
     if box is None:
         return None
     inside = mask[box] == label
@@ -68,7 +68,8 @@ def label_surface(
     )
 
 
-def _box(mask: NDArray[np.integer], label: int) -> tuple[slice, slice, slice] | None:
+def label_box(mask: NDArray[np.integer], label: int) -> tuple[slice, slice, slice] | None:
+    """Return the smallest box around a label of a mask ``(z, y, x)``; None without any."""
     found: list[slice] = []
     piece = mask
     for axis in range(3):  # each axis looks only at what the ones before have left

@@ -9,6 +9,7 @@ from annotator.gui.drawing_actions import CANVAS_ACTIONS, DRAWING_ACTIONS, RATER
 from annotator.gui.review_actions import REVIEW
 from annotator.gui.tracing.actions import TRACING
 from annotator.gui.tracing.review_actions import TRACE_REVIEW
+from annotator.gui.view_actions import VIEW_ACTIONS
 
 if TYPE_CHECKING:
     from annotator.gui.actions import Action
@@ -18,6 +19,7 @@ ACTIONS: tuple[Action, ...] = (
     *APP,
     *DRAWING_ACTIONS,
     *CANVAS_ACTIONS,
+    *VIEW_ACTIONS,
     *RATER,
     *TRACING,
     *REVIEW,

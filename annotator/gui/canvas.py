@@ -16,6 +16,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
 
+from annotator.analysis.label_surface import label_box
 from annotator.domain.errors import GeometryMismatchError
 from annotator.drawing.surface import Surface
 from annotator.gui.contours import ContourBook, RaterContour
@@ -59,11 +60,14 @@ if TYPE_CHECKING:
     from annotator.gui.planes import Plane
     from annotator.gui.slice_view import SliceView
     from annotator.gui.suggestion import Suggestion
+    from annotator.gui.view_style import ViewStyle
 
 __all__ = ["Canvas", "RaterContour", "Scene"]
 
 _OVER = "translucent_no_depth"
 """Blending of layers above the image; with depth, napari drops them now and then."""
+_CONTOUR_PX = 1
+"""Voxels that a line around a label is wide."""
 _QUIET = {"thumbnail": False, "highlight": False, "extent": False}
 
 
@@ -169,6 +173,16 @@ class Scene:
         if self._image is not None and not self._image.rgb:
             self._image.contrast_limits = limits
 
+    def set_style(self, style: ViewStyle) -> None:
+        """Show the image in other colours, smooth or not; the mask as areas or lines."""
+        if self._image is not None:
+            self._image.interpolation2d = "linear" if style.is_smooth else "nearest"
+            if not self._image.rgb:
+                name = f"{style.colormap}{'-' if style.is_inverted else ''}"
+                self._image.colormap = Colormap([(*_rgb(color), 1.0) for color in style.ramp], name)
+        if self._mask is not None:
+            self._mask.contour = _CONTOUR_PX if style.is_contour else 0
+
     def set_colors(self, colors: Mapping[int, Color]) -> None:
         """Show each label in a colour, RGBA 0 to 1; others are not shown."""
         if self._mask is not None:
@@ -188,6 +202,11 @@ class Scene:
         """Give the drawing surface back."""
         self._model.layers.clear()
         self.widget.close()
+
+
+def _rgb(color: str) -> tuple[float, float, float]:
+    red, green, blue = bytes.fromhex(color[1:])
+    return red / 255, green / 255, blue / 255
 
 
 class Canvas(QWidget):
@@ -298,9 +317,26 @@ class Canvas(QWidget):
         self._views.catch_up()
         self._views.bring_into_view()
 
-    def step_slices(self, steps: int) -> None:
-        """Go on by slices in the view that was worked in last."""
-        self._views.step(steps)
+    def step_slices(self, steps: int, *, around: bool = False) -> None:
+        """Go on by slices in the view that was worked in last, ``around`` from end to beginning."""
+        self._views.step(steps, around=around)
+
+    def set_style(self, style: ViewStyle) -> None:
+        """Show image and labels in another way."""
+        self._marks.style = style
+        self._views.set_style(style)
+        self._views.repaint_marks()
+
+    def zoom_to_label(self) -> bool:
+        """Bring the label that is drawn with into view; False where it is not drawn."""
+        surface = self.surface
+        found = None if surface is None else label_box(surface.mask, self.label)
+        if found is None:
+            return False
+        z, y, x = ((part.start, part.stop) for part in found)
+        self.set_position([(start + stop) // 2 for start, stop in (z, y, x)])
+        self._views.frame(((z[0], y[0], x[0]), (z[1], y[1], x[1])))
+        return True
 
     def zoom_by(self, factor: float) -> None:
         """Zoom the view that was worked in last about its middle."""
@@ -316,6 +352,8 @@ class Canvas(QWidget):
             return
         self._window = self._window.at(level, width)
         self._marks.window_text = self._window.text
+        half = self._window.width / 2
+        self._marks.window_ends = (self._window.level - half, self._window.level + half)
         self._views.set_limits(self._window.limits)
         self._views.repaint_marks()
         self.window_changed.emit(self._window.level, self._window.width)

@@ -10,6 +10,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.drawing.tools import TOOLS
 from annotator.gui.rules_panel import value_range
 from annotator.gui.tool_table import ADVICE
+from annotator.gui.view_tools import ViewTools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,8 @@ class DrawingTools(QObject):
         self._labels: LabelPalette | None = None
         self.pointing: Pointing | None = None
         self.operations: OperationDesk | None = None
+        self.view = ViewTools(self)
+        self.view.told.connect(self.advised)
         self.tool = "brush"
         self._tool_before = "eraser"
         self.is_3d = False
@@ -92,6 +95,7 @@ class DrawingTools(QObject):
         """
         labels = side.labels
         self._canvas, self._drawing, self._side, self._labels = canvas, drawing, side, labels
+        self.view.use(canvas)
         self.are_marks_hidden = False
         self.layout = "three" if series.geometry.is_volume else "single"
         canvas.set_layout(self.layout)
@@ -132,6 +136,7 @@ class DrawingTools(QObject):
         """Show a case that is not drawn on."""
         self.end()
         self._canvas = canvas
+        self.view.use(canvas)
         self.are_marks_hidden = False
         self.layout = "three" if series.geometry.is_volume else "single"
         canvas.set_layout(self.layout)
@@ -142,6 +147,7 @@ class DrawingTools(QObject):
             self.operations.end()
         if self._canvas is not None:
             self._canvas.set_tinted(False)
+        self.view.use(None)
         self._canvas = self._drawing = self._labels = self._side = None
 
     @property

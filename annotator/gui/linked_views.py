@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 from annotator.domain.errors import UnknownNameError
 from annotator.drawing.edit import join_boxes
 from annotator.gui.slice_view import SliceView
+from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,7 @@ class LinkedViews(QWidget):
         self._mask: Mask | None = None
         self._heat: NDArray[np.float32] | None = None
         self._limits = (0.0, 1.0)
+        self._style = ViewStyle()
         self._colors: Mapping[int, Color] = {}
         self._active = 0
         self._hovering: int | None = None
@@ -189,12 +191,14 @@ class LinkedViews(QWidget):
             self._late.start()
         self.position_changed.emit(self._marks.position)
 
-    def step(self, steps: int) -> None:
-        """Go on by slices in the view that was worked in last."""
+    def step(self, steps: int, *, around: bool = False) -> None:
+        """Go on by slices in the view that was worked in last, ``around`` from end to beginning."""
         if self._planes:
             axis = self.plane_in_hand.axis
             position = list(self._marks.position)
             position[axis] += steps
+            if around and self._mask is not None:
+                position[axis] %= self._mask.shape[axis]
             self.set_position(position)
 
     def bring_into_view(self) -> None:
@@ -259,6 +263,12 @@ class LinkedViews(QWidget):
         self._limits = limits
         for view in self.views:
             view.scene.set_limits(limits)
+
+    def set_style(self, style: ViewStyle) -> None:
+        """Show image and labels in another way."""
+        self._style = style
+        for view in self.views:
+            view.set_style(style)
 
     def set_colors(self, colors: Mapping[int, Color]) -> None:
         """Show labels in these colours."""
@@ -361,6 +371,7 @@ class LinkedViews(QWidget):
         """Bring a view that was not shown, or has a new volume, up to date."""
         view.scene.set_limits(self._limits)
         view.scene.set_colors(self._colors)
+        view.set_style(self._style)
         view.set_heat(self._heat)
         view.set_index(self._marks.position[view.plane.axis])
         view.show()

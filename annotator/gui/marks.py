@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from annotator.drawing.gesture import NOTHING, Preview
 from annotator.gui.contours import ContourBook
+from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,10 @@ class Marks:
         Voxel ``(z, y, x)`` where the crosshair is.
     unit : str
         What one unit of the planes' spacing is.
+    window_ends : tuple of float
+        Values, in modality units, that have the first and the last colour.
+    style : ViewStyle
+        How image and mask are shown.
     slab_text : str
         How much is seen besides the slice; empty where only that is.
     brush_mm : float or None
@@ -86,6 +91,8 @@ class Marks:
     unit: Literal["mm", "µm"] = "mm"
     slab_text: str = ""
     window_text: str = ""
+    window_ends: tuple[float, float] = (0.0, 1.0)
+    style: ViewStyle = field(default_factory=ViewStyle)
     brush_mm: float | None = None
     brush_px: float | None = None
     brush_is_square: bool = False

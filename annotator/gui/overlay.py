@@ -271,6 +271,8 @@ class Overlay(QWidget):
         paint.paint_texts(painter, marks, plane, index, camera)
         if marks.banner and self.shows_banner:
             paint.paint_banner(painter, marks.banner, camera)
+        if self.shows_banner:
+            paint.paint_color_bar(painter, marks, camera)
         if marks.heat_title and self.shows_banner:
             paint.paint_heat_scale(painter, marks.heat_title, camera)
         frame = QColor(PLANE_COLORS[plane.name])

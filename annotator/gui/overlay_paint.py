@@ -22,8 +22,11 @@ from qtpy.QtGui import (
 from annotator.analysis.outline import outlines
 from annotator.gui.contours import DASHES
 from annotator.gui.marks import HEAT_COLORS, PLANE_COLORS
+from annotator.gui.view_style import COLORMAPS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from annotator.domain.reading import Box
     from annotator.gui.marks import Marks
     from annotator.gui.planes import Plane
@@ -153,8 +156,9 @@ def paint_texts(
         what = "Frame" if plane.name == "video" else "Slice"
         _text(painter, QPointF(PAD, top), f"{what} {index + 1} / {plane.n_slices}", TEXT)
         top += 18
-    if marks.slab_text:
-        _text(painter, QPointF(PAD, top), marks.slab_text, TEXT)
+    slab_text = marks.slab_text or marks.style.slab_text
+    if slab_text:
+        _text(painter, QPointF(PAD, top), slab_text, TEXT)
     if marks.window_text and width > 300:
         _text(painter, QPointF(PAD, height - PAD - 16), marks.window_text, TEXT)
     left, right, above, below = plane.letters
@@ -186,18 +190,40 @@ def paint_banner(painter: QPainter, text: str, camera: ViewCamera) -> None:
 
 def paint_heat_scale(painter: QPainter, title: str, camera: ViewCamera) -> None:
     """Paint what the colours of the heat map mean, above the window in the lower left."""
-    left, top = float(PAD), camera.size[1] - PAD - 76.0
-    bar = QRectF(left, top + 20, 150, 9)
+    shades = [
+        QColor.fromRgbF(red * opacity, green * opacity, blue * opacity)
+        for red, green, blue, opacity in HEAT_COLORS
+    ]
+    top = camera.size[1] - PAD - 76.0
+    _text(painter, QPointF(PAD, top), title, TEXT)
+    _scale(painter, QPointF(PAD, top + 20), shades, ("0", "1"))
+
+
+def paint_color_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
+    """Paint which value has which colour, where that is not grey from dark to bright."""
+    if not marks.window_text or marks.style.ramp == COLORMAPS["grey"][1]:
+        return
+    ends = tuple(f"{value:.4g}" for value in marks.window_ends)
+    shades = [QColor(color) for color in marks.style.ramp]
+    above = 56 if marks.heat_title else 0
+    place = QPointF(PAD, camera.size[1] - PAD - 56.0 - above)
+    _scale(painter, place, shades, (ends[0], ends[1]))
+
+
+def _scale(
+    painter: QPainter, place: QPointF, shades: Sequence[QColor], ends: tuple[str, str]
+) -> None:
+    """Paint a bar from the first colour to the last, with what they stand for below."""
+    bar = QRectF(place.x(), place.y(), 150, 9)
     colors = QLinearGradient(bar.topLeft(), bar.topRight())
-    for place, (red, green, blue, opacity) in enumerate(HEAT_COLORS):
-        shade = QColor.fromRgbF(red * opacity, green * opacity, blue * opacity)
-        colors.setColorAt(place / (len(HEAT_COLORS) - 1), shade)
+    for number, shade in enumerate(shades):
+        colors.setColorAt(number / (len(shades) - 1), shade)
     painter.setPen(_pen(TEXT, 1.0))
     painter.setBrush(colors)
     painter.drawRect(bar)
-    _text(painter, QPointF(left, top), title, TEXT)
-    _text(painter, QPointF(left, top + 32), "0", TEXT)
-    _text(painter, QPointF(bar.right() - 8, top + 32), "1", TEXT)
+    width = QFontMetricsF(painter.font()).horizontalAdvance(ends[1])
+    _text(painter, QPointF(bar.left(), bar.top() + 12), ends[0], TEXT)
+    _text(painter, QPointF(bar.right() - width, bar.top() + 12), ends[1], TEXT)
 
 
 def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:

@@ -49,6 +49,8 @@ class Plane:
         Where the left, right, top and bottom edge lie in the patient; empty for pictures.
     n_slices : int
         Slices along ``axis``.
+    thickness_mm : float
+        Their spacing.
     """
 
     axis: int
@@ -61,6 +63,7 @@ class Plane:
     spacing_mm: tuple[float, float]
     letters: tuple[str, str, str, str]
     n_slices: int
+    thickness_mm: float = 1.0
 
     def cut(self, volume: NDArray[Any], index: int) -> NDArray[Any]:
         """Return a slice ``(rows, columns[, channel])`` as a view of ``(z, y, x[, channel])``."""
@@ -151,6 +154,7 @@ def _patient_plane(
         spacing_mm=(geometry.spacing_mm[row_axis], geometry.spacing_mm[column_axis]),
         letters=(across[0], across[1], upright[0], upright[1]),
         n_slices=geometry.shape[axis],
+        thickness_mm=geometry.spacing_mm[axis],
     )
 
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from annotator.gui.overlay import Overlay
 from annotator.gui.view_camera import fitted
+from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,7 @@ class SliceView(QWidget):
         self._voxels: NDArray[Any] | None = None
         self._mask: Mask | None = None
         self._heat: NDArray[np.float32] | None = None
+        self._style = ViewStyle()
         self._camera = fitted(plane, (1, 1))
         self._is_fitted = True
         scene.widget.setParent(self)
@@ -83,11 +85,25 @@ class SliceView(QWidget):
         if self._voxels is None or self._mask is None:
             return
         self.index = index
-        self.scene.put_image(self.plane.cut(self._voxels, index))
+        self.scene.put_image(self._image(self._voxels))
         self.scene.put_mask(self._labels(self._mask))
         if self._heat is not None:
             self.scene.put_heat(self.plane.cut(self._heat, index))
         self.overlay.show_index(index)
+
+    def set_style(self, style: ViewStyle) -> None:
+        """Show image and labels in another way."""
+        is_cut_anew = (style.slab_mm, style.projection) != (
+            self._style.slab_mm,
+            self._style.projection,
+        )
+        self._style = style
+        self.scene.set_style(style)
+        if is_cut_anew and self._voxels is not None:
+            self.scene.put_image(self._image(self._voxels))
+
+    def _image(self, voxels: NDArray[Any]) -> NDArray[Any]:
+        return self._style.section(voxels, self.plane, self.index)
 
     def set_heat(self, heat: NDArray[np.float32] | None) -> None:
         """Show a heat map ``(z, y, x)`` over the image; None takes it away."""
