@@ -451,6 +451,7 @@ def test_rules_hold_for_every_tool_and_are_said(
     QTest.mouseClick(side.labels.locks[1], LEFT)
     assert options.chip.words.text() == "Lesion locked"
     kept = mask.copy()
+    options.brush.slider.setValue(95)
     case.stroke([CENTRE])
     case.key("2")
     case.stroke([CENTRE])
