@@ -10,6 +10,7 @@ import numpy as np
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, NumberOption, Option, SwitchOption
+from annotator.drawing.row_runs import number_runs, runs_of
 from annotator.drawing.scope import WHERE, scope_of, voxel_size
 
 if TYPE_CHECKING:
@@ -84,20 +85,19 @@ def holes_of(region: NDArray[np.bool_], plane: int | None, largest: float) -> ND
 
     Across ``plane`` each slice is looked at for itself; None for three dimensions.
     """
-    from scipy import ndimage  # scipy takes a while to import
-
-    structure = ndimage.generate_binary_structure(3, 1)
-    if plane is not None:
-        structure[tuple([0, 2] if axis == plane else 1 for axis in range(3))] = False
-    parts, n_parts = ndimage.label(~region, structure)
-    is_hole = np.ones(n_parts + 1, np.bool_)
-    is_hole[0] = False
-    for axis in range(3):
-        if axis != plane:
-            is_hole[parts.take([0, -1], axis)] = False
-    if math.isfinite(largest):
-        sizes = np.zeros(n_parts + 1, np.int64)
-        for section in parts:
-            sizes += np.bincount(section.reshape(-1), minlength=n_parts + 1)
-        is_hole &= sizes <= largest
-    return np.asarray(is_hole[parts])
+    outside = np.moveaxis(~region, plane or 0, 0)
+    is_flat = plane is not None
+    runs = runs_of(outside)
+    number = number_runs(outside, runs, are_planes_apart=is_flat)
+    n_planes, n_rows, n_columns = runs.shape
+    z, y = np.divmod(runs.rows, n_rows)
+    first = runs.begin - runs.rows * (n_columns + 1)
+    at_edge = (y == 0) | (y == n_rows - 1) | (first == 0) | (first + runs.lengths == n_columns)
+    if not is_flat:
+        at_edge |= (z == 0) | (z == n_planes - 1)
+    sizes = np.bincount(number, weights=runs.lengths)
+    is_hole = sizes <= largest
+    is_hole[number[at_edge]] = False
+    holes = np.zeros(outside.shape, np.bool_)
+    holes.reshape(-1)[runs.voxels(is_hole[number], ((0, 0, 0), runs.shape))] = True
+    return np.moveaxis(holes, 0, plane or 0)

@@ -84,15 +84,20 @@ def runs_of(region: NDArray[np.bool_]) -> RowRuns:
 
 
 def number_runs(
-    region: NDArray[np.bool_], runs: RowRuns, *, is_diagonal: bool
+    region: NDArray[np.bool_],
+    runs: RowRuns,
+    *,
+    is_diagonal: bool = False,
+    are_planes_apart: bool = False,
 ) -> NDArray[np.integer]:
     """Return the number of the connected part that each run belongs to.
 
-    Voxels that share a face are connected, or also those that share an edge or a corner. Numbers
-    start at 0 and follow the order of the array.
+    Voxels that share a face are connected, or also those that share an edge or a corner; only
+    within each plane ``z`` where planes are apart. Numbers start at 0 and follow the order of the
+    array.
     """
     if len(runs.begin) * _DENSE > region.size:
-        return _numbered_by_voxels(region, runs, is_diagonal)
+        return _numbered_by_voxels(region, runs, is_diagonal, are_planes_apart)
     from scipy.sparse import coo_array  # scipy takes a while to import
     from scipy.sparse.csgraph import connected_components
 
@@ -100,7 +105,8 @@ def number_runs(
     more = int(is_diagonal)
     y = runs.rows % n_rows
     lefts, rights = [], []
-    for dz, dy in ((0, 1), (1, -1), (1, 0), (1, 1)) if is_diagonal else ((0, 1), (1, 0)):
+    beyond = ((1, -1), (1, 0), (1, 1)) if is_diagonal else ((1, 0),)
+    for dz, dy in ((0, 1), *(() if are_planes_apart else beyond)):
         source = np.flatnonzero((y + dy >= 0) & (y + dy < n_rows))
         shift = (dz * n_rows + dy) * width
         low = np.searchsorted(runs.end, runs.begin[source] + (shift - more), side="right")
@@ -117,12 +123,14 @@ def number_runs(
 
 
 def _numbered_by_voxels(
-    region: NDArray[np.bool_], runs: RowRuns, is_diagonal: bool
+    region: NDArray[np.bool_], runs: RowRuns, is_diagonal: bool, are_planes_apart: bool
 ) -> NDArray[np.integer]:
     from scipy import ndimage
 
     parts = np.empty(region.shape, np.int32)
     structure = ndimage.generate_binary_structure(3, 3 if is_diagonal else 1)
+    if are_planes_apart:
+        structure[[0, 2]] = False
     ndimage.label(region, structure, output=parts)
     number: NDArray[np.int32] = parts.reshape(-1)[runs.begin - runs.rows] - np.int32(1)
     return number

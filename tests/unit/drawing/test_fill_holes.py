@@ -97,3 +97,25 @@ def test_words_where_there_is_no_hole() -> None:
         ask("fill holes", surface, label=3, largest=0.5)
     mask[2, 4, 4] = 2
     assert ask("fill holes", surface, label=3) is None
+
+
+@pytest.mark.parametrize("plane", [None, 0, 1, 2])
+def test_cavities_of_a_solid_body(plane: int | None) -> None:
+    """Here holes are told apart by runs; in ragged regions, by voxels."""
+    mask = np.zeros((40, 70, 90), np.uint8)
+    mask[5:35, 5:65, 5:85] = 1
+    mask[10:20, 20:30, 20:50] = mask[25, 40, 60] = 0
+    mask[12:15, 5:25, 30:32] = 0
+    mask[22:24, 50:60, 70:80] = 2
+    own = mask == 1
+    if plane is None:
+        closed = ndimage.binary_fill_holes(own)
+    else:
+        parts = [ndimage.binary_fill_holes(part) for part in np.moveaxis(own, plane, 0)]
+        closed = np.stack(parts, axis=plane)
+    where = "volume" if plane is None else "slices"
+    found = result_of(
+        "fill holes", surface_of(mask), where=where, plane=plane or 0, over_labels=True
+    )
+    assert np.array_equal(found == 1, closed)
+    assert closed.sum() > own.sum() + 100

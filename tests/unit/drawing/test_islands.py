@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import cc3d
@@ -119,9 +120,9 @@ def test_numbers_of_runs_are_those_of_cc3d(
 def test_solid_and_ragged_regions_are_numbered_alike() -> None:
     ragged = np.random.default_rng(6).random((9, 30, 200)) < 0.3
     solid = np.kron(ragged, np.ones((1, 1, 40), bool))
-    for is_diagonal in (False, True):
+    for is_diagonal, apart in itertools.product((False, True), repeat=2):
         few, many = (
-            number_runs(region, runs_of(region), is_diagonal=is_diagonal)
+            number_runs(region, runs_of(region), is_diagonal=is_diagonal, are_planes_apart=apart)
             for region in (solid, ragged)
         )
         assert np.array_equal(few, many)
