@@ -33,7 +33,7 @@ class Edges:
     slope : tuple of ndarray
         The gradient along rows' and columns' axis, values per mm, float32.
     crosses : ndarray
-        Whether the Laplacian changes its sign here, and is nearer to 0 than beyond, bool.
+        Whether the Laplacian changes its sign here, as it does at the top of a gradient, bool.
     turns : ndarray
         Number of the direction that the edge runs in, of ``N_TURNS``, uint8.
     spacing_mm : tuple of float
@@ -75,7 +75,7 @@ def measure_edges(
     return Edges(
         strength=np.hypot(down, right),
         slope=(down, right),
-        crosses=_zero_crossings(curve),
+        crosses=_zero_crossings(curve, smooth),
         turns=_turns(down, right),
         spacing_mm=spacing_mm,
     )
@@ -108,15 +108,20 @@ def step_cost(edges: Edges, reference: float) -> StepCost:
 def snap(edges: Edges, pixel: Pixel, reach: int) -> Pixel:
     """Return the pixel on an edge, of the strongest gradient, at most ``reach`` pixels away.
 
-    Zero crossings come first: without them the flank of a stronger edge beside would be taken.
+    On an edge are zero crossings and tops of the gradient; without that the flank of a stronger
+    edge beside would be taken. Where there is none, the strongest gradient counts.
     """
     low = [max(0, at - reach) for at in pixel]
-    rows, columns = (slice(first, at + reach + 1) for first, at in zip(low, pixel, strict=True))
-    rank = edges.strength[rows, columns] * np.where(
-        edges.crosses[rows, columns], np.float32(1), np.float32(1e-3)
+    rows, columns = (
+        np.arange(first, min(size, at + reach + 1))
+        for first, at, size in zip(low, pixel, edges.strength.shape, strict=True)
     )
-    row, column = np.unravel_index(int(np.argmax(rank)), rank.shape)
-    return low[0] + int(row), low[1] + int(column)
+    row, column = (places.ravel() for places in np.meshgrid(rows, columns, indexing="ij"))
+    across = _across_edge(edges, row, column)
+    on_edge = across.here >= np.maximum(across.before, across.behind)
+    on_edge |= edges.crosses[row, column]
+    best = int(np.argmax(across.here * np.where(on_edge, np.float32(1), np.float32(1e-3))))
+    return int(row[best]), int(column[best])
 
 
 def sharpen(edges: Edges, way: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -125,22 +130,42 @@ def sharpen(edges: Edges, way: NDArray[np.int64]) -> NDArray[np.float64]:
     At most half a pixel along the gradient, by a parabola through its length at, before and
     behind the pixel (Devernay 1995, INRIA report 2724).
     """
+    across = _across_edge(edges, way[:, 0], way[:, 1])
+    bend = across.before - 2 * across.here + across.behind
+    shift = 0.5 * (across.before - across.behind) / np.where(bend < 0, bend, -np.inf)
+    moved: NDArray[np.float64] = way + across.unit * np.clip(shift, -0.5, 0.5)[:, None]
+    return moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _AcrossEdge:
+    """Length of the gradient at pixels, and one pixel downhill and uphill of each.
+
+    ``unit`` ``(n, 2)`` is one pixel uphill.
+    """
+
+    here: NDArray[np.float32]
+    before: NDArray[np.float32]
+    behind: NDArray[np.float32]
+    unit: NDArray[np.float32]
+
+
+def _across_edge(edges: Edges, row: NDArray[np.int64], column: NDArray[np.int64]) -> _AcrossEdge:
     from scipy import ndimage
 
-    row, column = way.T
     here = edges.strength[row, column]
-    down, right = (slope[row, column] / np.maximum(here, 1e-12) for slope in edges.slope)
+    unit = np.stack([slope[row, column] for slope in edges.slope], axis=1)
+    unit /= np.maximum(here, 1e-12)[:, None]
     before, behind = (
         ndimage.map_coordinates(
-            edges.strength, [row + side * down, column + side * right], order=1, mode="nearest"
+            edges.strength,
+            [row + side * unit[:, 0], column + side * unit[:, 1]],
+            order=1,
+            mode="nearest",
         )
         for side in (-1, 1)
     )
-    bend = before - 2 * here + behind
-    shift = 0.5 * (before - behind) / np.where(bend < 0, bend, -np.inf)
-    shift = np.clip(shift, -0.5, 0.5)
-    moved: NDArray[np.float64] = way + np.stack([down * shift, right * shift], axis=1)
-    return moved
+    return _AcrossEdge(here=here, before=before, behind=behind, unit=unit)
 
 
 def _turns(down: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -183,15 +208,20 @@ def _bend(values: NDArray[np.float32], axis: int, step_mm: float) -> NDArray[np.
     return bend
 
 
-def _zero_crossings(curve: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return pixels beside another of the other sign that is not nearer to 0."""
-    crosses: NDArray[np.bool_] = curve == 0
+def _zero_crossings(curve: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the pixel nearer to 0 of each pair where the curve turns down on the way up.
+
+    Where it turns up the gradient is least and not greatest: that is no edge (Clark 1989, IEEE
+    Transactions on Pattern Analysis and Machine Intelligence 11(1), 43-57).
+    """
+    crosses = np.zeros(curve.shape, np.bool_)
     size = np.abs(curve)
     for axis in range(2):
         signed, sizes = np.moveaxis(curve, axis, 0), np.moveaxis(size, axis, 0)
-        found = np.moveaxis(crosses, axis, 0)
-        changes = (signed[1:] > 0) != (signed[:-1] > 0)
+        height, found = np.moveaxis(values, axis, 0), np.moveaxis(crosses, axis, 0)
+        is_up = signed > 0
+        turns = (is_up[1:] != is_up[:-1]) & (is_up[:-1] == (height[1:] > height[:-1]))
         first_is_nearer = sizes[:-1] <= sizes[1:]
-        found[:-1] |= changes & first_is_nearer
-        found[1:] |= changes & ~first_is_nearer
+        found[:-1] |= turns & first_is_nearer
+        found[1:] |= turns & ~first_is_nearer
     return crosses

@@ -22,6 +22,8 @@ Range = tuple[float, float]
 """Lowest and highest value; both count."""
 
 _FIRST_REACH = 32
+_FEWEST_POINTS = 13
+"""Of the outline of a hole that is shown: in noise there are thousands of a pixel or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,14 +38,17 @@ class Part:
         return Part(origin=(self.origin[0] + by[0], self.origin[1] + by[1]), inside=self.inside)
 
     def lines(self, plane: int, index: int) -> tuple[Line, ...]:
-        """Return its outlines on a slice across an axis, those of holes too."""
-        return tuple(
-            Line(
-                points=np.insert(outline.points + np.asarray(self.origin), plane, index, axis=1),
-                is_closed=True,
-            )
-            for outline in outlines(self.inside.view(np.uint8))
-        )
+        """Return its outlines on a slice across an axis; the least holes are left out."""
+        found = outlines(self.inside.view(np.uint8))
+        shown = [
+            outline.points
+            for number, outline in enumerate(found)
+            if number == 0 or len(outline.points) >= _FEWEST_POINTS
+        ]
+        points = np.insert(np.concatenate(shown), plane, index, axis=1)
+        points[:, [axis for axis in range(3) if axis != plane]] += self.origin
+        ends = np.cumsum([len(outline) for outline in shown])
+        return tuple(Line(points=part, is_closed=True) for part in np.split(points, ends[:-1]))
 
     def without_holes(self) -> Part:
         """Return all that lies within the outer outline."""

@@ -38,9 +38,10 @@ def is_within(
         ((np.arange(first, stop) - at) * step) ** 2
         for first, stop, at, step in zip(*box, voxel, spacing_mm, strict=True)
     )
-    inside: NDArray[np.bool_] = z[:, None, None] + y[:, None] + x <= radius_mm * radius_mm * (
-        1 + 1e-12
-    )
+    limit = radius_mm * radius_mm * (1 + 1e-12)
+    if z.max() + y.max() + x.max() <= limit:
+        return np.broadcast_to(np.True_, (z.size, y.size, x.size))
+    inside: NDArray[np.bool_] = z[:, None, None] + y[:, None] + x <= limit
     return inside
 
 
