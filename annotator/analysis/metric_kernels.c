@@ -67,7 +67,7 @@ end:
 /* ---- Boxes by place ------------------------------------------------------------------------ */
 
 #define FEWEST 3
-#define BITS_PER_AXIS 11
+#define FEW 512
 #define MOST_OPEN 64
 #define AROUND 6
 
@@ -117,16 +117,17 @@ static int sort_by_place(Places *places) {
     for (int64_t i = 0; i < n; i++)
         for (int axis = 0; axis < 3; axis++)
             if (places->lows[3 * i + axis] - low[axis] > widest) widest = places->lows[3 * i + axis] - low[axis];
-    const double scale = widest > 0.0 && isfinite(widest) ? ((1 << BITS_PER_AXIS) - 1) / widest : 0.0;
+    const int n_bits = n < FEW ? 3 : 11; /* of each axis: one turn of sorting, or three */
+    const double scale = widest > 0.0 && isfinite(widest) ? ((1 << n_bits) - 1) / widest : 0.0;
     for (int64_t i = 0; i < n; i++) {
         keys[i] = 0;
         for (int axis = 0; axis < 3; axis++) {
             const double cell = (places->lows[3 * i + axis] - low[axis]) * scale;
-            keys[i] |= spread_bits(cell < 1 << BITS_PER_AXIS ? (uint64_t)cell : 0) << axis;
+            keys[i] |= spread_bits(cell < 1 << n_bits ? (uint64_t)cell : 0) << axis;
         }
         places->items[i] = (int32_t)i;
     }
-    const int is_done = n == 0 || sort_by_key(&keys, &places->items, n, 3 * BITS_PER_AXIS);
+    const int is_done = n == 0 || sort_by_key(&keys, &places->items, n, 3 * n_bits);
     free(keys);
     return is_done;
 }
