@@ -263,6 +263,16 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
 
 RATER: tuple[Action, ...] = (
     Action(
+        key="edit.history",
+        text="History…",
+        tooltip="List all steps of this drawing with pictures; look at any, and bring one back.",
+        shortcut=("Ctrl+H",),
+        rooms=("rater",),
+        menu="Edit",
+        run=lambda window: window.rater.masks.history.show(),
+        enabled=_can_draw,
+    ),
+    Action(
         key="case.next",
         text="Next case",
         tooltip="Open the next case that you have not submitted.",

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout
 
 from annotator.domain.errors import AnnotatorError
+from annotator.drawing.difference import change_to
 from annotator.drawing.tools import OPERATIONS, TOOLS
 from annotator.gui.buttons import Button, label
 from annotator.gui.history_list import HistoryModel, HistoryView, Moment, moments_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QCloseEvent, QImage
     from qtpy.QtWidgets import QWidget
 
+    from annotator.drawing.operation import Change
     from annotator.gui.background import Background
     from annotator.session.open_case import OpenCase
 
@@ -25,20 +27,21 @@ _OTHER_TITLES = {
     "prompt": "Model, pointed at",
     "start from": "Start from a model",
     "carry over": "Carried over",
+    "bring back": "Brought back",
 }
 
 
 class HistoryDialog(QDialog):
     """Steps with pictures, times and tools; stays open while one works on.
 
-    Emits ``looked_at(mask, box)``: the mask ``(z, y, x)`` as it was and what that step changed;
-    ``let_go()`` when nothing but the present is to be shown; ``wanted(mask, title)`` to bring one
-    back.
+    Emits ``looked_at(change, box)``: what would make the drawing what it was (None: nothing), and
+    where that step changed it; ``let_go()`` when the present is to be shown; ``wanted(change)`` to
+    bring a state back.
     """
 
     looked_at = Signal(object, object)
     let_go = Signal()
-    wanted = Signal(object, str)
+    wanted = Signal(object)
 
     def __init__(self, background: Background, parent: QWidget) -> None:
         super().__init__(parent)
@@ -127,13 +130,16 @@ class HistoryDialog(QDialog):
             self.let_go.emit()
             return
 
-        def show(mask: object) -> None:
-            if bring_back:
-                self.wanted.emit(mask, moment.title)
-            else:
-                self.looked_at.emit(mask, moment.box)
+        def read() -> Change | None:
+            return change_to(opened.drawing.mask_after(moment.step_id), opened.drawing.mask)
 
-        self._background.run("look back", lambda: opened.drawing.mask_after(moment.step_id), show)
+        def show(change: Change | None) -> None:
+            if bring_back:
+                self.wanted.emit(change)
+            else:
+                self.looked_at.emit(change, moment.box)
+
+        self._background.run("look back", read, show)
 
     def _want_picture(self, step_id: int | None) -> None:
         self._queue.append(step_id)

@@ -12,6 +12,7 @@ from annotator.domain.errors import AnnotatorError
 from annotator.gui.canvas_holder import CanvasHolder
 from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
+from annotator.gui.history_desk import HistoryDesk
 from annotator.gui.mask_panel import MaskPanel
 from annotator.gui.operation_desk import OperationDesk
 from annotator.gui.pointing import Pointing
@@ -67,6 +68,9 @@ class MaskDesk(QWidget):
         self.tools.operations = OperationDesk(background, settings, self)
         self.tools.operations.told.connect(self.hint_changed)
         self.tools.operations.opened.connect(self.state_changed)
+        self.history = HistoryDesk(background, self.tools.operations, self)
+        self.history.told.connect(self.hint_changed)
+        self.tools.moved.connect(self.history.mask_changed)
         self.tools.advised.connect(self.hint_changed)
         self.tools.tool_changed.connect(self.state_changed)
         self.tools.nothing_to.connect(
@@ -111,6 +115,7 @@ class MaskDesk(QWidget):
         canvas.set_read_only(False)
         regions = () if entry is None else entry.regions
         self.tools.begin(canvas, drawing, opened.series, panel.drawing, regions)
+        self.history.begin(canvas, opened)
         self._point_at(canvas, opened, room)
         self.saving.follow(drawing)
         self._frame_regions(canvas, opened, entry)
@@ -122,6 +127,7 @@ class MaskDesk(QWidget):
         self.start_note.follow(None, None)
         self.doubt.off()
         self.saving.follow(None)
+        self.history.end()
         self.tools.end()
         self._background.drop("prompt models")
         self.pointing.end()
@@ -132,6 +138,7 @@ class MaskDesk(QWidget):
         """Show what the drawing has just started from."""
         if self.holder.canvas is not None:
             self.holder.canvas.refresh_mask()
+        self.history.mask_changed()
         self.start_note.show_start()
         self.saving.refresh()
 
@@ -149,6 +156,7 @@ class MaskDesk(QWidget):
     def _connect(self, canvas: Canvas) -> None:
         self.tools.connect_canvas(canvas)
         self.pointing.connect_canvas(canvas)
+        self.history.connect_canvas(canvas)
         if self.tools.operations is not None:
             self.tools.operations.connect_canvas(canvas)
         canvas.edited.connect(self._drew)
