@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCREEN = "1920x1080x24"
+MEMORY_DISK = "/dev/shm"
+ROOM_ON_IT = 4 << 30
+"""Bytes that have to be free there; a whole run leaves less than half of it at any time."""
 # The same examples each time: whether a change passes says something about the change. To search
 # for new ones: make test ARGS=--hypothesis-profile=default
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -63,6 +66,15 @@ def _start_display() -> None:
     _stop.append(stop)
 
 
+def _work_in_memory() -> None:
+    """Let temporary files lie in memory where there is room: some thousand projects are synced."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY_DISK, os.W_OK | os.X_OK):
+        return
+    if shutil.disk_usage(MEMORY_DISK).free >= ROOM_ON_IT:
+        os.environ["TMPDIR"] = MEMORY_DISK
+        tempfile.tempdir = None
+
+
 @functools.cache
 def _installed(path: tuple[str, ...], group: str) -> importlib.metadata.EntryPoints:
     """Return what is installed on a search path; whoever installs more for a test lengthens it."""
@@ -86,6 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Some hundred processes start in a run; none need compile anew what another one has compiled.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    _work_in_memory()
     own = tempfile.TemporaryDirectory(prefix="annotator-tests-", ignore_cleanup_errors=True)
     _stop.append(own.cleanup)
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):

@@ -50,7 +50,7 @@ def server() -> Iterator[str]:
     if reason:
         pytest.skip(reason)
     account = SERVER_ACCOUNT if os.geteuid() == 0 else None
-    directory = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
     if account:
         shutil.chown(directory, account, pwd.getpwnam(account).pw_gid)
     data = directory / "data"
@@ -83,7 +83,7 @@ def server() -> Iterator[str]:
 
 class TestPostgres(StoreContract):
     @pytest.fixture
-    def location(self, server: str) -> str:
+    def location(self, server: str) -> Iterator[str]:
         import psycopg
 
         name = f"trial{next(_numbers)}"
@@ -91,7 +91,8 @@ class TestPostgres(StoreContract):
             f"host={server} user=annotator dbname=postgres", autocommit=True
         ) as connection:
             connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
-        return f"postgresql+psycopg://annotator:secret@/{name}?host={server}"
+            yield f"postgresql+psycopg://annotator:secret@/{name}?host={server}"
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
         import psycopg
