@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +20,6 @@ from annotator.domain.study import Series
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from annotator.domain.study import Case
@@ -73,6 +76,19 @@ def make_project(directory: Path, *, n_cases: int = 2, with_readings: bool = Fal
     They agree on a large ball, and dispute a small one that only the last of them drew, and the
     edge of the large one.
     """
+    shutil.copytree(_made(n_cases, with_readings), directory)
+
+
+@functools.cache
+def _made(n_cases: int, with_readings: bool) -> Path:
+    """Make a project once; every test has a copy of its own."""
+    parent = Path(tempfile.mkdtemp(prefix="annotator-small-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    _make(parent / "project", n_cases=n_cases, with_readings=with_readings)
+    return parent / "project"
+
+
+def _make(directory: Path, *, n_cases: int, with_readings: bool) -> None:
     with Session.create(directory, title="Small", schema=SCHEMA) as session:
         cases = [add_case(session, number) for number in range(n_cases)]
         readers = [session.add_rater(name, may_review=False) for name in READERS]

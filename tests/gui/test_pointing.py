@@ -34,6 +34,12 @@ MIDDLE = (12.0, 18.0, 18.0)
 
 
 @pytest.fixture
+def window(same_window: MainWindow) -> MainWindow:
+    """Return the window that all these tests use."""
+    return same_window
+
+
+@pytest.fixture
 def pointing(window: MainWindow, qtbot: QtBot, project: Path) -> MainWindow:
     """Return a window in which a reader holds the tool that points over a bright ball."""
     import_canvas()  # seconds on a busy machine, and not what is looked at here

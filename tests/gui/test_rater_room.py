@@ -37,6 +37,12 @@ LINE = [(12.0, 14.0, 14.0), (12.0, 18.0, 18.0), (12.0, 22.0, 22.0)]
 
 
 @pytest.fixture
+def window(same_window: MainWindow) -> MainWindow:
+    """Return the window that all these tests use."""
+    return same_window
+
+
+@pytest.fixture
 def reading(window: MainWindow, qtbot: QtBot, project: Path) -> MainWindow:
     """Return a window in which Dr Adams has opened the first case."""
     open_project(window, qtbot, project)
@@ -162,6 +168,11 @@ def test_keys_pick_labels_sizes_and_modes(reading: MainWindow, qtbot: QtBot) -> 
     press(reading, Qt.Key.Key_E)
     assert reading.rater.tools.tool == "eraser"
     assert reading.book["tool.eraser"].isChecked()
+    for key in (Qt.Key.Key_B, Qt.Key.Key_S, Qt.Key.Key_H):
+        press(reading, key)
+    assert reading.rater.tools.tool == "brush"
+    assert not reading.rater.tools.is_3d
+    assert not reading.rater.tools.are_marks_hidden
 
 
 def test_letters_typed_into_a_field_stay_in_the_field(reading: MainWindow, qtbot: QtBot) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.gui
 
 
+@pytest.fixture
+def window(same_window: MainWindow) -> MainWindow:
+    """Return the window that all these tests use."""
+    return same_window
+
+
 class MeanOfReadings:
     """Stands for a model's process: the weighted mean of the readings, cut at one half."""
 
