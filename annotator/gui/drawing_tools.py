@@ -13,7 +13,7 @@ from annotator.gui.tool_table import ADVICE
 from annotator.gui.view_tools import ViewTools
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from annotator.domain.reading import Box
     from annotator.domain.study import Series
@@ -38,6 +38,8 @@ class DrawingTools(QObject):
     failed = Signal(object)
     moved = Signal()
     """An edit was taken back, or done again."""
+    cancelled = Signal()
+    """Esc, with nothing in progress that is the tools' own."""
     advised = Signal(str)
     """What to do with the tool that was taken up."""
     tool_changed = Signal()
@@ -110,13 +112,24 @@ class DrawingTools(QObject):
         canvas.set_mask_opacity(self._settings.mask_opacity)
         canvas.set_tool(self.tool)
         canvas.set_label(labels.current)
-        labels.label_chosen.connect(canvas.set_label)
-        labels.visibility_changed.connect(canvas.set_label_visible)
-        labels.opacity_changed.connect(self._fade)
-        labels.label_opacity_changed.connect(canvas.set_label_opacity)
         self._begin_rules(canvas, series, side, regions)
         if self.operations is not None:
             self.operations.begin(canvas, side.operations, side.schema)
+
+    def _wires(
+        self, canvas: Canvas, side: DrawingSide
+    ) -> tuple[tuple[Any, Callable[..., object]], ...]:
+        """Return what of the right side is listened to, and by whom."""
+        labels = side.labels
+        return (
+            (labels.label_chosen, canvas.set_label),
+            (labels.visibility_changed, canvas.set_label_visible),
+            (labels.opacity_changed, self._fade),
+            (labels.label_opacity_changed, canvas.set_label_opacity),
+            (side.rules_changed, self._set_rules),
+            (side.rules_panel.tint_changed, canvas.set_tinted),
+            (side.measure_wanted, self.measure),
+        )
 
     def _begin_rules(
         self, canvas: Canvas, series: Series, side: DrawingSide, regions: tuple[Box, ...]
@@ -126,11 +139,10 @@ class DrawingTools(QObject):
         if canvas.surface is not None:
             side.rules_panel.set_range(*value_range(canvas.surface), side.unit)
         side.labels.set_locked(self._locks.get(side.schema.name, frozenset()))
-        side.rules_changed.connect(self._set_rules)
-        side.rules_panel.tint_changed.connect(canvas.set_tinted)
-        side.measure_wanted.connect(self.measure)
         canvas.set_tinted(True)
         self._set_rules(side.rules)
+        for signal, slot in self._wires(canvas, side):
+            signal.connect(slot)
 
     def look(self, canvas: Canvas, series: Series) -> None:
         """Show a case that is not drawn on."""
@@ -145,8 +157,10 @@ class DrawingTools(QObject):
         """Let draft and canvas go."""
         if self.operations is not None:
             self.operations.end()
-        if self._canvas is not None:
+        if self._canvas is not None and self._side is not None:
             self._canvas.set_tinted(False)
+            for signal, slot in self._wires(self._canvas, self._side):
+                signal.disconnect(slot)
         self.view.use(None)
         self._canvas = self._drawing = self._labels = self._side = None
 
@@ -226,6 +240,7 @@ class DrawingTools(QObject):
             return
         if self.operations is not None and self.operations.drop():
             return
+        self.cancelled.emit()
         if self.pointing is not None:
             self.pointing.drop()
 

@@ -56,7 +56,7 @@ class HistoryDesk(QObject):
 
     def end(self) -> None:
         """Let the case go."""
-        self._look_away()
+        self.look_away()
         self._canvas = self._opened = None
         if self._dialog is not None:
             self._dialog.follow(None)
@@ -69,7 +69,7 @@ class HistoryDesk(QObject):
         if self._dialog is None:
             self._dialog = HistoryDialog(self._background, self._parent)
             self._dialog.looked_at.connect(self._look_at)
-            self._dialog.let_go.connect(self._look_away)
+            self._dialog.let_go.connect(self.look_away)
             self._dialog.wanted.connect(self._bring_back)
         self._dialog.show()
         self._dialog.follow(self._opened)
@@ -77,7 +77,7 @@ class HistoryDesk(QObject):
 
     def mask_changed(self) -> None:
         """Something was drawn, undone or done again: the present is another one."""
-        self._look_away()
+        self.look_away()
         if self._dialog is not None and self._dialog.isVisible():
             self._again.start()
 
@@ -102,7 +102,8 @@ class HistoryDesk(QObject):
         before = opened.drawing.mask[box_slices(change.box)].copy()
         canvas.show_suggestion(Suggestion(change, before), _ADVICE)
 
-    def _look_away(self) -> None:
+    def look_away(self) -> None:
+        """Show the present again."""
         if self._change is not None and self._canvas is not None:
             self._canvas.show_suggestion(None, "")
         self._change = None
@@ -112,7 +113,7 @@ class HistoryDesk(QObject):
         canvas, opened = self._canvas, self._opened
         if canvas is None or opened is None:
             return
-        self._look_away()
+        self.look_away()
         # The rules are for tools: what was there may come back whatever they say.
         recorder = EditRecorder(opened.drawing.mask)
         if change is not None:
@@ -130,6 +131,6 @@ class HistoryDesk(QObject):
         if change is None:
             return
         if answer == "drop":
-            self._look_away()
+            self.look_away()
         else:
             self._bring_back(change)

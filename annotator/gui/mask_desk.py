@@ -71,6 +71,7 @@ class MaskDesk(QWidget):
         self.history = HistoryDesk(background, self.tools.operations, self)
         self.history.told.connect(self.hint_changed)
         self.tools.moved.connect(self.history.mask_changed)
+        self.tools.cancelled.connect(self.history.look_away)
         self.tools.advised.connect(self.hint_changed)
         self.tools.tool_changed.connect(self.state_changed)
         self.tools.nothing_to.connect(
