@@ -11,8 +11,6 @@ import numpy as np
 
 from annotator.drawing.edit import box_slices
 from annotator.drawing.gesture import NothingToDoError
-from annotator.drawing.interpolation_sections import blends_between
-from annotator.drawing.interpolation_surface import depths_through
 from annotator.drawing.operation import Change, share_of, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, with_defaults
 from annotator.drawing.scope import Scope, box_of
@@ -84,6 +82,9 @@ class _Task:
 
 def _between_slices(drawn: Mask, task: _Task, progress: Progress) -> Mask:
     """Return the labels with all gaps along the plane's axis filled."""
+    # brings scipy, which takes a while to import
+    from annotator.drawing.interpolation_sections import blends_between
+
     turned = np.moveaxis(drawn, task.plane, 0)
     down, right = (step for axis, step in enumerate(task.spacing_mm) if axis != task.plane)
     gaps = _gaps(turned, task)
@@ -125,6 +126,9 @@ def _gaps(turned: Mask, task: _Task) -> list[tuple[int, int, int]]:
 
 def _through_contours(drawn: Mask, task: _Task, progress: Progress) -> Mask:
     """Return the labels with the inside of each label's surface filled."""
+    # brings scipy, which takes a while to import
+    from annotator.drawing.interpolation_surface import depths_through
+
     counts = np.bincount(drawn.reshape(-1))
     labels = [label for label in np.flatnonzero(counts).tolist() if task.wants(label)]
     filled = drawn.copy()

@@ -128,10 +128,11 @@ class DrawingDesk(QObject):
         return self._surface
 
     def set_rules(self, rules: MaskingRules) -> None:
-        """Hold every tool to other rules; what is in progress is dropped."""
+        """Hold every tool to other rules; what is in progress goes on under those before."""
         if self._surface is not None and rules != self._surface.rules:
-            self.cancel()
             self._surface = replace(self._surface, rules=rules)
+            if not self.has_begun:
+                self.gesture = None
 
     def set_tool(self, name: str) -> None:
         """Take a tool; what is in progress with another is dropped."""
@@ -156,7 +157,7 @@ class DrawingDesk(QObject):
         if self.is_working:
             self.told.emit("Still working. Esc cancels it.")
         elif self.tool == PICKER:
-            self._pick(point)
+            self.pick(point)
         elif self._is_open_elsewhere(plane, round(point[plane])):
             self.told.emit(
                 "What you began is on another slice. Enter finishes it there, Esc drops it."
@@ -181,12 +182,9 @@ class DrawingDesk(QObject):
                 self.gesture = None
                 self.previewed.emit()
             return
-        watches = self.tool in TOOLS and TOOLS[self.tool].watches
-        if self.gesture is None and watches:
-            self._gesture_on(self._surface, plane, point, is_erasing=False)
-        elif self.gesture is not None and self.gesture.plane != plane:
-            if self.gesture.has_begun:
-                return
+        if self._is_open_elsewhere(plane, round(point[plane])):
+            return
+        if not self.has_begun and self.tool in TOOLS and TOOLS[self.tool].watches:
             self._gesture_on(self._surface, plane, point, is_erasing=False)
         if self.gesture is not None:
             self.gesture.hover(point)
@@ -244,24 +242,24 @@ class DrawingDesk(QObject):
     def _gesture_on(
         self, surface: Surface, plane: int, point: Point, *, is_erasing: bool
     ) -> Gesture:
-        """Return the gesture in progress on this slice, or a new one."""
+        """Return the gesture in progress on this slice, or a new one.
+
+        One that only watches is made anew where label, size or options are others now.
+        """
         index = round(point[plane])
-        held = self.gesture
-        is_same = held is not None and (held.plane, held.index) == (plane, index)
-        if held is not None and is_same and (held.has_begun or not is_erasing):
-            return held
-        tool = TOOLS[self.tool]
-        made = tool(
-            surface,
-            Held(
-                label=0 if is_erasing else self.label,
-                diameter_mm=self.brush_mm,
-                is_3d=self.is_3d,
-                chosen=self._held_options(),
-            ),
-            plane=plane,
-            index=index,
+        gesture, tool = self.gesture, TOOLS[self.tool]
+        is_same = gesture is not None and (gesture.plane, gesture.index) == (plane, index)
+        if gesture is not None and is_same and gesture.has_begun:
+            return gesture
+        held = Held(
+            label=0 if is_erasing else self.label,
+            diameter_mm=self.brush_mm,
+            is_3d=self.is_3d,
+            chosen=self._held_options(),
         )
+        if gesture is not None and is_same and gesture.held == held:
+            return gesture
+        made = tool(surface, held, plane=plane, index=index)
         self.gesture = made
         return made
 
@@ -324,7 +322,8 @@ class DrawingDesk(QObject):
         else:
             self._go_on(lambda: gesture.take(result))
 
-    def _pick(self, point: Point) -> None:
+    def pick(self, point: Point) -> None:
+        """Tell the label at an array position."""
         if self._surface is None:
             return
         voxel = self._surface.voxel_at(point)

@@ -80,6 +80,7 @@ class DrawingTools(QObject):
         canvas.layout_changed.connect(self._laid_out)
         canvas.window_changed.connect(self.strip.show_window)
         canvas.tool_let_go.connect(self._take_before)
+        canvas.peeked.connect(self._end_peek)
         canvas.refused.connect(self._say_rules)
 
     def begin(
@@ -208,6 +209,10 @@ class DrawingTools(QObject):
         self.are_marks_hidden = on
         if self._canvas is not None:
             self._canvas.set_mask_opacity(0.0 if on else self._settings.mask_opacity)
+
+    def _end_peek(self) -> None:
+        self.hide_marks(not self.are_marks_hidden)
+        self.tool_changed.emit()
 
     def switch_layout(self) -> None:
         """Show three views, or one."""

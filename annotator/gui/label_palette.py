@@ -99,12 +99,12 @@ class LabelPalette(QWidget):
     @property
     def locked(self) -> frozenset[int]:
         """Values of the labels that no tool may change."""
-        return frozenset(value for value, lock in self.locks.items() if not lock.isChecked())
+        return frozenset(value for value, lock in self.locks.items() if lock.isChecked())
 
     def set_locked(self, values: frozenset[int]) -> None:
         """Lock these labels and no others."""
         for value, lock in self.locks.items():
-            lock.setChecked(value not in values)
+            lock.setChecked(value in values)
 
     def choose(self, value: int) -> None:
         """Make a label the one that is drawn; a value that the schema lacks is ignored."""
@@ -145,12 +145,13 @@ class LabelPalette(QWidget):
         )
         eye.toggled.connect(lambda on: self.visibility_changed.emit(entry.value, on))
         lock = IconSwitch(
-            "unlock",
             "lock",
+            "unlock",
             f"Lock label {entry.name}",
             f"Lock or unlock “{entry.name}”: no tool changes a locked label.",
             self,
         )
+        lock.setChecked(False)
         lock.toggled.connect(self.locks_changed)
         self.buttons[entry.value] = button
         self.eyes[entry.value] = eye

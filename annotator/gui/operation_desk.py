@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -16,6 +16,8 @@ from annotator.gui.option_form import kept_options
 from annotator.gui.suggestion import Suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
     from annotator.drawing.operation import Change, Operation
@@ -84,20 +86,30 @@ class OperationDesk(QObject):
     def begin(self, canvas: Canvas, panel: OperationPanel, schema: LabelSchema) -> None:
         """Work on the case that is shown from now on."""
         self._canvas, self._panel, self._schema = canvas, panel, schema
-        panel.chosen.connect(self._choose)
-        panel.changed.connect(self._set)
-        panel.preview_wanted.connect(self.preview)
-        panel.stop_wanted.connect(self.drop)
-        panel.accept_wanted.connect(lambda on: self.accept(slice_only=on))
-        panel.drop_wanted.connect(self.drop)
-        panel.close_wanted.connect(self.close)
+        for signal, slot in self._wires(panel):
+            signal.connect(slot)
         if OPERATIONS:
             self._choose(panel.operation)
 
     def end(self) -> None:
         """Let the case go."""
-        self.drop()
+        self.close()
+        if self._panel is not None:
+            for signal, slot in self._wires(self._panel):
+                signal.disconnect(slot)
         self._canvas = self._panel = self._schema = None
+
+    def _wires(self, panel: OperationPanel) -> tuple[tuple[Any, Callable[..., object]], ...]:
+        """Return what of a panel is listened to, and by whom."""
+        return (
+            (panel.chosen, self._choose),
+            (panel.changed, self._set),
+            (panel.preview_wanted, self.preview),
+            (panel.stop_wanted, self.drop),
+            (panel.accept_wanted, self._accept),
+            (panel.drop_wanted, self.drop),
+            (panel.close_wanted, self.close),
+        )
 
     # the panel
 
@@ -280,6 +292,9 @@ class OperationDesk(QObject):
             self._again.start()
         else:
             self.drop()
+
+    def _accept(self, slice_only: bool) -> None:
+        self.accept(slice_only=slice_only)
 
     def _answer(self, answer: str) -> None:
         if answer == "drop":

@@ -37,6 +37,8 @@ HEIGHT = 30
 """Of every field, so that lines are straight."""
 _WIDEST = 118
 _LEAST_LETTERS = 4
+_LONG_UNIT = 8
+"""Letters of a unit beside which there is no room for the words."""
 _WIDE = 1000.0
 """Numbers from a range as wide as this need no decimals."""
 
@@ -96,7 +98,7 @@ class OptionForm(QWidget):
             row = grid.rowCount()
             set_look(words, "role", "small")
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            if isinstance(field, QDoubleSpinBox):
+            if isinstance(field, QDoubleSpinBox) and len(field.suffix()) <= _LONG_UNIT:
                 field.setMinimumWidth(_WIDEST)
                 grid.addWidget(words, row, 0)
                 grid.addWidget(field, row, 1)
@@ -112,6 +114,8 @@ class OptionForm(QWidget):
             line = QHBoxLayout(cell)
             line.setContentsMargins(0, 0, 0, 0)
             line.setSpacing(5)
+            if isinstance(field, QDoubleSpinBox):
+                field.setMaximumWidth(_WIDEST)
             line.addWidget(words)
             line.addWidget(field)
             made.append(cell)
@@ -150,7 +154,7 @@ class OptionForm(QWidget):
         box.setValue(value)
         box.setSuffix(f" {option.unit}" if option.unit else "")
         box.setKeyboardTracking(False)
-        box.setMaximumWidth(_WIDEST)
+        box.lineEdit().setTextMargins(4, 0, 0, 0)
         box.valueChanged.connect(lambda _: self.changed.emit())
         read: Callable[[], Chosen] = box.value
         self._read[option.key] = read

@@ -76,6 +76,7 @@ class RulesPanel(QWidget):
         box.setAccessibleName(name)
         box.setToolTip(f"{name} of the image that may be drawn on.")
         box.setKeyboardTracking(False)
+        box.lineEdit().setTextMargins(4, 0, 0, 0)
         return box
 
     def _lay_out(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 from qtpy.QtCore import QEventLoop, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialog, QWidget
 
 from annotator.demo.project import build_sample_project
@@ -22,11 +23,13 @@ from annotator.gui import theme
 from annotator.gui.add_model_dialog import AddModelDialog
 from annotator.gui.app import application
 from annotator.gui.jobs_dialog import JobsDialog
+from annotator.gui.mask_panel import MaskPanel
 from annotator.gui.methods_dialog import MethodsDialog
 from annotator.gui.model_comparison_dialog import ModelComparisonDialog
 from annotator.gui.quality_dialog import QualityDialog
 from annotator.gui.run_dialog import RunDialog
 from annotator.gui.settings import Settings
+from annotator.gui.statistics_dialog import StatisticsDialog
 from annotator.gui.window import MainWindow
 
 if TYPE_CHECKING:
@@ -200,6 +203,8 @@ class Photographer:
             window.rater.open(entry.key)
             wait_for(partial(self._is_read, entry.key), "the case")
             self.shoot(f"06-case-{number + 1}")
+            if number == 0:
+                self._drawing()
         if window.rater.panel is not None and window.rater.open_case is not None:
             if window.rater.open_case.suggestions:
                 window.rater.start_from(window.rater.open_case.suggestions[0][0])
@@ -212,6 +217,42 @@ class Photographer:
         self._dialog("09-shortcuts")
         window.back()
         settle(window)
+
+    def _drawing(self) -> None:
+        """Options of a brush, a livewire, rules with their tint, suggestions, statistics."""
+        tools, canvas, panel = self.window.rater.tools, self.window.rater.holder.canvas, None
+        if isinstance(self.window.rater.panel, MaskPanel):
+            panel = self.window.rater.panel.drawing
+        if canvas is None or canvas.surface is None or panel is None or tools.operations is None:
+            return
+        z, y, x = (size // 2 for size in canvas.surface.shape)
+        view, left = canvas.views[0], Qt.MouseButton.LeftButton
+        tools.set_tool("threshold-brush")
+        self.shoot("06-draw-options")
+        tools.set_tool("livewire")
+        for place in ((z, y + 20, x - 70), (z, y + 60, x - 70), (z, y + 80, x - 45)):
+            QTest.mouseClick(view.overlay, left, pos=view.to_screen(place).toPoint())
+            settle(self.window)
+        self.shoot("06-draw-livewire")
+        canvas.confirm()
+        tools.set_tool("brush")
+        panel.rules_panel.unfold()
+        panel.rules_panel.by_value.setChecked(True)
+        panel.rules_panel.high.setValue(-500)
+        self.shoot("06-draw-rules")
+        panel.free()
+        for name in ("islands", "margin", "interpolate", "grow-from-seeds"):
+            tools.start_operation(name)
+            wait_for(lambda: not tools.operations.is_working, name)  # type: ignore[union-attr]
+            self.shoot(f"06-draw-{name}")
+        tools.turn_operations()
+        tools.measure()
+        table = self._child(StatisticsDialog)
+        wait_for(lambda: table.is_done, "the statistics")
+        self.shoot("06-draw-statistics", table)
+        table.reject()
+        tools.undo()
+        settle(self.window)
 
     def _tracing(self) -> None:
         """A traced case: its start, a place that looks wrong, colours, the volume in 3D, zoomed."""

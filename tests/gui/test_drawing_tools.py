@@ -225,8 +225,10 @@ def test_every_tool_does_in_the_window_what_it_does_without(
         case.key(keys[name])
         assert case.tools.tool == name
         assert case.window.bottom.hint.text() == TOOLS[name].advice
+        case.move(SCRIPTS[name].places[0])
+        case.settle(qtbot)
         if name in OTHER_LABEL:
-            case.key("2")
+            case.key("2")  # while the tool watches already
         expected = base.copy()
         without_window(case, name, expected)
         in_window(case, name, qtbot)
