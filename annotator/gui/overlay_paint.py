@@ -119,6 +119,16 @@ def paint_brush(painter: QPainter, marks: Marks, camera: ViewCamera, cursor: QPo
             painter.drawEllipse(cursor, radius, radius)
 
 
+def paint_rubber_band(painter: QPainter, area: QRectF) -> None:
+    """Paint the part that is being dragged over."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    dashed = _pen(QColor("#ffffff"), 1.5)
+    dashed.setDashPattern([4, 3])
+    for pen in (_pen(SHADE, 3.0), dashed):
+        painter.setPen(pen)
+        painter.drawRect(area)
+
+
 def paint_tint(
     painter: QPainter, marks: Marks, plane: Plane, index: int, camera: ViewCamera
 ) -> None:
@@ -150,23 +160,23 @@ def paint_texts(
     top = PAD
     if plane.name not in ("picture", "video"):
         name = plane.name[:1].upper() + plane.name[1:]
-        _text(painter, QPointF(PAD, top), name, color, bold=True)
+        paint_text(painter, QPointF(PAD, top), name, color, bold=True)
         top += 18
     if plane.n_slices > 1:
         what = "Frame" if plane.name == "video" else "Slice"
-        _text(painter, QPointF(PAD, top), f"{what} {index + 1} / {plane.n_slices}", TEXT)
+        paint_text(painter, QPointF(PAD, top), f"{what} {index + 1} / {plane.n_slices}", TEXT)
         top += 18
     slab_text = marks.slab_text or marks.style.slab_text
     if slab_text:
-        _text(painter, QPointF(PAD, top), slab_text, TEXT)
+        paint_text(painter, QPointF(PAD, top), slab_text, TEXT)
     if marks.window_text and width > 300:
-        _text(painter, QPointF(PAD, height - PAD - 16), marks.window_text, TEXT)
+        paint_text(painter, QPointF(PAD, height - PAD - 16), marks.window_text, TEXT)
     left, right, above, below = plane.letters
     middle = QPointF(width / 2, height / 2)
-    _text(painter, QPointF(PAD, middle.y() - 8), left, TEXT, bold=True)
-    _text(painter, QPointF(width - PAD - 11, middle.y() - 8), right, TEXT, bold=True)
-    _text(painter, QPointF(middle.x() - 5, PAD), above, TEXT, bold=True)
-    _text(painter, QPointF(middle.x() - 5, height - PAD - 16), below, TEXT, bold=True)
+    paint_text(painter, QPointF(PAD, middle.y() - 8), left, TEXT, bold=True)
+    paint_text(painter, QPointF(width - PAD - 11, middle.y() - 8), right, TEXT, bold=True)
+    paint_text(painter, QPointF(middle.x() - 5, PAD), above, TEXT, bold=True)
+    paint_text(painter, QPointF(middle.x() - 5, height - PAD - 16), below, TEXT, bold=True)
     _scale_bar(painter, marks, camera)
 
 
@@ -195,7 +205,7 @@ def paint_heat_scale(painter: QPainter, title: str, camera: ViewCamera) -> None:
         for red, green, blue, opacity in HEAT_COLORS
     ]
     top = camera.size[1] - PAD - 76.0
-    _text(painter, QPointF(PAD, top), title, TEXT)
+    paint_text(painter, QPointF(PAD, top), title, TEXT)
     _scale(painter, QPointF(PAD, top + 20), shades, ("0", "1"))
 
 
@@ -222,8 +232,8 @@ def _scale(
     painter.setBrush(colors)
     painter.drawRect(bar)
     width = QFontMetricsF(painter.font()).horizontalAdvance(ends[1])
-    _text(painter, QPointF(bar.left(), bar.top() + 12), ends[0], TEXT)
-    _text(painter, QPointF(bar.right() - width, bar.top() + 12), ends[1], TEXT)
+    paint_text(painter, QPointF(bar.left(), bar.top() + 12), ends[0], TEXT)
+    paint_text(painter, QPointF(bar.right() - width, bar.top() + 12), ends[1], TEXT)
 
 
 def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
@@ -246,7 +256,7 @@ def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
         painter.drawLine(QPointF(left + bar, y - 5), QPointF(left + bar, y))
     text = f"{shown:g} {unit}"
     advance = QFontMetricsF(painter.font()).horizontalAdvance(text)
-    _text(painter, QPointF(left + (bar - advance) / 2, y - 23), text, TEXT)
+    paint_text(painter, QPointF(left + (bar - advance) / 2, y - 23), text, TEXT)
 
 
 def _line(painter: QPainter, path: QPainterPath, color: QColor, pattern: tuple[float, ...]) -> None:
@@ -276,7 +286,7 @@ def _tag(painter: QPainter, place: QPointF, letter: str, color: QColor) -> None:
     painter.drawText(frame, int(Qt.AlignmentFlag.AlignCenter), letter)
 
 
-def _text(
+def paint_text(
     painter: QPainter, corner: QPointF, text: str, color: QColor, *, bold: bool = False
 ) -> None:
     """Paint light text with a dark rim, readable on any image; ``corner`` is its top left."""

@@ -9,8 +9,10 @@ import pytest
 import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from skimage.measure import marching_cubes
 
-from annotator.analysis.label_surface import LabelSurface, label_surface
+from annotator.analysis.label_surface import LabelSurface, label_surface, vertex_normals
 from annotator.analysis.reslicing import oblique, plane_axes, slab, slices_within, turned
 
 if TYPE_CHECKING:
@@ -124,7 +126,27 @@ def test_the_surface_of_a_ball_is_a_sphere_in_mm() -> None:
     assert coarse is not None
     assert max(coarse.step) > 1
     assert _enclosed_mm3(coarse) == pytest.approx(_enclosed_mm3(surface), rel=0.06)
+    plain = label_surface(mask, 3, (2.0, 1.0, 1.0), max_triangles=2000)
+    assert plain is not None
+    assert 500 < len(plain.triangles) <= 2400
     assert label_surface(mask, 2, (2.0, 1.0, 1.0)) is None
+    outwards = (surface.points - 28.0 - np.array([0.0, 2.0, 0.0])) / away[:, None]
+    normals = vertex_normals(surface.points, surface.triangles)
+    assert np.einsum("ij,ij->i", normals, outwards).min() > 0.8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_make_the_surface_that_the_whole_makes(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=(13, 20, 17))
+    mask = np.pad((ndimage.gaussian_filter(noise, 1 + seed) > 0).astype(np.uint8), 1)
+    surface = label_surface(mask, 1, (1.0, 1.0, 1.0))
+    assert surface is not None
+    smooth = ndimage.gaussian_filter(np.pad(mask, 4).astype(np.float32), 0.7)
+    points, triangles, _, _ = marching_cubes(smooth, 0.5)
+    assert len(surface.triangles) == len(triangles)
+    assert surface.points.shape == points.shape
+    order, known = (np.lexsort(np.round(places, 3).T) for places in (surface.points, points))
+    np.testing.assert_allclose(surface.points[order] + 4, points[known], atol=2e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 9), (6, 6, 6)])
