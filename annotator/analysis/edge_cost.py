@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.3, 0.2, 0.5)
 """Of gradient, zero crossing and direction; they add up to 1."""
-LEAST = 0.02
-"""Per mm on a perfect edge: a way round along one may be fifty times as long as a leap."""
+LEAST = 0.2
+"""Per mm on a perfect edge: a way round along one may be six times as long as a leap."""
 N_TURNS = 64
 """Directions that are told apart, over half a turn."""
 
