@@ -283,6 +283,9 @@ EXPORTED int64_t grow_on(Growth *growth, int64_t most) {
         growth->n_waiting -= n;
         most -= n;
         for (uint32_t i = 0; i < n; i++) {
+            if (i + 4 < n)
+                for (int side = 1; side < N_AROUND; side += 3) /* one of each row around */
+                    __builtin_prefetch(growth->state + items[i + 4] + growth->offset[side]);
             const uint64_t here = growth->state[items[i]];
             if (!(here & SEEN) && (int64_t)(distance_of(key_of(here)) >> growth->shift) == bucket)
                 spread(growth, items[i]);

@@ -91,7 +91,7 @@ class GrowFromSeeds:
             key="smoothing",
             title="Smoothing",
             tooltip="How much noise of the image is smoothed before; 0 leaves it as it is.",
-            default=0.8,
+            default=1.0,
             minimum=0.0,
             maximum=3.0,
             unit="voxels",
