@@ -25,7 +25,7 @@ from annotator.gui.label_colors import LabelColors
 from annotator.gui.linked_views import LinkedViews
 from annotator.gui.marks import HEAT_COLORS, Marks
 from annotator.gui.planes import planes_of
-from annotator.gui.window_level import WindowLevel, first_window
+from annotator.gui.window_level import WindowLevel, first_window, window_of
 
 # napari reads the person's own settings at import; the canvas must look the same everywhere.
 os.environ["NAPARI_CONFIG"] = str(
@@ -224,6 +224,8 @@ class Canvas(QWidget):
     window_changed = Signal(float, float)
     """Level and width in modality units."""
     label_picked = Signal(int)
+    peeked = Signal()
+    """H was held and let go: what it hid is to be seen again."""
     prompted = Signal(object)
     """A Prompt: what was pointed at."""
     object_ended = Signal()
@@ -335,7 +337,7 @@ class Canvas(QWidget):
             return False
         z, y, x = ((part.start, part.stop) for part in found)
         self.set_position([(start + stop) // 2 for start, stop in (z, y, x)])
-        self._views.frame(((z[0], y[0], x[0]), (z[1], y[1], x[1])))
+        self._views.zoom_to(((z[0], y[0], x[0]), (z[1], y[1], x[1])))
         return True
 
     def zoom_by(self, factor: float) -> None:
@@ -514,6 +516,7 @@ class Canvas(QWidget):
     def _connect(self) -> None:
         gestures, views = self._gestures, self._views
         gestures.edited.connect(self.edited)
+        gestures.peeked.connect(self.peeked)
         gestures.label_picked.connect(self.label_picked)
         gestures.prompted.connect(self.prompted)
         gestures.object_ended.connect(self.object_ended)
@@ -526,6 +529,7 @@ class Canvas(QWidget):
         gestures.enlarged.connect(self._enlarge)
         gestures.pressed.connect(self.setFocus)
         views.windowed.connect(self._drag_window)
+        views.boxed.connect(self._window_box)
         views.position_changed.connect(self.position_changed)
 
     def _enlarge(self, axis: int) -> None:
@@ -536,6 +540,13 @@ class Canvas(QWidget):
         if self._window is not None:
             dragged = self._window.dragged(moved.x(), moved.y())
             self.set_window(dragged.level, dragged.width)
+
+    def _window_box(self, box: Box) -> None:
+        """Show the grey levels of a part of the slice best."""
+        surface = self.surface
+        if surface is None or self._window is None:
+            return
+        self.set_window(*window_of(surface.values(box)))
 
     def _show_colors(self) -> None:
         self._views.set_colors(self._colors.table())

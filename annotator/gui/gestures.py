@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from annotator.gui.suggestion import Suggestion
 
 _BANNER_MS = 5000
+_PEEK_S = 0.35
+"""Who holds H longer wants to look and come back."""
 _TAP_S = 0.25
 """Space that is let go sooner, without moving the image, was tapped."""
 
@@ -41,6 +43,8 @@ class Gestures(QObject):
     """Enter, with the tool that points."""
     object_dropped = Signal()
     told = Signal(str)
+    peeked = Signal()
+    """H was held and let go: what it hid is to be seen again."""
     pressed = Signal()
     enlarged = Signal(int)
     """Axis of a view that was double-clicked to fill the canvas, or to stop doing so."""
@@ -62,7 +66,7 @@ class Gestures(QObject):
         self._is_read_only = False
         self._brush_px: float | None = None
         self._standing = ""
-        self._space_at = 0.0
+        self._space_at = self._held_at = 0.0
         self._held_key = self._taken_with = 0
         self._has_used = False
         self._is_tinted = False
@@ -179,7 +183,7 @@ class Gestures(QObject):
 
     def hold_key(self, key: int) -> None:
         """Remember a key that went down, whoever handles it."""
-        self._held_key = key
+        self._held_key, self._held_at = key, time.monotonic()
 
     def press_key(self, key: int, *, is_repeat: bool, with_shift: bool = False) -> bool:
         """Handle a key that belongs to a gesture; False where it does not."""
@@ -226,6 +230,8 @@ class Gestures(QObject):
             return True
         if key != self._held_key:
             return False
+        if key == Qt.Key.Key_H and time.monotonic() - self._held_at > _PEEK_S:
+            self.peeked.emit()
         self._held_key = 0
         if key != self._taken_with or not self._has_used or self._desk.has_begun:
             return False
@@ -243,6 +249,7 @@ class Gestures(QObject):
         views.pressed.connect(self._press)
         views.dragged.connect(self._drag)
         views.released.connect(self._release)
+        views.picked.connect(self._pick)
         views.linked.connect(self._link)
         views.hovered.connect(self._hover)
         views.right_clicked.connect(self._right_click)
@@ -323,6 +330,12 @@ class Gestures(QObject):
             self._show_pen()
         else:
             self._press(axis, point)
+
+    def _pick(self, point: Point) -> None:
+        """Draw with the label under the pointer from now on."""
+        self.pressed.emit()
+        if not self._is_read_only and not self._desk.has_begun:
+            self._desk.pick(point)
 
     def _link(self, point: Point) -> None:
         self._views.set_position([round(value) for value in point])

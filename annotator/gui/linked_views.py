@@ -48,6 +48,8 @@ class LinkedViews(QWidget):
     linked = Signal(object)
     hovered = Signal(object)
     windowed = Signal(QPointF)
+    picked = Signal(object)
+    boxed = Signal(object)
     right_clicked = Signal(int, object)
     double_clicked = Signal(int, object)
     position_changed = Signal(object)
@@ -210,6 +212,11 @@ class LinkedViews(QWidget):
         """Zoom and pan each view so that a voxel box is seen well."""
         for view in self.views:
             view.frame(box)
+
+    def zoom_to(self, box: Box) -> None:
+        """Fill each view with a voxel box."""
+        for view in self.views:
+            view.zoom_to(box)
 
     def show_touched(self, box: Box) -> None:
         """Show what a tool has just written: here with the next frame, elsewhere soon.
@@ -422,6 +429,8 @@ class LinkedViews(QWidget):
         view.overlay.released.connect(self.released)
         view.overlay.stepped.connect(step)
         view.overlay.windowed.connect(self.windowed)
+        view.picked.connect(self.picked)
+        view.boxed.connect(self.boxed)
         view.right_clicked.connect(right_click)
 
 

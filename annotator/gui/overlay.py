@@ -41,8 +41,8 @@ class Overlay(QWidget):
     """Turns mouse events into what they mean; positions are in pixels of the view.
 
     Left: the tool in hand, or the crosshair with Shift, which the tool that points needs itself.
-    Wheel: slices, with Ctrl: zoom. Middle button, or left with space held: pan. Right: window and
-    level.
+    Alt picks the label there. Wheel: slices, with Ctrl: zoom. Middle button, or left with space
+    held: pan. Right: window and level, with Ctrl: those of the part that is dragged over.
     """
 
     pressed = Signal(QPointF)
@@ -54,6 +54,10 @@ class Overlay(QWidget):
     zoomed = Signal(float, QPointF)
     panned = Signal(QPointF)
     windowed = Signal(QPointF)
+    boxed = Signal(QPointF, QPointF)
+    """Corners of the part to see best, dragged with Ctrl and the right button."""
+    picked = Signal(QPointF)
+    """Clicked with Alt: what is there is meant."""
     right_clicked = Signal(QPointF)
     double_clicked = Signal(QPointF)
 
@@ -69,6 +73,7 @@ class Overlay(QWidget):
         self._brush_area = QRect()
         self._last: QPointF | None = None
         self._gesture = ""
+        self._begun = QPointF()
         self._travel = 0.0
         self.modifiers = Qt.KeyboardModifier.NoModifier
         self.pressure = 1.0
@@ -121,8 +126,10 @@ class Overlay(QWidget):
         self._last = place
         self._travel = 0.0
         self.modifiers = event.modifiers()
+        self._begun = place
         if button == Qt.MouseButton.RightButton:
-            self._gesture = "window"
+            with_control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            self._gesture = "box" if with_control else "window"
         elif button == Qt.MouseButton.MiddleButton or (
             button == Qt.MouseButton.LeftButton and self.is_panning_with_left
         ):
@@ -130,7 +137,9 @@ class Overlay(QWidget):
             self.was_panned = True
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif button == Qt.MouseButton.LeftButton:
-            if self._links(event):
+            if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+                self.picked.emit(place)
+            elif self._links(event):
                 self._gesture = "link"
                 self.linked.emit(place)
             else:
@@ -157,7 +166,8 @@ class Overlay(QWidget):
             self.linked.emit(place)
         self._last = place
         self.hovered.emit(place)
-        if self._marks.preview is not NOTHING or self._marks.hint is not None:
+        is_shown = self._marks.preview is not NOTHING or self._marks.hint is not None
+        if is_shown or self._gesture == "box":
             self.update()
         else:
             self._move_brush()
@@ -170,7 +180,7 @@ class Overlay(QWidget):
         ends = {
             Qt.MouseButton.LeftButton: ("tool", "link", "pan"),
             Qt.MouseButton.MiddleButton: ("pan",),
-            Qt.MouseButton.RightButton: ("window",),
+            Qt.MouseButton.RightButton: ("window", "box"),
         }.get(event.button(), ())
         if self._gesture not in ends:
             return
@@ -179,6 +189,9 @@ class Overlay(QWidget):
             self.released.emit()
         elif gesture == "window" and not self.has_moved:
             self.right_clicked.emit(event.position())
+        elif gesture == "box" and self.has_moved:
+            self.boxed.emit(self._begun, event.position())
+            self.update()
         elif gesture == "pan":
             self.setCursor(Qt.CursorShape.CrossCursor)
 
@@ -268,6 +281,8 @@ class Overlay(QWidget):
         paint_hints(painter, marks, plane, index, camera)
         if self._cursor is not None and self._gesture in ("", "tool"):
             paint.paint_brush(painter, marks, camera, self._cursor)
+        if self._gesture == "box" and self._last is not None:
+            paint.paint_rubber_band(painter, QRectF(self._begun, self._last).normalized())
         paint.paint_texts(painter, marks, plane, index, camera)
         if marks.banner and self.shows_banner:
             paint.paint_banner(painter, marks.banner, camera)

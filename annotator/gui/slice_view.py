@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QPointF, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -12,7 +13,6 @@ from annotator.gui.view_camera import fitted
 from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from qtpy.QtGui import QResizeEvent
 
@@ -36,6 +36,9 @@ class SliceView(QWidget):
     hovered = Signal(object)
     double_clicked = Signal(object)
     right_clicked = Signal(object)
+    picked = Signal(object)
+    boxed = Signal(object)
+    """Half-open voxel box of the part of the slice that was dragged over."""
 
     def __init__(self, scene: Scene, plane: Plane, marks: Marks, parent: QWidget) -> None:
         super().__init__(parent)
@@ -56,6 +59,8 @@ class SliceView(QWidget):
         self.overlay.linked.connect(lambda at: self.linked.emit(self._point(at)))
         self.overlay.double_clicked.connect(lambda at: self.double_clicked.emit(self._point(at)))
         self.overlay.right_clicked.connect(lambda at: self.right_clicked.emit(self._point(at)))
+        self.overlay.picked.connect(lambda at: self.picked.emit(self._point(at)))
+        self.overlay.boxed.connect(lambda a, b: self.boxed.emit(self._box(a, b)))
         self.overlay.hovered.connect(
             lambda at: self.hovered.emit(None if at is None else self._point(at))
         )
@@ -151,6 +156,16 @@ class SliceView(QWidget):
             self._is_fitted = False
             self._look(camera)
 
+    def zoom_to(self, box: Box) -> None:
+        """Fill the view with a voxel box."""
+        rows, columns = self.plane.window(box)
+        self._is_fitted = False
+        self._look(
+            self._camera.filled(
+                (rows.start - 0.5, rows.stop - 0.5), (columns.start - 0.5, columns.stop - 0.5)
+            )
+        )
+
     def to_screen(self, point: Point) -> QPointF:
         """Return the place in the view of an array position."""
         return QPointF(*self._camera.to_screen(*self.plane.to_screen(point)))
@@ -174,6 +189,14 @@ class SliceView(QWidget):
     def _point(self, place: QPointF) -> Point:
         row, column = self._camera.to_slice(place.x(), place.y())
         return self.plane.to_index(row, column, self.index)
+
+    def _box(self, one: QPointF, other: QPointF) -> Box:
+        """Return the voxels of the slice between two places of the view, inside the volume."""
+        last = np.array((1, 1, 1) if self._mask is None else self._mask.shape) - 1
+        ends = np.clip(np.rint([self._point(one), self._point(other)]).astype(int), 0, last)
+        z0, y0, x0 = (int(value) for value in ends.min(axis=0))
+        z1, y1, x1 = (int(value) + 1 for value in ends.max(axis=0))
+        return (z0, y0, x0), (z1, y1, x1)
 
     def _pan(self, moved: QPointF) -> None:
         self._is_fitted = False

@@ -12,8 +12,8 @@ MARGIN = 0.96
 """Part of the view that a fitted slice takes."""
 MAX_ZOOM_VOXEL = 96.0
 """Screen pixels a voxel may grow to."""
-_LOST, _FRAMED = 1 / 6, 1 / 3
-"""Part of a view that a region must at least take to be seen well, and takes when framed."""
+_LOST, _FRAMED, _FILLED = 1 / 6, 1 / 3, 0.8
+"""Part of a view that a region must at least take to be seen well, takes when framed, or filled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,23 @@ class ViewCamera:
 
         The zoom stays as it is where the part is neither lost in the view nor larger than it.
         """
+        if _LOST <= self._taken(rows, columns) <= 1.0:
+            return self.showing((rows[0] + rows[1]) / 2, (columns[0] + columns[1]) / 2)
+        return self.filled(rows, columns, _FRAMED)
+
+    def filled(
+        self, rows: tuple[float, float], columns: tuple[float, float], part: float = _FILLED
+    ) -> ViewCamera:
+        """Return a camera in which a part of the slice takes that much of the view."""
+        row, column = (rows[0] + rows[1]) / 2, (columns[0] + columns[1]) / 2
+        centred = replace(self, centre_mm=(row * self.spacing_mm[0], column * self.spacing_mm[1]))
+        factor = part / self._taken(rows, columns)
+        return centred.zoomed(factor, self.size[0] / 2, self.size[1] / 2)
+
+    def _taken(self, rows: tuple[float, float], columns: tuple[float, float]) -> float:
         height = (rows[1] - rows[0]) * self.spacing_mm[0] * self.zoom / max(self.size[1], 1)
         width = (columns[1] - columns[0]) * self.spacing_mm[1] * self.zoom / max(self.size[0], 1)
-        taken = max(height, width)
-        row, column = (rows[0] + rows[1]) / 2, (columns[0] + columns[1]) / 2
-        if _LOST <= taken <= 1.0:
-            return self.showing(row, column)
-        centred = replace(self, centre_mm=(row * self.spacing_mm[0], column * self.spacing_mm[1]))
-        return centred.zoomed(_FRAMED / taken, self.size[0] / 2, self.size[1] / 2)
+        return max(height, width)
 
     def showing(self, row: float, column: float) -> ViewCamera:
         """Return a camera that has a place in view: the same, or one centred on the place."""

@@ -52,6 +52,12 @@ class WindowLevel:
         return self.at(self.level - dy * step, self.width + dx * step)
 
 
+def window_of(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the level and width that show nearly all of some values, in their unit."""
+    low, high = (float(value) for value in np.percentile(values, [2, 98]))
+    return (low + high) / 2, max(high - low, 1e-6)
+
+
 def first_window(voxels: NDArray[Any], series: Series) -> WindowLevel | None:
     """Return the window to open a series with: the file's, a usual one, or most of its values.
 
