@@ -13,6 +13,7 @@ from qtpy.QtGui import QInputDevice, QMouseEvent, QPointingDevice, QTabletEvent,
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QCheckBox
 
+from annotator.drawing.gesture import Held
 from annotator.drawing.options import NumberOption, SwitchOption
 from annotator.drawing.tools import OPERATIONS, TOOLS
 from annotator.gui.drawing_desk import IN_HAND
@@ -21,7 +22,7 @@ from annotator.gui.option_form import kept_options
 from annotator.gui.statistics_dialog import StatisticsDialog
 from annotator.gui.tool_table import TOOL_GROUPS
 from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, press
-from tests.unit.drawing.hands import take_up, worked
+from tests.unit.drawing.hands import worked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from annotator.drawing.edit import Mask, Point
-    from annotator.drawing.gesture import Gesture
     from annotator.gui.canvas import Canvas
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.operation_desk import OperationDesk
@@ -153,14 +153,12 @@ def without_window(case: Case, name: str, mask: Mask) -> None:
     surface = case.canvas.surface
     assert surface is not None
     assert tools._options is not None
-    gesture: Gesture = take_up(
-        TOOLS[name],
-        replace(surface, mask=mask),
+    held = Held(
         label=2 if name in OTHER_LABEL else 1,
         diameter_mm=case.window.settings.brush_mm,
-        index=12,
-        **tools._options.chosen(name),
+        chosen=tools._options.chosen(name),
     )
+    gesture = TOOLS[name](replace(surface, mask=mask), held, plane=0, index=12)
     places = [case.seen(place) for place in script.places]
     gesture.hover(places[0])
     worked(gesture)
