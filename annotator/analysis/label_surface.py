@@ -114,7 +114,7 @@ def _share(
     step = _step(inside.shape, spacing_mm, max_voxels)
     joined = np.pad(_joined(inside, step), 2)
     share: NDArray[np.float32] = ndimage.gaussian_filter(
-        joined, [_SMOOTH if size > 5 else 0.0 for size in joined.shape]
+        joined, [_SMOOTH if size > 5 else 0.0 for size in joined.shape], mode="constant"
     )
     if share.max() <= 0.5:  # a label of single voxels vanishes when it is smoothed
         return step, joined

@@ -142,7 +142,7 @@ def test_layers_make_the_surface_that_the_whole_makes(seed: int) -> None:
     surface = label_surface(mask, 1, (1.0, 1.0, 1.0))
     assert surface is not None
     smooth = ndimage.gaussian_filter(np.pad(mask, 4).astype(np.float32), 0.7)
-    points, triangles, _, _ = marching_cubes(smooth, 0.5)
+    points, triangles, _, _ = marching_cubes(smooth, min(0.5, 0.5 * float(smooth.max())))
     assert len(surface.triangles) == len(triangles)
     assert surface.points.shape == points.shape
     order, known = (np.lexsort(np.round(places, 3).T) for places in (surface.points, points))
