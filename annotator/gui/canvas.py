@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from annotator.gui.label_colors import Color
     from annotator.gui.planes import Plane
     from annotator.gui.slice_view import SliceView
+    from annotator.gui.stroke_clock import StrokeClock
     from annotator.gui.suggestion import Suggestion
     from annotator.gui.view_style import ViewStyle
 
@@ -256,6 +257,11 @@ class Canvas(QWidget):
     def position(self) -> tuple[int, int, int]:
         """Voxel ``(z, y, x)`` whose slices are shown."""
         return self._marks.position
+
+    @property
+    def clock(self) -> StrokeClock:
+        """How fast drawing is seen."""
+        return self._views.clock
 
     @property
     def views(self) -> tuple[SliceView, ...]:

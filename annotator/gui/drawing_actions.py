@@ -263,6 +263,15 @@ DRAWING_ACTIONS: tuple[Action, ...] = (
 
 RATER: tuple[Action, ...] = (
     Action(
+        key="view.speed",
+        text="Speed of drawing…",
+        tooltip="How long a stroke takes from the mouse to the screen, and what that consists of.",
+        rooms=("rater",),
+        menu="Help",
+        run=lambda window: _tools(window).show_speed(),
+        enabled=_has_canvas,
+    ),
+    Action(
         key="edit.history",
         text="History…",
         tooltip="List all steps of this drawing with pictures; look at any, and bring one back.",

@@ -366,6 +366,14 @@ class DrawingTools(QObject):
 
             StatisticsDialog(surface, side.schema, side.unit, self.strip.window()).open()
 
+    def show_speed(self) -> None:
+        """Show how fast drawing is, and what the time is spent on."""
+        canvas = self._canvas
+        if canvas is not None:
+            from annotator.gui.diagnostics_dialog import DiagnosticsDialog
+
+            DiagnosticsDialog(canvas.clock, self.strip.window()).show()
+
     def _fade(self, opacity: float) -> None:
         self._settings.mask_opacity = opacity
         if self._canvas is not None and not self.are_marks_hidden:

@@ -284,12 +284,13 @@ class Gestures(QObject):
             held = self._views.modifiers
             self._fit_brush()
             self._has_used = True
-            self._desk.press(
-                axis,
-                point,
-                pressure=self._views.pressure,
-                is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier),
-            )
+            with self._views.clock.drawing():
+                self._desk.press(
+                    axis,
+                    point,
+                    pressure=self._views.pressure,
+                    is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier),
+                )
         if self._desk.is_working:
             self._say("Working it out… Esc cancels.", lasting=True)
         self._show_pen()
@@ -298,7 +299,8 @@ class Gestures(QObject):
         if self._is_looking:
             self._link(point)
         else:
-            self._desk.drag(point, pressure=self._views.pressure)
+            with self._views.clock.drawing():
+                self._desk.drag(point, pressure=self._views.pressure)
 
     def _end_stroke(self, position: Sequence[int]) -> None:
         """End a stroke whose slice is not shown any more."""

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPointF, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QPainter
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
 
 from annotator.domain.errors import UnknownNameError
 from annotator.drawing.edit import join_boxes
 from annotator.gui.slice_view import SliceView
+from annotator.gui.stroke_clock import StrokeClock
 from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class LinkedViews(QWidget):
         self._next = self._timer(0, self._show_next)
         self._flash_end = self._timer(_FLASH_MS, lambda: self.flash(None))
         self.layout_name = "three"
+        self.clock = StrokeClock()
 
     @property
     def views(self) -> tuple[SliceView, ...]:
@@ -223,6 +226,7 @@ class LinkedViews(QWidget):
 
         A fast mouse sends several events a frame; each only writes to the mask.
         """
+        self.clock.touch()
         self._next_box = join_boxes(self._next_box, box)
         if not self._next.isActive():
             self._next.start()
@@ -257,7 +261,8 @@ class LinkedViews(QWidget):
         box, self._next_box = self._next_box, None
         for slot in self._shown():
             if slot == self._active and box is not None:
-                self._slots[slot].refresh_mask(box)
+                with self.clock.copying():
+                    self._slots[slot].refresh_mask(box)
 
     def set_heat(self, heat: NDArray[np.float32] | None) -> None:
         """Show a heat map over the image; None takes it away."""
@@ -366,6 +371,9 @@ class LinkedViews(QWidget):
             self._slots.append(view)
             self._connect(slot, view)
             self._open(slot, view)
+            for surface in view.scene.widget.findChildren(QOpenGLWidget):
+                surface.aboutToCompose.connect(self.clock.compose)
+                surface.frameSwapped.connect(self.clock.show)
         return shown
 
     def _open(self, slot: int, view: SliceView) -> None:

@@ -56,7 +56,7 @@ class StrokeClock:
         self._begun: float | None = None
         self._tool_s = self._copy_s = 0.0
         self._composed: float | None = None
-        self._is_copied = False
+        self._is_touched = self._is_copied = False
         self._n_events = 0
 
     @contextmanager
@@ -68,6 +68,12 @@ class StrokeClock:
         yield
         self._tool_s += self._now() - begun
         self._n_events += 1
+        if not self._is_touched:
+            self.drop()
+
+    def touch(self) -> None:
+        """Note that something was written that will be seen."""
+        self._is_touched = True
 
     @contextmanager
     def copying(self) -> Iterator[None]:
@@ -102,7 +108,7 @@ class StrokeClock:
         self._begun = self._composed = None
         self._tool_s = self._copy_s = 0.0
         self._n_events = 0
-        self._is_copied = False
+        self._is_touched = self._is_copied = False
 
     @property
     def frames(self) -> tuple[Frame, ...]:

@@ -24,6 +24,7 @@ def frame(clock: StrokeClock, hands: Hands, *, events: int, tool: float, rest: f
     for _ in range(events):
         with clock.drawing():
             hands.time += tool
+            clock.touch()
         hands.time += 0.001
     with clock.copying():
         hands.time += 0.002
@@ -58,7 +59,6 @@ def test_pictures_that_show_nothing_drawn_do_not_count() -> None:
         hands.time += 1.0
     clock.show()
     assert not clock.frames
-    clock.drop()
     frame(clock, hands, events=1, tool=0.001, rest=0.0)
     assert clock.frames[0].total_s < 0.01
 
