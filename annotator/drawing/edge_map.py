@@ -23,6 +23,8 @@ Window = tuple[int, int, int, int]
 
 REACH = 256
 """Of the window around the beginning of a way, pixels; it grows where a way leads further."""
+FURTHEST = 768
+"""Reach of the largest window; beyond it a way goes straight on."""
 _ROOM = 32
 """Pixels that a window reaches beyond the end of a way."""
 AT_ONCE_PIXELS = 1 << 20
@@ -35,6 +37,7 @@ _LEAST_STRENGTH = 0.1
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Grown:
     window: Window
+    edges: Edges
     tree: PathTree
 
 
@@ -60,8 +63,7 @@ class EdgeMap:
             surface.spacing_mm[self._axes[1]],
         )
         self._sigma_mm = sigma_vox * min(self._spacing_mm)
-        self._seen: Window | None = None
-        self._edges: Edges | None = None
+        self._whole: Edges | None = None
         self._trees: OrderedDict[Pixel, _Grown] = OrderedDict()
 
     def pixel_at(self, at: Point) -> Pixel:
@@ -85,9 +87,10 @@ class EdgeMap:
         """Return the pixel on the strongest edge at most ``reach`` pixels away."""
         if reach == 0:
             return pixel
-        edges, (first_row, first_column, _, _) = self._look_at(_around(pixel, reach, self.shape))
-        row, column = snap(edges, (pixel[0] - first_row, pixel[1] - first_column), reach)
-        return row + first_row, column + first_column
+        window = _around(pixel, reach + 1, self.shape)
+        place = (pixel[0] - window[0], pixel[1] - window[1])
+        row, column = snap(self._edges_in(window), place, reach)
+        return row + window[0], column + window[1]
 
     def begin_at(self, start: Pixel) -> None:
         """Find all ways from a pixel, so that those asked for afterwards are at hand."""
@@ -96,56 +99,40 @@ class EdgeMap:
     def way(self, start: Pixel, end: Pixel) -> NDArray[np.float64]:
         """Return the cheapest way along edges, ``(n, 2)`` rows and columns, both ends included."""
         grown = self._grown(start, end)
-        edges, (first_row, first_column, _, _) = self._look_at(grown.window)
-        way = grown.tree.way_to((end[0] - grown.window[0], end[1] - grown.window[1]))
-        way += (grown.window[0] - first_row, grown.window[1] - first_column)
-        sharp = sharpen(edges, way)
-        sharp += (first_row, first_column)
-        return sharp
+        corner = (grown.window[0], grown.window[1])
+        last = _towards(grown.window, start, end)
+        way = grown.tree.way_to((last[0] - corner[0], last[1] - corner[1]))
+        sharp = sharpen(grown.edges, way)
+        sharp += corner
+        return sharp if last == end else np.concatenate([sharp, [end]])
 
     def _grown(self, start: Pixel, end: Pixel) -> _Grown:
         held = self._trees.get(start)
-        if held is None or not _holds(held.window, end):
-            reach = REACH
-            while not _holds(_around(start, reach - _ROOM, self.shape), end):
-                reach *= 2
-            held = self._trees[start] = self._grow(start, _around(start, reach, self.shape))
+        reach = REACH
+        while reach < FURTHEST and not _holds(_around(start, reach - _ROOM, self.shape), end):
+            reach = min(2 * reach, FURTHEST)
+        window = _around(start, reach, self.shape)
+        if held is None or not (_holds(held.window, end) or _covers(held.window, window)):
+            held = self._trees[start] = self._grow(start, window)
             if len(self._trees) > _KEPT:
                 self._trees.popitem(last=False)
         self._trees.move_to_end(start)
         return held
 
     def _grow(self, start: Pixel, window: Window) -> _Grown:
-        edges, (first_row, first_column, _, _) = self._look_at(window)
-        near = edges.cut(
-            slice(window[0] - first_row, window[2] - first_row),
-            slice(window[1] - first_column, window[3] - first_column),
-        )
+        edges = self._edges_in(window)
         seed = (start[0] - window[0], start[1] - window[1])
-        strong = float(np.percentile(near.strength[::4, ::4], 99))
-        reference = max(float(near.strength[seed]), _LEAST_STRENGTH * strong)
-        return _Grown(window=window, tree=grow_tree(step_cost(near, reference), seed))
+        strong = float(np.percentile(edges.strength[::4, ::4], 99))
+        reference = max(float(edges.strength[seed]), _LEAST_STRENGTH * strong)
+        tree = grow_tree(step_cost(edges, reference), seed)
+        return _Grown(window=window, edges=edges, tree=tree)
 
-    def _look_at(self, window: Window) -> tuple[Edges, Window]:
-        """Return the edges of what holds a window, and where that lies."""
-        seen = self._seen
-        if self._edges is not None and seen is not None and _covers(seen, window):
-            return self._edges, seen
-        whole: Window = (0, 0, *self.shape)
-        if self.shape[0] * self.shape[1] <= AT_ONCE_PIXELS:
-            seen = whole
-        elif seen is None:
-            seen = window
-        else:
-            seen = (
-                min(seen[0], window[0]),
-                min(seen[1], window[1]),
-                max(seen[2], window[2]),
-                max(seen[3], window[3]),
-            )
-        self._edges = self._measure(seen)
-        self._seen = seen
-        return self._edges, seen
+    def _edges_in(self, window: Window) -> Edges:
+        if self.shape[0] * self.shape[1] > AT_ONCE_PIXELS:
+            return self._measure(window)
+        if self._whole is None:
+            self._whole = self._measure((0, 0, *self.shape))
+        return self._whole.cut(slice(window[0], window[2]), slice(window[1], window[3]))
 
     def _measure(self, window: Window) -> Edges:
         """Measure with a margin, so that edges do not depend on where a window ends."""
@@ -179,6 +166,20 @@ def _around(pixel: Pixel, reach: int, shape: Pixel) -> Window:
 def _holds(window: Window, pixel: Pixel) -> bool:
     row, column = pixel
     return window[0] <= row < window[2] and window[1] <= column < window[3]
+
+
+def _towards(window: Window, start: Pixel, end: Pixel) -> Pixel:
+    """Return ``end``, or the last pixel of a window on the straight way there."""
+    if _holds(window, end):
+        return end
+    share = 1.0
+    for axis in range(2):
+        step = end[axis] - start[axis]
+        limit = window[axis + 2] - 1 if step > 0 else window[axis]
+        if step:
+            share = min(share, (limit - start[axis]) / step)
+    row, column = (start[axis] + round(share * (end[axis] - start[axis])) for axis in range(2))
+    return row, column
 
 
 def _covers(outer: Window, inner: Window) -> bool:

@@ -22,6 +22,8 @@ Range = tuple[float, float]
 """Lowest and highest value; both count."""
 
 _FIRST_REACH = 32
+FURTHEST = 1024
+"""Reach of the largest box: what goes on beyond it is cut off."""
 _FEWEST_POINTS = 13
 """Of the outline of a hole that is shown: in noise there are thousands of a pixel or two."""
 
@@ -69,7 +71,8 @@ def find_part(values: NDArray[np.float32], seed: Pixel, ranges: Sequence[Range])
     """Return what is connected to a pixel by pixels that share an edge, within a range of values.
 
     Of several ranges the one counts whose part ends first as the box grows; of those that end in
-    the same box, the smallest. The cost depends on that part, not on the slice.
+    the same box, the smallest. The cost depends on that part, not on the slice; a part that
+    reaches further than ``FURTHEST`` rows or columns from the pixel is cut off there.
 
     Parameters
     ----------
@@ -84,9 +87,10 @@ def find_part(values: NDArray[np.float32], seed: Pixel, ranges: Sequence[Range])
         high = [min(size, at + reach + 1) for at, size in zip(seed, values.shape, strict=True)]
         near = values[low[0] : high[0], low[1] : high[1]]
         place = (seed[0] - low[0], seed[1] - low[1])
+        is_last = reach >= FURTHEST
         goes_on = (low[0] > 0, high[0] < values.shape[0], low[1] > 0, high[1] < values.shape[1])
         found = [_connected((near >= first) & (near <= last), place) for first, last in ranges]
-        ended = [inside for inside in found if not _leaves(inside, goes_on)]
+        ended = [inside for inside in found if is_last or not _leaves(inside, goes_on)]
         if ended:
             smallest = min(ended, key=np.count_nonzero)
             return _trimmed((low[0], low[1]), smallest)

@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.measure import find_contours
 from skimage.segmentation import flood
 
+from annotator.drawing import level_part
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.level_tracing import LevelTracing
 from annotator.drawing.rules import MaskingRules
@@ -111,3 +112,12 @@ def test_rules_hold() -> None:
     assert (mask[0, 10:15, 5:15] == 1).all()
     tracing.cancel()
     assert not (mask == 1).any()
+
+
+def test_what_goes_on_too_far_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(level_part, "FURTHEST", 64)
+    values = np.zeros((300, 200), np.float32)
+    part = level_part.find_part(values, (150, 20), [(0.0, 0.0)])
+    assert part.origin == (86, 0)
+    assert part.inside.shape == (129, 85)
+    assert part.inside.all()

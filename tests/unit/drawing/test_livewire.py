@@ -206,3 +206,8 @@ def test_windows_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) ->
     way = parts.way(start, far)  # leads out of the first window
     assert np.allclose(way[[0, -1]], [start, far], atol=0.75)
     assert np.hypot(*(way - SIZE / 2).T).min() > RADIUS_MM - 2
+    monkeypatch.setattr(edge_map, "FURTHEST", 40)
+    bounded = edge_map.EdgeMap(surface, plane=0, index=1, sigma_vox=1.5)
+    way = bounded.way(start, far)  # straight on beyond the window
+    assert way[-1].tolist() == list(far)
+    assert np.abs(way[-2] - (48, 38)).max() <= 0.5
