@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QHBoxLayout, QVBoxLayout
 
 from annotator.gui.bar_plot import BarPlot
@@ -28,11 +28,15 @@ class DiagnosticsDialog(QDialog):
     def __init__(self, clock: StrokeClock, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Speed of drawing")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._clock = clock
         self.told = label("", wrap=True)
         self.told.setAccessibleName("How fast drawing is")
         self.plot = BarPlot(
-            "Time from mouse to screen, by part", "Median, and what 95 of 100 pictures stay below."
+            "Time from mouse to screen, by part",
+            "Median, and what 95 of 100 pictures stay below. The tool writes into the mask; the "
+            "slice goes to the view; the graphics draw it, with all waiting for other events; "
+            "the window is composed and shown.",
         )
         self.copy = Button("Copy", "Copy these numbers as text.", self._copy)
         self.again = Button("Begin anew", "Forget the strokes so far.", self._clear)
@@ -76,7 +80,7 @@ class DiagnosticsDialog(QDialog):
             said += "Drawing keeps up with the screen."
         else:
             worst = max(shares[1:], key=lambda share: share.p95_ms)
-            part = worst.title.removeprefix("… ")
+            part = worst.title.removeprefix("· ")
             said += f"A screen shows a picture every {_SCREEN_MS:.0f} ms. Most of the time: {part}."
         self.told.setText(said)
         color = shown_tokens().accent

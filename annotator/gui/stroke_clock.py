@@ -125,11 +125,11 @@ class StrokeClock:
         if not self._frames:
             return ()
         parts = {
-            "From the mouse to the screen": [frame.total_s for frame in self._frames],
-            "… the tool writes": [frame.tool_s for frame in self._frames],
-            "… the slice goes to the view": [frame.copy_s for frame in self._frames],
-            "… waiting, and drawing the view": [frame.wait_s for frame in self._frames],
-            "… the window is put together": [frame.compose_s for frame in self._frames],
+            "Mouse to screen": [frame.total_s for frame in self._frames],
+            "· tool": [frame.tool_s for frame in self._frames],
+            "· slice to view": [frame.copy_s for frame in self._frames],
+            "· draw and wait": [frame.wait_s for frame in self._frames],
+            "· compose window": [frame.compose_s for frame in self._frames],
         }
         return tuple(
             Share(title=title, p50_ms=1e3 * float(low), p95_ms=1e3 * float(high))

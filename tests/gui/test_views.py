@@ -11,6 +11,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from annotator.gui.diagnostics_dialog import DiagnosticsDialog
 from tests.gui.steps import (
     PATIENCE_MS,
     be,
@@ -125,3 +126,23 @@ def _peek(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.wait(400)
     QTest.keyRelease(canvas, Qt.Key.Key_H)
     assert not tools.are_marks_hidden
+
+
+def test_the_speed_of_drawing_is_shown(window: MainWindow, qtbot: QtBot, project: Path) -> None:
+    open_project(window, qtbot, project)
+    be(window, qtbot, "Dr Adams", "read")
+    open_first_case(window, qtbot)
+    canvas = window.rater.holder.canvas
+    assert canvas is not None
+    window.rater.masks.tools.show_speed()
+    dialog = window.findChild(DiagnosticsDialog)
+    assert dialog is not None
+    assert "Draw a few strokes" in dialog.told.text()
+    z = canvas.position[0]
+    stroke(window, qtbot, [(z, 10, 8), (z, 10, 20), (z, 14, 20)])
+    qtbot.waitUntil(lambda: bool(canvas.clock.frames), timeout=PATIENCE_MS)
+    dialog.refresh()
+    assert dialog.text().splitlines()[1].startswith("Mouse to screen\t")
+    assert "movement" in dialog.told.text()
+    assert all(frame.total_s >= frame.tool_s + frame.copy_s for frame in canvas.clock.frames)
+    dialog.close()
