@@ -38,6 +38,16 @@ MOUSE = (
 )
 """Gestures on the canvas, which are no actions."""
 
+DRAWING_HANDS = (
+    ("Space, tapped", "Swap the last two tools"),
+    ("Ctrl at the press", "Erase with the tool in hand"),
+    ("Key of a tool, held while drawing", "Have the tool before again when it is let go"),
+    ("Enter, right button or double click", "Finish an outline"),
+    ("Backspace", "Take the last corner or part of an outline back"),
+    ("Enter, Shift + Enter", "Accept what an operation suggests, or only this slice of it"),
+)
+"""The same where masks are drawn."""
+
 
 class ShortcutsPage(QDialog):
     """Keys by room, each of which can be changed. The room that one is in comes first.
@@ -98,7 +108,10 @@ class ShortcutsPage(QDialog):
         if room in ("rater", "trace", "review", "trace_review", "redraw"):
             rows += [
                 (gesture, "Mouse", what)
-                for gesture, what in MOUSE
+                for gesture, what in (
+                    *MOUSE,
+                    *(DRAWING_HANDS if room in ("rater", "redraw") else ()),
+                )
                 if words.casefold() in f"{gesture} {what}".casefold()
             ]
         self.table.setRowCount(len(rows))

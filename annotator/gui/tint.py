@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from annotator.drawing.surface import Surface
     from annotator.gui.planes import Plane
 
-_COLOR = 0x66104C58
+_COLOR = 0x4D0C3942
 """Blue-green, premultiplied by its opacity, ARGB: no label has it by default."""
 _KEPT = 6
 """Slices that are kept: those of three views, and where they were before."""
