@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Range = tuple[float, float]
 """Lowest and highest value; both count."""
+Reader = Callable[[slice, slice], "NDArray[np.float32]"]
 
 _FIRST_REACH = 32
 FURTHEST = 1024
@@ -67,7 +69,7 @@ class Part:
         return (origin[0], origin[1], origin[2]), np.expand_dims(self.inside, plane)
 
 
-def find_part(values: NDArray[np.float32], seed: Pixel, ranges: Sequence[Range]) -> Part:
+def find_part(read: Reader, shape: Pixel, seed: Pixel, ranges: Sequence[Range]) -> Part:
     """Return what is connected to a pixel by pixels that share an edge, within a range of values.
 
     Of several ranges the one counts whose part ends first as the box grows; of those that end in
@@ -76,19 +78,21 @@ def find_part(values: NDArray[np.float32], seed: Pixel, ranges: Sequence[Range])
 
     Parameters
     ----------
-    values : ndarray
-        A slice ``(row, column)``; NaN lies in no range.
+    read : callable
+        Returns the values of some rows and columns of a slice; NaN lies in no range.
+    shape : tuple of int
+        Rows and columns of the slice.
     seed : tuple of int
         A pixel whose value lies in each range.
     """
     reach = _FIRST_REACH
     while True:
         low = [max(0, at - reach) for at in seed]
-        high = [min(size, at + reach + 1) for at, size in zip(seed, values.shape, strict=True)]
-        near = values[low[0] : high[0], low[1] : high[1]]
+        high = [min(size, at + reach + 1) for at, size in zip(seed, shape, strict=True)]
+        near = read(slice(low[0], high[0]), slice(low[1], high[1]))
         place = (seed[0] - low[0], seed[1] - low[1])
         is_last = reach >= FURTHEST
-        goes_on = (low[0] > 0, high[0] < values.shape[0], low[1] > 0, high[1] < values.shape[1])
+        goes_on = (low[0] > 0, high[0] < shape[0], low[1] > 0, high[1] < shape[1])
         found = [_connected((near >= first) & (near <= last), place) for first, last in ranges]
         ended = [inside for inside in found if is_last or not _leaves(inside, goes_on)]
         if ended:

@@ -130,7 +130,13 @@ class RegionGrowing(Gesture):
             for axis, (place, first, step) in enumerate(zip(at, seeded.voxel, steps, strict=True))
         ]
         self._range = seeded.range_at(math.hypot(*mm))
-        self._part = find_part(seeded.values, seeded.seed, [self._range]).moved(seeded.origin)
+        rows, columns = seeded.values.shape
+        self._part = find_part(
+            lambda near_rows, near_columns: seeded.values[near_rows, near_columns],
+            (rows, columns),
+            seeded.seed,
+            [self._range],
+        ).moved(seeded.origin)
         low, high = self._range
         self._preview = Preview(
             lines=self._part.lines(self.plane, self.index),

@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage.measure import find_contours
 from skimage.segmentation import flood
 
-from annotator.drawing import level_part
+from annotator.drawing import level_part, level_tracing
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.level_tracing import LevelTracing
 from annotator.drawing.rules import MaskingRules
@@ -117,7 +117,23 @@ def test_rules_hold() -> None:
 def test_what_goes_on_too_far_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(level_part, "FURTHEST", 64)
     values = np.zeros((300, 200), np.float32)
-    part = level_part.find_part(values, (150, 20), [(0.0, 0.0)])
+    part = level_part.find_part(
+        lambda rows, columns: values[rows, columns], (300, 200), (150, 20), [(0.0, 0.0)]
+    )
     assert part.origin == (86, 0)
     assert part.inside.shape == (129, 85)
     assert part.inside.all()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.3])
+def test_large_slices_are_read_in_parts(smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = hills(1)
+    at = place(1, 70.0, 90.0)
+    lines = []
+    for limit in (1 << 20, 0):
+        monkeypatch.setattr(level_tracing, "AT_ONCE_PIXELS", limit)
+        surface = Surface(mask=np.zeros(image.shape, np.uint8), image=image, spacing_mm=(2, 1, 1))
+        tracing = take_up(LevelTracing, surface, plane=1, index=2, smoothing=smoothing)
+        tracing.hover(at)
+        lines.append(tracing.preview.lines[0].points)
+    assert np.array_equal(lines[0], lines[1])
