@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QInputDevice, QMouseEvent, QPointingDevice, QTabletEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QCheckBox
+from qtpy.QtWidgets import QApplication, QCheckBox, QWidget
 
 from annotator.drawing.gesture import Held
 from annotator.drawing.options import NumberOption, SwitchOption
@@ -22,6 +22,7 @@ from annotator.gui.option_form import kept_options
 from annotator.gui.statistics_dialog import StatisticsDialog
 from annotator.gui.tool_table import TOOL_GROUPS
 from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, press
+from tests.gui.widget_walk import cut_off, unnamed
 from tests.unit.drawing.hands import worked
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ def test_every_tool_does_in_the_window_what_it_does_without(
         case.key(keys[name])
         assert case.tools.tool == name
         assert case.window.bottom.hint.text() == TOOLS[name].advice
+        assert_readable(case.window.rater.masks, qtbot)
         case.move(SCRIPTS[name].places[0])
         case.settle(qtbot)
         if name in OTHER_LABEL:
@@ -284,6 +286,16 @@ def turn(case: Case, notches: int, held: Any = Qt.KeyboardModifier.NoModifier) -
             False,
         ),
     )
+
+
+def assert_readable(widget: QWidget, qtbot: QtBot) -> None:
+    """Assert that all has a name and, as soon as it is laid out, room for its words."""
+    assert unnamed(widget) == []
+
+    def fits() -> None:
+        assert cut_off(widget) == []
+
+    qtbot.waitUntil(fits, timeout=PATIENCE_MS)
 
 
 def width_at(mask: Mask, z: int, x: int) -> int:
@@ -566,6 +578,10 @@ def test_an_operation_is_suggested_then_accepted_or_dropped(
     assert np.array_equal(mask, expected)
     case.key("Z")
     assert np.array_equal(mask, drawn), "one step"
+    panel.drawing.rules_panel.unfold()
+    for name in OPERATIONS:
+        panel.drawing.operations.chosen.emit(name)
+        assert_readable(panel, qtbot)
     check_slices(case, qtbot, operations)
     check_seeds(case, qtbot, operations)
     assert not panel.drawing.operations.isVisible()
