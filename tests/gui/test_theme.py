@@ -152,7 +152,7 @@ def dialogs(window: MainWindow) -> Iterator[list[QDialog]]:
     made = [
         NewProjectDialog(window),
         ExportDialog("/data/export", window),
-        ShortcutsPage(ACTIONS, "review", window),
+        ShortcutsPage(ACTIONS, {}, "review", window),
         CommandPalette(ACTIONS, window),
     ]
     yield made
