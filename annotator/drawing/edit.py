@@ -61,8 +61,8 @@ class EditRecorder:
 
     What a write is about to cover is copied in small tiles, once each, so that neither the whole
     mask nor the growing box of a long stroke is copied on every mouse event. Where ``editable``
-    is given, it is asked before each write; ``was_refused`` says whether it forbade one of a
-    stamp or shape that would have changed a voxel.
+    is given, it is asked before each write; ``was_refused`` says whether it forbade one
+    that would have changed a voxel.
     """
 
     def __init__(self, mask: Mask, editable: Editable | None = None) -> None:
@@ -120,7 +120,10 @@ class EditRecorder:
         if self._editable is None:
             live[...] = labels
         else:
-            np.copyto(live, labels, where=self._editable(box, live, labels), casting="same_kind")
+            allowed = self._editable(box, live, labels)
+            if not self.was_refused:
+                self.was_refused = bool((~allowed & (live != labels)).any())
+            np.copyto(live, labels, where=allowed, casting="same_kind")
 
     def _allowed(
         self, box: Box, live: Mask, inside: NDArray[np.bool_], value: int

@@ -256,3 +256,19 @@ def test_what_cannot_be_set_is_told(chosen: dict[str, float | str | bool], words
 def test_an_unknown_name_is_told_with_what_was_meant(chosen: dict[str, str], meant: str) -> None:
     with pytest.raises(UnknownNameError, match=meant):
         with_defaults(OPTIONS, chosen)
+
+
+def test_a_recorder_tells_whether_a_write_was_refused() -> None:
+    for as_labels in (False, True):
+        mask = np.zeros((2, 4, 4), np.uint8)
+        mask[:, :2] = 1
+        surface = Surface(mask=mask, rules=MaskingRules(area="inside labels"))
+        recorder = surface.recorder()
+        recorder.paint((0, 0, 0), np.ones((2, 2, 4), bool), 1)
+        assert not recorder.was_refused, "nothing would have changed"
+        if as_labels:
+            recorder.put(((0, 2, 0), (2, 4, 4)), np.full((2, 2, 4), 3, np.uint8))
+        else:
+            recorder.paint((0, 2, 0), np.ones((2, 2, 4), bool), 3)
+        assert recorder.was_refused
+        assert recorder.finish() is None
