@@ -55,6 +55,7 @@ def oblique(
     shape: tuple[int, int],
     pixel_mm: float,
     order: Literal[0, 1] = 1,
+    outside: float = 0.0,
 ) -> NDArray[Any]:
     """Cut a volume along any plane.
 
@@ -79,7 +80,7 @@ def oblique(
     Returns
     -------
     ndarray
-        ``(row, column)`` of the volume's type; 0 outside (for values: the lowest there is).
+        ``(row, column)`` of the volume's type; ``outside`` where there is nothing.
     """
     from scipy import ndimage  # a slice along an axis needs none of it
 
@@ -87,7 +88,6 @@ def oblique(
     rows, columns = (np.arange(size) - (size - 1) / 2 for size in shape)
     offsets = rows[:, None, None] * pixel_mm * axes[0] + columns[None, :, None] * pixel_mm * axes[1]
     places = np.asarray(centre, float) + offsets / np.asarray(spacing_mm, float)
-    outside = 0.0 if order == 0 else float(volume.min())
     cut: NDArray[Any] = ndimage.map_coordinates(
         volume, np.moveaxis(places, -1, 0), order=order, mode="constant", cval=outside
     )

@@ -236,10 +236,9 @@ class Overlay(QWidget):
         """Paint the marks of another slice; as little as changes, because every pixel costs."""
         self.index = index
         marks = self._marks
-        is_marked = marks.contours.contours or marks.flash or marks.hints
-        is_marked = is_marked or marks.preview is not NOTHING
-        is_marked = is_marked or marks.suggestion is not None or marks.tint is not None
-        if is_marked or marks.highlight is not None:
+        shown = (marks.flash, marks.suggestion, marks.tint, marks.highlight)
+        is_marked = any(one is not None for one in shown) or marks.preview is not NOTHING
+        if is_marked or marks.contours.contours or marks.hints:
             self.update()
         else:
             self.update(paint.SLICE_TEXT)

@@ -59,7 +59,7 @@ class RulesPanel(QWidget):
             self.overwrite.addItem(title, policy)
         self.by_value = QCheckBox("Only values between")
         self.by_value.setToolTip("Tools write only where the image has a value in this range.")
-        self.range = QDoubleRangeSlider(Qt.Orientation.Horizontal)
+        self.range = QDoubleRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]
         self.range.setAccessibleName("Range of values")
         self.range.setToolTip("Lowest and highest value of the image that may be drawn on.")
         self.low, self.high = self._number("Lowest value"), self._number("Highest value")

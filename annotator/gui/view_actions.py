@@ -118,6 +118,13 @@ VIEW_ACTIONS: tuple[Action, ...] = (
         lambda view: view.style.is_smooth,
     ),
     _action(
+        "oblique",
+        "Oblique slice…",
+        "Alt+O",
+        "Show a slice through the crosshair that can be turned in any direction.",
+        lambda view: view.show_oblique(),
+    ),
+    _action(
         "play",
         "Play",
         "Alt+P",

@@ -77,6 +77,21 @@ class ViewTools(QObject):
         if self._canvas is not None and not self._canvas.zoom_to_label():
             self.told.emit("This label is not drawn yet.")
 
+    def show_oblique(self) -> None:
+        """Show a slice through the crosshair in any direction, beside the window."""
+        canvas = self._canvas
+        surface = None if canvas is None else canvas.surface
+        if canvas is None or surface is None:
+            return
+        if surface.image is None or surface.image.ndim != 3 or min(surface.shape) == 1:
+            self.told.emit("Oblique slices are cut through volumes of grey levels only.")
+            return
+        from annotator.gui.oblique_dialog import ObliqueDialog
+
+        dialog = ObliqueDialog(canvas, canvas.window())
+        dialog.show()
+        dialog.refresh()
+
     def play(self) -> None:
         """Play through the frames or slices, or stop."""
         if self.cine.is_playing or self._canvas is None:

@@ -67,13 +67,13 @@ def test_keys_are_changed_by_hand_and_kept(window: MainWindow, qtbot: QtBot) -> 
     page.room.setCurrentIndex(page.room.findData("rater"))
     page.line.setText("eraser")
     page.table.selectRow(0)
-    qtbot.mouseClick(page.edit, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.edit, Qt.MouseButton.LeftButton)
     editor = QApplication.activeModalWidget()
     assert isinstance(editor, KeyEditor)
     QTest.keyClick(editor.field, Qt.Key.Key_B)
     assert "“Brush”" in editor.told.text()
     assert editor.take.text() == "Take it over"
-    qtbot.mouseClick(editor.take, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(editor.take, Qt.MouseButton.LeftButton)
     assert page.table.item(0, 0).text() == "B •"  # type: ignore[union-attr]
     assert window.book["tool.eraser"].shortcut() == QKeySequence("B")
     assert window.book["tool.brush"].shortcut().isEmpty()
@@ -81,7 +81,7 @@ def test_keys_are_changed_by_hand_and_kept(window: MainWindow, qtbot: QtBot) -> 
     kept, complaint = settings_file.load()
     assert complaint is None
     assert kept.keys == {"tool.eraser": ("B",), "tool.brush": ()}
-    qtbot.mouseClick(page.reset, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.reset, Qt.MouseButton.LeftButton)
     assert window.book["tool.brush"].shortcut() == QKeySequence("B")
     assert settings_file.load()[0].keys == {}
     page.close()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from annotator.gui.diagnostics_dialog import DiagnosticsDialog
+from annotator.gui.oblique_dialog import ObliqueDialog
 from tests.gui.steps import (
     PATIENCE_MS,
     be,
@@ -145,4 +146,37 @@ def test_the_speed_of_drawing_is_shown(window: MainWindow, qtbot: QtBot, project
     assert dialog.text().splitlines()[1].startswith("Mouse to screen\t")
     assert "movement" in dialog.told.text()
     assert all(frame.total_s >= frame.tool_s + frame.copy_s for frame in canvas.clock.frames)
+    dialog.close()
+
+
+def test_a_slice_is_turned_and_brings_the_crosshair(
+    window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    open_project(window, qtbot, project)
+    be(window, qtbot, "Dr Adams", "read")
+    open_first_case(window, qtbot)
+    canvas, opened = window.rater.holder.canvas, drawn_case(window)
+    assert canvas is not None
+    press(window, Qt.Key.Key_O, ALT)
+    dialog = window.findChild(ObliqueDialog)
+    assert dialog is not None
+    picture = dialog.picture
+    qtbot.waitUntil(lambda: picture._image is not None, timeout=PATIENCE_MS)
+    shape = (picture.height(), picture.width())
+    z, y, x = canvas.position
+    low, high = canvas.limits
+    wanted = np.clip((opened.voxels[z, y, x] - low) / (high - low), 0, 1) * 255
+    column, row = round((shape[1] - 1) / 2), round((shape[0] - 1) / 2)
+    assert picture._image is not None
+    assert abs(picture._image.pixelColor(column, row).red() - wanted) < 60
+    assert dialog.said.text().startswith("0°")
+    middle = picture.rect().center()
+    QTest.mousePress(picture, Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseMove(picture, middle + QPoint(60, 0))
+    QTest.mouseRelease(picture, Qt.MouseButton.LeftButton, pos=middle + QPoint(60, 0))
+    assert int(dialog.said.text().split("°")[0]) > 10
+    place = middle + QPoint(20, 30)
+    expected = dialog.cut.place(place.x(), place.y(), shape)
+    QTest.mouseClick(picture, Qt.MouseButton.LeftButton, pos=place)
+    np.testing.assert_allclose(canvas.position, expected, atol=0.51)
     dialog.close()

@@ -89,7 +89,8 @@ def _gaps(nodes: Floats, others: Floats) -> Floats:
     """Return how far each node lies from the first of the others that are nearest when rounded."""
     rounded, others_rounded = _rounded(nodes), _rounded(others)
     search = cKDTree(others_rounded, balanced_tree=False, compact_nodes=False)
-    gaps, found = search.query(rounded, k=[1, 2])
+    answer = search.query(rounded, k=[1, 2])
+    gaps, found = np.asarray(answer[0]), np.asarray(answer[1])
     nearest = found[:, 0]
     # Of nodes as near as each other the search returns any.
     is_tied = (gaps[:, 1] <= gaps[:, 0] * (1 + _SLACK)) & np.isfinite(gaps[:, 1])
