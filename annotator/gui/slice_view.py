@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask, Point
-    from annotator.gui.canvas import Scene
     from annotator.gui.marks import Marks
     from annotator.gui.planes import Plane
+    from annotator.gui.scene import Scene
     from annotator.gui.view_camera import ViewCamera
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from annotator.gui.canvas import Scene
 from annotator.gui.linked_views import LinkedViews
 from annotator.gui.marks import Marks
+from annotator.gui.scene import Scene
 from annotator.gui.tracing.shown import Pointer
 from annotator.gui.tracing.slab import first_slab_um, planes_of_image, prepare_image
 from annotator.gui.tracing.slab_view import SlabView, TreeScene

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from annotator.api.tracing import TracedImage
     from annotator.domain.tracing import PointUm
     from annotator.drawing.edit import Mask, Point
-    from annotator.gui.canvas import Scene
     from annotator.gui.marks import Marks
     from annotator.gui.planes import Plane
+    from annotator.gui.scene import Scene
     from annotator.gui.tracing.shown import PlaceMark, ShownTree
 
 _NODE_PX, _EDGE_PX = 9.0, 7.0
