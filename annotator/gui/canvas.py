@@ -1,17 +1,12 @@
-"""The image canvas: linked views of a volume, drawn by napari, driven by our own mouse events.
+"""The image canvas: linked views of a volume, driven by our own mouse events.
 
-The only file that knows napari. It takes seconds to import: import it when a case opens.
+It takes seconds to import, as napari does: import it when a case opens.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
@@ -23,28 +18,16 @@ from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.gestures import Gestures
 from annotator.gui.label_colors import LabelColors
 from annotator.gui.linked_views import LinkedViews
-from annotator.gui.marks import HEAT_COLORS, Marks
+from annotator.gui.marks import Marks
 from annotator.gui.planes import planes_of
+from annotator.gui.scene import Scene
+from annotator.gui.surface_desk import SurfaceDesk
 from annotator.gui.window_level import WindowLevel, first_window, window_of
-
-# napari reads the person's own settings at import; the canvas must look the same everywhere.
-os.environ["NAPARI_CONFIG"] = str(
-    Path(tempfile.gettempdir()) / "annotator-napari" / "settings.yaml"
-)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of what its own imports do, napari warns its developers
-    from napari.components import ViewerModel
-    from napari.layers import Image, Labels
-    from napari.qt import QtViewer
-    from napari.utils.colormaps import Colormap, DirectLabelColormap
-
-    # The first layer makes napari read its units, which takes a second: better at the import,
-    # which may happen beside the window, than when the first case shows.
-    Image(np.zeros((2, 2)))
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from qtpy.QtCore import QPointF
     from qtpy.QtGui import QCloseEvent, QFocusEvent, QResizeEvent
@@ -63,155 +46,11 @@ if TYPE_CHECKING:
     from annotator.gui.suggestion import Suggestion
     from annotator.gui.view_style import ViewStyle
 
-__all__ = ["Canvas", "RaterContour", "Scene"]
-
-_OVER = "translucent_no_depth"
-"""Blending of layers above the image; with depth, napari drops them now and then."""
-_CONTOUR_PX = 1
-"""Voxels that a line around a label is wide."""
-_QUIET = {"thumbnail": False, "highlight": False, "extent": False}
-
-
-class Scene:
-    """The pixels of one view: an image, a mask and a heat map, each a 2D layer of napari.
-
-    napari gets one slice at a time and never the volume: no slicing, thumbnails or history of its
-    own, so that a step costs a copy and a redraw.
-    """
-
-    def __init__(self) -> None:
-        self._model = ViewerModel()
-        self._model.canvas.background_color_override = "black"
-        self.widget = QtViewer(self._model)
-        self.widget.dims.hide()
-        for part in (self.widget, *self.widget.findChildren(QWidget)):
-            part.setAcceptDrops(False)  # files are imported by us, not read by napari
-            part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._image: Image | None = None
-        self._mask: Labels | None = None
-        self._heat: Image | None = None
-        self._scale: tuple[float, float] = (1.0, 1.0)
-
-    def open(
-        self,
-        image: NDArray[Any],
-        mask: NDArray[Any],
-        *,
-        spacing_mm: tuple[float, float],
-        is_rgb: bool,
-    ) -> None:
-        """Show other slices ``(rows, columns[, channel])``.
-
-        Layers of the same kind are used again: they hold no history, because napari never edits.
-        """
-        if self._heat is not None:
-            self._model.layers.remove(self._heat)
-            self._heat = None
-        self._scale = spacing_mm
-        if self._image is None or self._mask is None or not self._fits(image, mask, is_rgb):
-            for layer in list(self._model.layers):
-                self._model.layers.remove(layer)
-            grey = {} if is_rgb else {"contrast_limits": (0.0, 1.0)}
-            self._image = Image(np.array(image), rgb=is_rgb, interpolation2d="linear", **grey)
-            self._mask = Labels(np.array(mask), opacity=1.0, blending=_OVER)
-            self._model.layers.append(self._image)
-            self._model.layers.append(self._mask)
-        else:
-            self._image.data = np.array(image)
-            self._mask.data = np.array(mask)
-        self._image.scale = self._mask.scale = spacing_mm
-
-    def _fits(self, image: NDArray[Any], mask: NDArray[Any], is_rgb: bool) -> bool:
-        old_image, old_mask = self._image, self._mask
-        return (
-            old_image is not None
-            and old_mask is not None
-            and bool(old_image.rgb) == is_rgb
-            and old_image.data.dtype == image.dtype
-            and old_mask.data.dtype == mask.dtype
-        )
-
-    def put_image(self, pixels: NDArray[Any]) -> None:
-        """Show another slice of the image."""
-        if self._image is not None:
-            np.copyto(self._image.data, pixels)
-            self._image.refresh(**_QUIET)
-
-    def put_mask(
-        self, pixels: NDArray[Any], window: tuple[slice, slice] = (slice(None), slice(None))
-    ) -> None:
-        """Show what the mask holds now; only the window of the slice is copied."""
-        if self._mask is not None:
-            np.copyto(self._mask.data[window], pixels[window])
-            self._mask.refresh(**_QUIET)
-
-    def put_heat(self, pixels: NDArray[np.float32] | None) -> None:
-        """Show a slice of a heat map, 0 to 1; None hides the layer.
-
-        Hidden, not removed: a layer that goes before it was drawn leaves OpenGL asking for its
-        texture.
-        """
-        if pixels is None:
-            if self._heat is not None:
-                self._heat.visible = False
-        elif self._heat is None:
-            self._heat = Image(
-                np.array(pixels),
-                scale=self._scale,
-                contrast_limits=(0.0, 1.0),
-                colormap=Colormap(HEAT_COLORS, name="dispute"),
-                interpolation2d="linear",
-                blending=_OVER,
-            )
-            self._model.layers.insert(1, self._heat)
-        else:
-            np.copyto(self._heat.data, pixels)
-            self._heat.visible = True
-            self._heat.refresh(**_QUIET)
-
-    def set_limits(self, limits: tuple[float, float]) -> None:
-        """Show stored values between these from black to white."""
-        if self._image is not None and not self._image.rgb:
-            self._image.contrast_limits = limits
-
-    def set_style(self, style: ViewStyle) -> None:
-        """Show the image in other colours, smooth or not; the mask as areas or lines."""
-        if self._image is not None:
-            self._image.interpolation2d = "linear" if style.is_smooth else "nearest"
-            if not self._image.rgb:
-                name = f"{style.colormap}{'-' if style.is_inverted else ''}"
-                self._image.colormap = Colormap([(*_rgb(color), 1.0) for color in style.ramp], name)
-        if self._mask is not None:
-            self._mask.contour = _CONTOUR_PX if style.is_contour else 0
-
-    def set_colors(self, colors: Mapping[int, Color]) -> None:
-        """Show each label in a colour, RGBA 0 to 1; others are not shown."""
-        if self._mask is not None:
-            nothing = (0.0, 0.0, 0.0, 0.0)
-            table: dict[int | None, Color] = {None: nothing, 0: nothing}
-            table |= dict(colors.items())
-            self._mask.colormap = DirectLabelColormap(color_dict=table)
-            self._mask.visible = any(alpha > 0 for *_, alpha in colors.values())
-
-    def look(self, centre_mm: tuple[float, float], zoom: float) -> None:
-        """Show this place in the middle, at so many screen pixels a mm."""
-        camera = self._model.scene.camera
-        camera.center = (0.0, *centre_mm)
-        camera.zoom = zoom
-
-    def close(self) -> None:
-        """Give the drawing surface back."""
-        self._model.layers.clear()
-        self.widget.close()
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    red, green, blue = bytes.fromhex(color[1:])
-    return red / 255, green / 255, blue / 255
+__all__ = ["Canvas", "RaterContour"]
 
 
 class Canvas(QWidget):
-    """Three linked views of a volume, or one of a picture or video, to look at and draw on.
+    """Linked views of a volume, or one of a picture or video, to look at and draw on.
 
     Tools write into the mask that is shown, ``(z, y, x)``, in place.
     """
@@ -225,6 +64,8 @@ class Canvas(QWidget):
     window_changed = Signal(float, float)
     """Level and width in modality units."""
     label_picked = Signal(int)
+    cleared = Signal()
+    """The case was let go."""
     peeked = Signal()
     """H was held and let go: what it hid is to be seen again."""
     prompted = Signal(object)
@@ -247,7 +88,8 @@ class Canvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 180)
         self._marks = Marks()
-        self._views = LinkedViews(Scene, self._marks, self)
+        self.space = SurfaceDesk(self)
+        self._views = LinkedViews(Scene, self._marks, self, make_space=self.space.make_view)
         self._window: WindowLevel | None = None
         self._colors = LabelColors()
         self._gestures = Gestures(self._views, self._marks, self._colors, self)
@@ -257,6 +99,16 @@ class Canvas(QWidget):
     def position(self) -> tuple[int, int, int]:
         """Voxel ``(z, y, x)`` whose slices are shown."""
         return self._marks.position
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Stored values that are shown black and white."""
+        return (0.0, 1.0) if self._window is None else self._window.limits
+
+    @property
+    def label_colors(self) -> Mapping[int, Color]:
+        """Colour of each label that is shown, RGBA 0 to 1."""
+        return self._colors.table()
 
     @property
     def clock(self) -> StrokeClock:
@@ -294,6 +146,8 @@ class Canvas(QWidget):
         planes = planes_of(series)
         self._marks.has_crosshair = len(planes) == 3
         self._views.show_volume(voxels, mask, planes)
+        self.space.use(mask, planes, series.geometry.spacing_mm)
+        self.space.set_position(self.position)
         self._window = first_window(voxels, series)
         self._marks.window_text = ""
         if self._window is not None:
@@ -303,21 +157,30 @@ class Canvas(QWidget):
 
     def clear(self) -> None:
         """Let the case go."""
+        self.cleared.emit()
         self._gestures.use(None)
         self._views.clear()
+        self.space.clear()
         self._window = None
         self._marks.contours = ContourBook()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Give the drawing surfaces back."""
         self.clear()
+        self.space.close()
         self._views.close_scenes()
         super().closeEvent(event)
 
     def set_layout(self, name: str) -> None:
-        """Show ``three`` views, or the ``single`` one that was worked in last."""
+        """Show ``three`` views, ``four`` with space, or the ``single`` one worked in last."""
         self._views.set_layout(name)
         self.layout_changed.emit(name)
+
+    @property
+    def next_layout(self) -> str:
+        """The layout that comes after the one that is shown."""
+        names = self._views.layouts
+        return names[(names.index(self._views.layout_name) + 1) % len(names)]
 
     def set_position(self, zyx: Sequence[int]) -> None:
         """Show the slices through a voxel, and bring it into view."""
@@ -351,8 +214,9 @@ class Canvas(QWidget):
         self._views.zoom_by(factor)
 
     def fit(self) -> None:
-        """Show whole slices."""
+        """Show whole slices, and the whole volume."""
         self._views.fit()
+        self.space.fit()
 
     def set_window(self, level: float, width: float) -> None:
         """Show grey levels around ``level``, ``width`` wide, in modality units."""
@@ -537,6 +401,11 @@ class Canvas(QWidget):
         views.windowed.connect(self._drag_window)
         views.boxed.connect(self._window_box)
         views.position_changed.connect(self.position_changed)
+        views.position_changed.connect(self.space.set_position)
+        views.mask_touched.connect(self.space.touch)
+        self.space.picked.connect(self.set_position)
+        self.space.pressed.connect(self.setFocus)
+        self.space.told.connect(self.told)
 
     def _enlarge(self, axis: int) -> None:
         self._views.enlarge(axis)
@@ -556,3 +425,4 @@ class Canvas(QWidget):
 
     def _show_colors(self) -> None:
         self._views.set_colors(self._colors.table())
+        self.space.set_colors(self._colors.solid())

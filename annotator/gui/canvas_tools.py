@@ -25,7 +25,7 @@ class CanvasTools(Protocol):
         ...
 
     def switch_layout(self) -> None:
-        """Show three views, or one."""
+        """Step through the layouts of the views."""
         ...
 
     def step_slice(self, steps: int) -> None:

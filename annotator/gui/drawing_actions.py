@@ -95,8 +95,8 @@ def _nth_window(place: int) -> Action:
 CANVAS_ACTIONS: tuple[Action, ...] = (
     Action(
         key="view.layout",
-        text="Three views or one",
-        tooltip="Switch between three linked views and a single large one.",
+        text="Layout of the views",
+        tooltip="Three linked views, the same with the labels in 3D, or a single large one.",
         shortcut=("V",),
         rooms=(*CANVAS, *TRACES),
         menu="View",

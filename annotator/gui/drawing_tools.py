@@ -215,9 +215,9 @@ class DrawingTools(QObject):
         self.tool_changed.emit()
 
     def switch_layout(self) -> None:
-        """Show three views, or one."""
-        self.layout = "single" if self.layout == "three" else "three"
+        """Show three views, four with the surfaces in 3D, or one."""
         if self._canvas is not None:
+            self.layout = self._canvas.next_layout
             self._canvas.set_layout(self.layout)
 
     def step_slice(self, steps: int) -> None:

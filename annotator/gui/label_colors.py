@@ -54,3 +54,12 @@ class LabelColors:
                 alpha = self.opacity * self._parts.get(label.value, 1.0)
                 colors[label.value] = (color.redF(), color.greenF(), color.blueF(), alpha)
         return colors
+
+    def solid(self) -> dict[int, Color]:
+        """Return the colours in which bodies are shown: as clear as each label is by itself."""
+        if self.opacity <= 0:
+            return {}
+        return {
+            value: (red, green, blue, self._parts.get(value, 1.0))
+            for value, (red, green, blue, _) in self.table().items()
+        }

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
-    from annotator.gui.canvas import Scene
     from annotator.gui.label_colors import Color
     from annotator.gui.marks import Marks
     from annotator.gui.planes import Plane
+    from annotator.gui.scene import Scene
 
-LAYOUTS = ("three", "single")
+LAYOUTS = ("three", "four", "single")
 _LATE_MS = 30
 """How long the views that are not worked in may lag behind."""
 _FLASH_MS = 900
@@ -39,7 +39,8 @@ _GAP_PX = 2
 class LinkedViews(QWidget):
     """One to three views of a volume that share position, window, colours and marks.
 
-    A view is made when it is first shown. What happens in the view that is worked in is shown at
+    Where it is told how to make one, a view of space is the fourth. A view is made when it is
+    first shown. What happens in the view that is worked in is shown at
     once, in the others within ``_LATE_MS``.
     """
 
@@ -55,6 +56,8 @@ class LinkedViews(QWidget):
     right_clicked = Signal(int, object)
     double_clicked = Signal(int, object)
     position_changed = Signal(object)
+    mask_touched = Signal(object)
+    """Box that was written to; None where it is not known where."""
 
     def __init__(
         self,
@@ -62,10 +65,13 @@ class LinkedViews(QWidget):
         marks: Marks,
         parent: QWidget,
         make_view: Callable[[Scene, Plane, Marks, QWidget], SliceView] = SliceView,
+        make_space: Callable[[QWidget], QWidget] | None = None,
     ) -> None:
         super().__init__(parent)
         self._make_scene = make_scene
         self._make_view = make_view
+        self._make_space = make_space
+        self._space: QWidget | None = None
         self._marks = marks
         self._slots: list[SliceView] = []
         self._planes: tuple[Plane, ...] = ()
@@ -84,7 +90,7 @@ class LinkedViews(QWidget):
         self._next_box: Box | None = None
         self._next = self._timer(0, self._show_next)
         self._flash_end = self._timer(_FLASH_MS, lambda: self.flash(None))
-        self.layout_name = "three"
+        self.layout_name = self._layout_before = "three"
         self.clock = StrokeClock()
 
     @property
@@ -157,17 +163,24 @@ class LinkedViews(QWidget):
         self._slots.clear()
         self._planes = ()
 
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """Names of the layouts that there are, in the order in which they are stepped through."""
+        return tuple(name for name in LAYOUTS if name != "four" or self._make_space is not None)
+
     def set_layout(self, name: str) -> None:
-        """Show ``three`` views, or the ``single`` one that was worked in last."""
-        if name not in LAYOUTS:
-            raise UnknownNameError("layout", name, LAYOUTS)
+        """Show ``three`` views, ``four`` with space, or the ``single`` one worked in last."""
+        if name not in self.layouts:
+            raise UnknownNameError("layout", name, self.layouts)
         self.layout_name = name
+        if name != "single":
+            self._layout_before = name
         self._arrange()
 
     def enlarge(self, axis: int) -> None:
-        """Show only the view along an axis, or all again where it is the only one."""
+        """Show only the view along an axis, or as many as before where it is the only one."""
         self._active = self._slot_of(axis)
-        self.set_layout("single" if self.layout_name == "three" else "three")
+        self.set_layout(self._layout_before if self.layout_name == "single" else "single")
 
     def set_position(self, zyx: Sequence[int]) -> None:
         """Show the slices through a voxel; one outside is moved to the nearest inside."""
@@ -227,6 +240,7 @@ class LinkedViews(QWidget):
         A fast mouse sends several events a frame; each only writes to the mask.
         """
         self.clock.touch()
+        self.mask_touched.emit(box)
         self._next_box = join_boxes(self._next_box, box)
         if not self._next.isActive():
             self._next.start()
@@ -239,6 +253,7 @@ class LinkedViews(QWidget):
 
     def refresh_mask(self) -> None:
         """Show what the whole mask holds now."""
+        self.mask_touched.emit(None)
         for view in self.views:
             view.refresh_mask()
 
@@ -350,6 +365,10 @@ class LinkedViews(QWidget):
     def _arrange(self) -> None:
         shown = self._make_missing()
         areas = _areas(self.width(), self.height(), len(shown))
+        if self.layout_name == "four" and len(shown) == 3:
+            areas = self._arrange_space()
+        elif self._space is not None:
+            self._space.hide()
         for slot, view in enumerate(self._slots):
             if slot not in shown:
                 view.hide()
@@ -360,6 +379,16 @@ class LinkedViews(QWidget):
             if view.isHidden():
                 self._wake(view)
         self.update()
+
+    def _arrange_space(self) -> list[QRect]:
+        """Show space in the upper right quarter; returns where the three slices lie."""
+        if self._space is None and self._make_space is not None:
+            self._space = self._make_space(self)
+        upper_left, upper_right, lower_left, lower_right = _quarters(self.width(), self.height())
+        if self._space is not None:
+            self._space.setGeometry(upper_right)
+            self._space.show()
+        return [upper_left, lower_left, lower_right]
 
     def _make_missing(self) -> list[int]:
         """Make the views that are to be shown for the first time."""
@@ -440,6 +469,17 @@ class LinkedViews(QWidget):
         view.picked.connect(self.picked)
         view.boxed.connect(self.boxed)
         view.right_clicked.connect(right_click)
+
+
+def _quarters(width: int, height: int) -> list[QRect]:
+    left, top = width // 2, height // 2
+    column, row = left + _GAP_PX, top + _GAP_PX
+    return [
+        QRect(0, 0, left, top),
+        QRect(column, 0, width - column, top),
+        QRect(0, row, left, height - row),
+        QRect(column, row, width - column, height - row),
+    ]
 
 
 def _areas(width: int, height: int, n_views: int) -> list[QRect]:
