@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 
 _ON_LINE = 1e-9
 """Pixels whose centre lies on the outline belong to it whatever the rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stamp:
+    """Voxels ``inside`` ``(z, y, x)``, the first of which lies at ``origin`` of the mask."""
+
+    origin: tuple[int, int, int]
+    inside: NDArray[np.bool_]
 
 
 def fill_outline(outline: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:

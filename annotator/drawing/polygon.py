@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from annotator.drawing.gesture import NOTHING, Gesture, Held, Line, Preview
-from annotator.drawing.outline_fill import fill_outline
+from annotator.drawing.outline_fill import Stamp, fill_outline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +75,12 @@ def paint_outline(
 
     Returns the box written to, or None where the outline has no area inside the mask.
     """
+    stamp = outline_stamp(surface, outline, plane)
+    return None if stamp is None else recorder.paint(stamp.origin, stamp.inside, held.label)
+
+
+def outline_stamp(surface: Surface, outline: Sequence[Point], plane: int) -> Stamp | None:
+    """Return the voxels inside a closed outline on the slice of its first corner; None for none."""
     if len(outline) < 3:
         return None
     rows, columns = (axis for axis in range(3) if axis != plane)
@@ -88,5 +94,4 @@ def paint_outline(
     origin = [0, 0, 0]
     origin[plane] = round(outline[0][plane])
     origin[rows], origin[columns] = int(low[0]), int(low[1])
-    stamp = np.expand_dims(inside, plane)
-    return recorder.paint((origin[0], origin[1], origin[2]), stamp, held.label)
+    return Stamp(origin=(origin[0], origin[1], origin[2]), inside=np.expand_dims(inside, plane))

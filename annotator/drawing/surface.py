@@ -34,6 +34,8 @@ class Surface:
         Stored values ``(z, y, x[, channel])``; None where tools that look at it cannot be used.
     spacing_mm : tuple of float
         Voxel spacing along ``(z, y, x)``.
+    unit : str
+        What one step of the spacing is: ``px`` where the image does not say how large it is.
     slope, intercept : float
         From stored to modality units, for example Hounsfield units.
     rules : MaskingRules
@@ -43,6 +45,7 @@ class Surface:
     mask: Mask
     image: NDArray[Any] | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    unit: str = "mm"
     slope: float = 1.0
     intercept: float = 0.0
     rules: MaskingRules = FREE

@@ -23,6 +23,7 @@ from annotator.drawing.mirror import Mirror
 from annotator.drawing.nudge import Nudge
 from annotator.drawing.polygon import Polygon
 from annotator.drawing.region_growing import RegionGrowing
+from annotator.drawing.ruler import Ruler
 from annotator.drawing.scissors import Scissors
 from annotator.drawing.smoothing import Smoothing
 from annotator.drawing.threshold_brush import ThresholdBrush
@@ -46,6 +47,7 @@ TOOLS: dict[str, type[Gesture]] = {
         Scissors,
         Fill,
         RegionGrowing,
+        Ruler,
     )
 }
 OPERATIONS: dict[str, Operation] = {

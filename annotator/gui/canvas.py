@@ -135,6 +135,7 @@ class Canvas(QWidget):
                 mask=mask,
                 image=voxels,
                 spacing_mm=series.geometry.spacing_mm,
+                unit="mm" if series.geometry.is_calibrated else "px",
                 slope=series.slope,
                 intercept=series.intercept,
             )

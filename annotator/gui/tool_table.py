@@ -25,7 +25,7 @@ class Tool:
 
 
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("crosshair", "pick"),
+    ("crosshair", "pick", "ruler"),
     ("brush", "eraser", "threshold-brush", "adaptive-brush", "nudge"),
     ("polygon", "lasso", "livewire", "level-tracing", "scissors"),
     ("fill", "region-growing", "prompt"),
@@ -35,6 +35,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
 _KEYS = {
     "crosshair": "C",
     "pick": "I",
+    "ruler": ".",
     "brush": "B",
     "eraser": "E",
     "threshold-brush": "T",

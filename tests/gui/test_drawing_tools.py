@@ -208,7 +208,7 @@ def in_window(case: Case, name: str, qtbot: QtBot) -> None:
 def test_every_tool_does_in_the_window_what_it_does_without(
     same_window: MainWindow, qtbot: QtBot, project: Path
 ) -> None:
-    assert SCRIPTS.keys() == TOOLS.keys(), "a tool that nobody has used here"
+    assert SCRIPTS.keys() | {"ruler"} == TOOLS.keys(), "a tool that nobody has used here"
     case = begin(same_window, qtbot, project)
     case.key("B")
     case.key("S")
@@ -237,6 +237,24 @@ def test_every_tool_does_in_the_window_what_it_does_without(
         case.key("1")
         case.key("Z")
         assert np.array_equal(case.mask, base), name
+
+
+def test_the_ruler_measures_and_draws_nothing(
+    same_window: MainWindow, qtbot: QtBot, project: Path
+) -> None:
+    case = begin(same_window, qtbot, project)
+    before = case.mask.copy()
+    case.key(".")
+    case.stroke([(12.0, 10.0, 10.0), (12.0, 10.0, 16.0), (12.0, 10.0, 22.0)])
+    spacing = drawn_case(case.window).series.geometry.spacing_mm
+    text = case.canvas._marks.preview.text
+    assert text.endswith(" mm")
+    assert abs(float(text.split()[0]) - 12 * spacing[2]) < 0.7 * spacing[2]
+    case.stroke([(12.0, 20.0, 22.0)])
+    assert "°" in case.canvas._marks.preview.text
+    case.key("Return")
+    assert not case.canvas._marks.preview.lines
+    assert np.array_equal(case.mask, before)
 
 
 def pen(case: Case, kind: QEvent.Type, at: Point, pressure: float) -> None:
