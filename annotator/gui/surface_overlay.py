@@ -111,7 +111,7 @@ class SurfaceOverlay(QWidget):
             if self.is_busy:
                 paint_text(painter, QPointF(PAD + 26, PAD), "…", TEXT)
             wide = QFontMetricsF(font).horizontalAdvance(self.words)
-            middle = QPointF((self.width() - wide) / 2, self.height() - PAD - 24)
+            middle = QPointF((self.width() - wide) / 2, self.height() - PAD - 16)
             paint_text(painter, middle, self.words, _QUIET)
         frame = QColor(_TITLE)
         frame.setAlpha(110)

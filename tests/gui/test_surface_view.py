@@ -71,8 +71,9 @@ def ball(radius_mm: float = RADIUS_MM, centre: tuple[int, int, int] = CENTRE) ->
 
 @pytest.fixture(scope="module")
 def canvas() -> Iterator[Canvas]:
+    before = set(QApplication.topLevelWidgets())
     made = Canvas()
-    made.resize(700, 500)
+    made.resize(440, 340)
     made.show()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live_surfaces, "_PAUSE_S", 0.02)
@@ -85,6 +86,7 @@ def canvas() -> Iterator[Canvas]:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
     assert space.view is None
+    assert set(QApplication.topLevelWidgets()) <= before
 
 
 def open_case(canvas: Canvas, qtbot: QtBot) -> tuple[Mask, SurfaceView]:
