@@ -244,7 +244,7 @@ def test_the_ruler_measures_and_draws_nothing(
 ) -> None:
     case = begin(same_window, qtbot, project)
     before = case.mask.copy()
-    case.key(".")
+    case.key("Period")
     case.stroke([(12.0, 10.0, 10.0), (12.0, 10.0, 16.0), (12.0, 10.0, 22.0)])
     spacing = drawn_case(case.window).series.geometry.spacing_mm
     text = case.canvas._marks.preview.text
