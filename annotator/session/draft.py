@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from annotator.analysis.runs import (
     encode_slab,
     write_slabs,
 )
+from annotator.domain.errors import IntegrityError
 from annotator.session.draft_keeping import KeptDraft
+from annotator.session.recent_steps import RecentStep, RecentSteps, changes, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import SlabRuns
-    from annotator.domain.reading import Box, History, Step
+    from annotator.domain.reading import Box, History
     from annotator.drawing.edit import Edit
     from annotator.session.access import DraftAccess
 
@@ -32,12 +34,22 @@ if TYPE_CHECKING:
 class _Stroke:
     tool: str
     edit: Edit
+    step: RecentStep
 
 
-class DraftSession(KeptDraft[_Stroke]):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Move:
+    """An undo or redo that the live mask shows already, and the step that it must meet on disk."""
+
+    word: Literal["undo", "redo"]
+    step: RecentStep
+
+
+class DraftSession(KeptDraft[_Stroke | _Move]):
     """A mask that is being drawn: the live mask ``(z, y, x)``, and a thread that keeps it.
 
-    The writer thread never reads the live mask.
+    The writer thread never touches the live mask. Undo and redo of what memory knows change the
+    mask at once and follow the strokes to disk; older steps are asked from the disk.
     """
 
     def __init__(self, access: DraftAccess, dtype: np.dtype[np.unsignedinteger]) -> None:
@@ -46,37 +58,43 @@ class DraftSession(KeptDraft[_Stroke]):
         self.mask: NDArray[np.unsignedinteger] = decode(stored, dtype)
         self._grid: SlabGrid = stored.grid
         self._slabs: dict[int, SlabRuns] = dict(stored.slabs)
+        self._astray: str | None = None
         super().__init__(access)
+        self._recent = RecentSteps(self._draft)
 
     def record(self, tool: str, edit: Edit) -> None:
-        """Put an edit, already made on the live mask, on its way to disk."""
-        self._put(_Stroke(tool, edit))
+        """Put an edit, already made on the live mask, on its way to disk; an empty one is none."""
+        self._refuse_when_closed()
+        if not changes(edit):
+            return
+        step = RecentStep(edit)
+        self._recent.add(step)
+        self._send(_Stroke(tool, edit, step))
 
     def undo(self) -> Box | None:
-        """Take the last edit back; return the box that changed, or None where there is none."""
-        self.flush()
-        return self._move(self._access.undo())
+        """Take the last edit back; return the box that changed, or None where there is none.
+
+        Where the disk went another way (see `last_error`), the mask is read from it again.
+        """
+        return self._move("undo")
 
     def redo(self) -> Box | None:
         """Do the edit again that was taken back; return the box that changed, or None."""
-        self.flush()
-        return self._move(self._access.redo())
+        return self._move("redo")
 
     def start_from(self, annotation_id: str) -> None:
         """Replace the mask by a model's prediction, as one step that can be undone."""
         self.flush()
         self._access.start_from(annotation_id)
-        stored = self._access.mask()
-        self.mask[...] = decode(stored, self.mask.dtype)
-        self._slabs = dict(stored.slabs)
-        self._draft = self._access.draft()
+        self._look_again()
 
     def changed_share(self) -> float | None:
-        """Return how much of what is on disk is not the model's that it started from, 0 to 1.
+        """Return how much of the mask is not the model's that it started from, 0 to 1.
 
-        None where it started from nothing. Unlike the other methods it may be called from any
+        None where it started from nothing. Waits until all is on disk. May be called from any
         thread.
         """
+        self.flush()
         return self._access.changed_share()
 
     def contents(self) -> MaskRuns:
@@ -111,7 +129,26 @@ class DraftSession(KeptDraft[_Stroke]):
         found = {int(value) for runs in self._slabs.values() for value in set(runs.labels.tolist())}
         return frozenset(found - {0})
 
-    def _move(self, moved: tuple[Step, Mapping[int, SlabRuns | None]] | None) -> Box | None:
+    def _move(self, word: Literal["undo", "redo"]) -> Box | None:
+        self._refuse_when_closed()
+        if self._astray is not None:
+            return self._look_again()
+        step = self._recent.undo() if word == "undo" else self._recent.redo()
+        if step is not None:
+            show = step.take_back if word == "undo" else step.do_again
+            show(self.mask)
+            self._send(_Move(word, step))
+            return step.box
+        is_possible = self._recent.can_undo if word == "undo" else self._recent.can_redo
+        return self._ask(word) if is_possible else None
+
+    def _send(self, entry: _Stroke | _Move) -> None:
+        self._put(entry, can_undo=self._recent.can_undo, can_redo=self._recent.can_redo)
+
+    def _ask(self, word: Literal["undo", "redo"]) -> Box | None:
+        """Undo or redo a step that only the disk knows, and show what it answers."""
+        self.flush()
+        moved = self._access.undo() if word == "undo" else self._access.redo()
         if moved is None:
             return None
         step, slabs = moved
@@ -119,23 +156,57 @@ class DraftSession(KeptDraft[_Stroke]):
         for slab in slabs.keys() - drawn.keys():
             z, first, last = self._grid.rows(slab)
             self.mask[z, first:last] = 0
-            self._slabs.pop(slab, None)
         write_slabs(MaskRuns(self._grid, drawn), self.mask)
-        self._slabs.update(drawn)
+        self._take_over(slabs)
         self._draft = self._access.draft()
+        self._recent = RecentSteps(self._draft)
         return step.box
 
-    def _write(self, stroke: _Stroke) -> bool:
+    def _look_again(self) -> Box:
+        """Show what is on disk, and forget what cannot be put there; return the whole box."""
+        stored, draft = self._access.mask(), self._access.draft()
+        self._drop(lambda entry: isinstance(entry, _Stroke | _Move))
+        self.mask[...] = decode(stored, self.mask.dtype)
+        self._slabs = dict(stored.slabs)
+        self._draft = replace(draft, diagnosis=self._draft.diagnosis)
+        self._recent = RecentSteps(self._draft)
+        self._astray = None
+        return (0, 0, 0), self._grid.shape
+
+    def _write(self, stroke: _Stroke | _Move) -> None:
+        if self._astray is not None:
+            raise IntegrityError(self._astray)
+        if isinstance(stroke, _Move):
+            self._follow(stroke)
+            return
         changed = changed_slabs(self._grid, self._slabs, stroke.edit, self.mask.dtype)
-        if not changed:
-            return False
-        self._access.record_step(stroke.tool, stroke.edit.box, changed)
-        for slab, runs in changed.items():
+        # Before the disk is asked: what fails after that would be written twice.
+        parts = parts_of(stroke.edit)
+        step = self._access.record_step(stroke.tool, stroke.edit.box, changed)
+        self._take_over(changed)
+        stroke.step.put_away(parts, step.step_id)
+
+    def _follow(self, move: _Move) -> None:
+        """Do on disk what the live mask shows already."""
+        moved = self._access.undo() if move.word == "undo" else self._access.redo()
+        if moved is not None and moved[0].step_id == move.step.step_id:
+            self._take_over(moved[1])
+            return
+        met = "none" if moved is None else f"step {moved[0].step_id}"
+        self._astray = (
+            f"{move.word} of step {move.step.step_id} met {met} on disk: was the case drawn on in "
+            "another window? Nothing more is written from here. Undo shows what is on disk; what "
+            "was drawn here since is not part of it"
+        )
+        raise IntegrityError(self._astray)
+
+    def _take_over(self, slabs: Mapping[int, SlabRuns | None]) -> None:
+        """Remember what slabs hold on disk."""
+        for slab, runs in slabs.items():
             if runs is None:
                 self._slabs.pop(slab, None)
             else:
                 self._slabs[slab] = runs
-        return True
 
 
 def changed_slabs(

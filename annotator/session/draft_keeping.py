@@ -45,9 +45,10 @@ class KeptAccess(Protocol):
 class KeptDraft(ABC, Generic[Stroke]):
     """A draft that is being drawn, and a thread that keeps it.
 
-    The methods belong to one thread, the window's. `set_diagnosis`, and what puts strokes on their
-    way, return at once: a writer thread commits them in order, one transaction each. A write that
-    fails stays in the queue, is told in `last_error` and is tried again.
+    The methods belong to one thread, the window's; `flush` may be called from any. `set_diagnosis`,
+    and what puts strokes on their way, return at once: a writer thread commits them in order, one
+    transaction each. A write that fails stays in the queue, is told in `last_error` and is tried
+    again.
     """
 
     def __init__(self, access: KeptAccess) -> None:
@@ -60,16 +61,17 @@ class KeptDraft(ABC, Generic[Stroke]):
         self._attempts = 0
         self._is_urged = False
         self._is_closing = False
+        self._is_writing = False
         self._writer = threading.Thread(target=self._work, name="draft-writer", daemon=True)
         self._writer.start()
 
     @abstractmethod
-    def _write(self, stroke: Stroke) -> bool:
-        """Put a stroke on disk, in the writer's thread; return whether it changed anything."""
+    def _write(self, stroke: Stroke) -> None:
+        """Put a stroke on disk, in the writer's thread."""
 
     @property
     def draft(self) -> Draft:
-        """The draft's facts, with the answers that were set last."""
+        """The draft's facts once all is on disk; only its head may be an earlier one."""
         return self._draft
 
     @property
@@ -149,9 +151,11 @@ class KeptDraft(ABC, Generic[Stroke]):
         self._stop()
         return annotation
 
-    def _put(self, stroke: Stroke) -> None:
+    def _put(self, stroke: Stroke, *, can_undo: bool, can_redo: bool) -> None:
+        """Put a stroke on its way to disk, and say what can be done after it."""
         with self._changed:
             self._refuse_when_closed()
+            self._draft = replace(self._draft, can_undo=can_undo, can_redo=can_redo)
             self._queue.append(stroke)
             self._is_urged = True
             self._changed.notify_all()
@@ -162,10 +166,20 @@ class KeptDraft(ABC, Generic[Stroke]):
             self._is_closing = True
             self._changed.notify_all()
         self._writer.join()
-        n_left = len(self._queue)
-        self._queue.clear()
+        n_left = self._drop(lambda _: True)
         self._callbacks.clear()
         return n_left
+
+    def _drop(self, is_lost: Callable[[Stroke | _Answers], bool]) -> int:
+        """Take entries out of the queue, so that nobody writes them; return how many."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_writing)
+            kept = [entry for entry in self._queue if not is_lost(entry)]
+            n_lost = len(self._queue) - len(kept)
+            self._queue = deque(kept)
+            self._error = None
+            self._changed.notify_all()
+        return n_lost
 
     def _refuse_when_closed(self) -> None:
         if self._is_closing:
@@ -181,9 +195,11 @@ class KeptDraft(ABC, Generic[Stroke]):
                 if self._is_closing:
                     return
                 self._is_urged = False
+                self._is_writing = True
                 entry = self._queue[0]
             error = self._try(entry)
             with self._changed:
+                self._is_writing = False
                 self._error = error
                 self._attempts += 1
                 if error is None:
@@ -199,9 +215,8 @@ class KeptDraft(ABC, Generic[Stroke]):
         try:
             if isinstance(entry, _Answers):
                 self._kept.set_diagnosis(entry.diagnosis)
-            elif self._write(entry):
-                with self._changed:
-                    self._draft = replace(self._draft, can_undo=True, can_redo=False)
+            else:
+                self._write(entry)
         except Exception as error:  # whatever it is, the drawing must be kept
             return str(error) or type(error).__name__
         return None

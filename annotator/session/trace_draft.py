@@ -108,7 +108,7 @@ class TraceDraftSession(KeptDraft[_Stroke]):
         if edit.is_empty:
             return
         self.tree.apply(edit)
-        self._put(_Stroke(tool, edit))
+        self._put(_Stroke(tool, edit), can_undo=True, can_redo=False)
 
     def undo(self) -> TraceEdit | None:
         """Take the last edit back; return what that changed, or None where there is none."""
@@ -134,6 +134,5 @@ class TraceDraftSession(KeptDraft[_Stroke]):
         self._draft = self._access.draft()
         return moved[1]
 
-    def _write(self, stroke: _Stroke) -> bool:
+    def _write(self, stroke: _Stroke) -> None:
         self._access.record_step(stroke.tool, stroke.edit)
-        return True

@@ -12,16 +12,12 @@ from hypothesis import strategies as st
 from annotator.analysis.runs import decode
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.reading import Diagnosis
-from annotator.drawing.edit import Edit, box_slices
-from annotator.session.access import DraftAccess
-from annotator.session.draft import DraftSession
-from tests.unit.project_builder import SHAPE, add_case, make_session
+from tests.unit.draft_hands import UINT8, open_drawing, paint, reopen, stored
+from tests.unit.project_builder import SHAPE, make_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from annotator.domain.reading import Box
     from annotator.session.session import Session
@@ -29,36 +25,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.unit
 
 _NUMBERS = itertools.count(1)
-UINT8 = np.dtype(np.uint8)
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     with make_session(tmp_path) as opened:
         yield opened
-
-
-def _open(session: Session, number: int = 1) -> DraftSession:
-    case = add_case(session, number)
-    names = [rater.name for rater in session.people()]
-    rater = session.store.rater("Ada") if "Ada" in names else session.add_rater("Ada")
-    draft = session.store.open_draft(case.case_id, rater.rater_id, actor=rater.rater_id)
-    return DraftSession(DraftAccess(session.store, draft, rater.rater_id), UINT8)
-
-
-def _reopen(session: Session, drawing: DraftSession) -> DraftSession:
-    draft = session.store.draft(drawing.draft.draft_id)
-    return DraftSession(DraftAccess(session.store, draft, draft.rater_id), UINT8)
-
-
-def _paint(drawing: DraftSession, box: Box, value: int) -> Edit:
-    before = drawing.mask[box_slices(box)].copy()
-    drawing.mask[box_slices(box)] = value
-    return Edit(box=box, before=before, after=drawing.mask[box_slices(box)].copy())
-
-
-def _stored(session: Session, drawing: DraftSession) -> NDArray[np.unsignedinteger]:
-    return decode(session.store.draft_mask(drawing.draft.draft_id), UINT8)
 
 
 def _boxes() -> st.SearchStrategy[Box]:
@@ -87,7 +59,7 @@ _Moves = st.lists(
 )
 @given(moves=_Moves)
 def test_disk_equals_the_live_mask_whatever_is_drawn(session: Session, moves: list[Any]) -> None:
-    drawing = _open(session, next(_NUMBERS))
+    drawing = open_drawing(session, next(_NUMBERS))
     past: list[Any] = [drawing.mask.copy()]
     future: list[Any] = []
     for move in moves:
@@ -101,30 +73,30 @@ def test_disk_equals_the_live_mask_whatever_is_drawn(session: Session, moves: li
                 past.append(future.pop())
         elif move == "reopen":
             drawing.close()
-            drawing = _reopen(session, drawing)
+            drawing = reopen(session, drawing)
         else:
-            edit = _paint(drawing, *move)
+            edit = paint(drawing, *move)
             drawing.record("brush", edit)
             if not np.array_equal(edit.before, edit.after):
                 past.append(drawing.mask.copy())
                 future.clear()
         np.testing.assert_array_equal(drawing.mask, past[-1])
     drawing.flush()
-    np.testing.assert_array_equal(_stored(session, drawing), drawing.mask)
+    np.testing.assert_array_equal(stored(session, drawing), drawing.mask)
     assert drawing.draft.can_undo == (len(past) > 1)
     assert drawing.draft.can_redo == bool(future)
     drawing.close()
 
 
 def test_undo_and_redo_return_the_box_and_survive_a_restart(session: Session) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     first: Box = ((0, 0, 0), (1, 4, 4))
     second: Box = ((2, 3, 3), (4, 6, 6))
-    drawing.record("brush", _paint(drawing, first, 1))
-    drawing.record("brush", _paint(drawing, second, 2))
+    drawing.record("brush", paint(drawing, first, 1))
+    drawing.record("brush", paint(drawing, second, 2))
     assert drawing.undo() == second
     drawing.close()
-    drawing = _reopen(session, drawing)
+    drawing = reopen(session, drawing)
     assert drawing.redo() == second
     assert drawing.undo() == second
     assert drawing.undo() == first
@@ -134,18 +106,18 @@ def test_undo_and_redo_return_the_box_and_survive_a_restart(session: Session) ->
 
 
 def test_every_state_can_be_looked_at_also_what_was_taken_back(session: Session) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     seen = [drawing.mask.copy()]
     for box, value in (
         (((0, 0, 0), (1, 4, 4)), 1),
         (((2, 3, 3), (4, 6, 6)), 2),
         (((0, 2, 2), (3, 5, 5)), 0),
     ):
-        drawing.record("brush", _paint(drawing, box, value))
+        drawing.record("brush", paint(drawing, box, value))
         seen.append(drawing.mask.copy())
     drawing.undo()
     drawing.undo()
-    drawing.record("fill", _paint(drawing, ((1, 0, 0), (2, 6, 6)), 1))
+    drawing.record("fill", paint(drawing, ((1, 0, 0), (2, 6, 6)), 1))
     seen.append(drawing.mask.copy())
     history = drawing.history()
     assert [step.tool for step in history.steps] == ["brush", "brush", "brush", "fill"]
@@ -159,31 +131,36 @@ def test_every_state_can_be_looked_at_also_what_was_taken_back(session: Session)
 
 
 def test_a_second_window_never_overwrites_the_first(session: Session) -> None:
-    here = _open(session)
-    there = _reopen(session, here)
+    here = open_drawing(session)
+    there = reopen(session, here)
     box: Box = ((0, 0, 0), (1, 4, 4))
-    here.record("brush", _paint(here, box, 1))
+    here.record("brush", paint(here, box, 1))
     here.flush()
-    there.record("brush", _paint(there, ((0, 1, 1), (1, 5, 5)), 2))
+    there.record("brush", paint(there, ((0, 1, 1), (1, 5, 5)), 2))
     with pytest.raises(AnnotatorError, match="changed in another window"):
         there.flush()
+    assert there.undo() == ((0, 1, 1), (1, 5, 5)), "what is drawn here can be taken back here"
+    assert not there.mask.any()
+    assert there.redo() == ((0, 1, 1), (1, 5, 5))
     with pytest.raises(AnnotatorError, match="changed in another window"):
-        there.undo()
-    assert there.discard() == 1
-    here.record("brush", _paint(here, ((2, 0, 0), (3, 4, 4)), 1))
+        there.close()
+    assert "changed in another window" in str(there.last_error)
+    np.testing.assert_array_equal(stored(session, there), here.mask)
+    assert there.discard() == 3
+    here.record("brush", paint(here, ((2, 0, 0), (3, 4, 4)), 1))
     assert here.undo() == ((2, 0, 0), (3, 4, 4))
     assert here.redo() == ((2, 0, 0), (3, 4, 4))
     here.close()
-    again = _reopen(session, here)
+    again = reopen(session, here)
     np.testing.assert_array_equal(again.mask, here.mask)
     assert again.undo() == ((2, 0, 0), (3, 4, 4)), "the door knows where the draft stands"
     assert again.undo() == box
-    again.record("brush", _paint(again, box, 2))
+    again.record("brush", paint(again, box, 2))
     again.close()
 
 
 def test_record_never_waits_for_the_disk(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     go = threading.Event()
     record_step = session.store.record_step
 
@@ -195,14 +172,14 @@ def test_record_never_waits_for_the_disk(session: Session, monkeypatch: pytest.M
     heard: list[int] = []
     stop = drawing.on_change(lambda: heard.append(threading.get_ident()))
     for row in range(3):
-        drawing.record("brush", _paint(drawing, ((0, row, 0), (1, row + 1, 5)), 1))
+        drawing.record("brush", paint(drawing, ((0, row, 0), (1, row + 1, 5)), 1))
     assert drawing.n_pending == 3
     assert not drawing.is_saved
     go.set()
     drawing.flush()
     assert drawing.is_saved
     stop()
-    drawing.record("brush", _paint(drawing, ((0, 9, 0), (1, 10, 5)), 1))
+    drawing.record("brush", paint(drawing, ((0, 9, 0), (1, 10, 5)), 1))
     drawing.close()
     assert set(heard) != {threading.get_ident()}
     assert len(session.store.steps(drawing.draft.draft_id)) == 4
@@ -211,47 +188,81 @@ def test_record_never_waits_for_the_disk(session: Session, monkeypatch: pytest.M
 def test_a_full_disk_keeps_every_edit_until_there_is_room(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     record_step = session.store.record_step
 
     def full(*_: object, **__: object) -> object:
         raise AnnotatorError("the disk is full")
 
     monkeypatch.setattr(session.store, "record_step", full)
-    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
-    drawing.record("brush", _paint(drawing, ((1, 0, 0), (2, 4, 4)), 2))
+    drawing.record("brush", paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
+    drawing.record("brush", paint(drawing, ((1, 0, 0), (2, 4, 4)), 2))
     with pytest.raises(AnnotatorError, match="2 edits are not on disk yet: the disk is full"):
         drawing.flush()
     assert drawing.last_error == "the disk is full"
     with pytest.raises(AnnotatorError, match="not on disk"):
-        drawing.undo()
-    with pytest.raises(AnnotatorError, match="not on disk"):
         drawing.close()
+    assert drawing.undo() == ((1, 0, 0), (2, 4, 4))
+    assert not drawing.mask[1].any()
+    assert drawing.undo() == ((0, 0, 0), (1, 4, 4))
+    assert drawing.redo() == ((0, 0, 0), (1, 4, 4))
+    assert drawing.n_pending == 5
+    with pytest.raises(AnnotatorError, match="5 edits are not on disk yet"):
+        drawing.labels()
     monkeypatch.setattr(session.store, "record_step", record_step)
     drawing.retry()
     drawing.flush()
     assert drawing.last_error is None
-    np.testing.assert_array_equal(_stored(session, drawing), drawing.mask)
+    assert drawing.mask.any()
+    np.testing.assert_array_equal(stored(session, drawing), drawing.mask)
+    history = drawing.history()
+    assert history.head_step_id == history.steps[0].step_id
+    assert drawing.redo() == ((1, 0, 0), (2, 4, 4))
     drawing.close()
+    np.testing.assert_array_equal(stored(session, drawing), drawing.mask)
+
+
+def test_an_undo_that_the_disk_refuses_is_kept_and_done_later(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = open_drawing(session)
+    box: Box = ((0, 0, 0), (1, 4, 4))
+    drawing.record("brush", paint(drawing, box, 1))
+    drawing.flush()
+    undo = session.store.undo
+
+    def full(*_: object, **__: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session.store, "undo", full)
+    assert drawing.undo() == box
+    drawing.record("brush", paint(drawing, ((2, 1, 1), (3, 5, 5)), 2))
+    with pytest.raises(AnnotatorError, match=r"2 edits are not on disk yet.*No space left"):
+        drawing.flush()
+    assert stored(session, drawing).sum() == 16, "the disk is where it was"
+    monkeypatch.setattr(session.store, "undo", undo)
+    drawing.close()
+    np.testing.assert_array_equal(stored(session, drawing), drawing.mask)
+    assert len(session.store.history(drawing.draft.draft_id).steps) == 2
 
 
 def test_what_cannot_be_written_can_be_given_up(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
 
     def full(*_: object, **__: object) -> object:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(session.store, "record_step", full)
-    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
+    drawing.record("brush", paint(drawing, ((0, 0, 0), (1, 4, 4)), 1))
     assert drawing.discard() == 1
     with pytest.raises(AnnotatorError, match="closed"):
-        drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 1, 1)), 2))
+        drawing.record("brush", paint(drawing, ((0, 0, 0), (1, 1, 1)), 2))
 
 
 def test_answers_are_kept_in_order_and_the_last_one_holds(session: Session) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     for number in range(50):
         drawing.set_diagnosis(Diagnosis(comment=f"note {number}"))
     assert drawing.draft.diagnosis.comment == "note 49"
@@ -260,9 +271,9 @@ def test_answers_are_kept_in_order_and_the_last_one_holds(session: Session) -> N
 
 
 def test_labels_and_contents_tell_what_is_drawn(session: Session) -> None:
-    drawing = _open(session)
+    drawing = open_drawing(session)
     assert drawing.labels() == frozenset()
-    drawing.record("brush", _paint(drawing, ((0, 0, 0), (1, 4, 4)), 2))
+    drawing.record("brush", paint(drawing, ((0, 0, 0), (1, 4, 4)), 2))
     assert drawing.labels() == {2}
     np.testing.assert_array_equal(decode(drawing.contents(), UINT8), drawing.mask)
     drawing.close()

@@ -22,6 +22,7 @@ from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.polygon import Polygon
 from annotator.drawing.rules import MaskingRules
 from annotator.drawing.surface import Surface
+from annotator.session import recent_steps
 from annotator.session.access import DraftAccess
 from annotator.session.draft import DraftSession
 from tests.unit.drawing import replay
@@ -75,8 +76,9 @@ class AnyDrawing(RuleBasedStateMachine):
     directory: tempfile.TemporaryDirectory[str]
     numbers = itertools.count(1)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(kept_steps=st.sampled_from([2, 1000]))
+    def begin(self, kept_steps: int) -> None:
+        self.kept_steps, recent_steps.KEPT_STEPS = recent_steps.KEPT_STEPS, kept_steps
         self.folder = tempfile.TemporaryDirectory()
         self.session = make_session(Path(self.folder.name))
         case = add_case(self.session, 1, SHAPE)
@@ -88,10 +90,12 @@ class AnyDrawing(RuleBasedStateMachine):
         self.held_to = MaskingRules()
         self.states = [State(np.zeros(SHAPE, np.uint8), -1)]
         self.head = 0
+        self.writes = [(1, 0)]
         self._open()
 
     def teardown(self) -> None:
         if hasattr(self, "drawing"):
+            recent_steps.KEPT_STEPS = self.kept_steps
             self.drawing.close()
             assert self.session.store.verify() == ()
             self.session.close()
@@ -101,6 +105,12 @@ class AnyDrawing(RuleBasedStateMachine):
         draft = self.session.store.draft(self.draft_id)
         access = DraftAccess(self.session.store, draft, self.rater)
         self.drawing = DraftSession(access, np.dtype(np.uint8))
+
+    def _go_to(self, head: int) -> None:
+        """Note how many states the disk knows then, and which one it is at, one write after it."""
+        if (len(self.states), head) != self.writes[-1]:
+            self.writes.append((len(self.states), head))
+        self.head = head
 
     @property
     def expected(self) -> Mask:
@@ -124,7 +134,7 @@ class AnyDrawing(RuleBasedStateMachine):
         mask[inside & self._allowed(label)] = label
         if not np.array_equal(mask, self.expected):
             self.states.append(State(mask, self.head))
-            self.head = len(self.states) - 1
+            self._go_to(len(self.states) - 1)
 
     def _allowed(self, label: int) -> Inside:
         before, rules = self.expected, self.held_to
@@ -214,25 +224,30 @@ class AnyDrawing(RuleBasedStateMachine):
     def undo(self) -> None:
         self.drawing.undo()
         if self.head:
-            self.head = self.states[self.head].parent
+            self._go_to(self.states[self.head].parent)
 
     @rule()
     def redo(self) -> None:
         self.drawing.redo()
         newer = [n for n, state in enumerate(self.states) if state.parent == self.head]
         if newer:
-            self.head = newer[-1]
+            self._go_to(newer[-1])
 
     @rule()
     def restart(self) -> None:
         self.drawing.close()
         self._open()
 
-    @rule()
-    def kill(self) -> None:
-        """Nothing is lost that was on disk; the window goes without closing anything."""
-        self.drawing.flush()
-        assert self.drawing.discard() == 0
+    @rule(waits=st.booleans())
+    def kill(self, waits: bool) -> None:
+        """Nothing is lost that was on disk: what is lost are the last writes, and no others."""
+        if waits:
+            self.drawing.flush()
+        n_lost = self.drawing.discard()
+        assert not (waits and n_lost)
+        del self.writes[len(self.writes) - n_lost :]
+        n_states, self.head = self.writes[-1]
+        del self.states[n_states:]
         self._open()
 
     @precondition(lambda self: hasattr(self, "drawing"))
