@@ -20,8 +20,6 @@ _SMOOTH = 0.7
 """Standard deviation, in voxels of what is shown, by which the steps of voxels are rounded off."""
 _PLANES = 2
 """Layers of cells that are made into triangles at once."""
-_TOWARDS, _BACK = 0.5, -0.53
-"""Parts of the way to the mean of the neighbours: waves longer than 3 or 4 points stay."""
 _TRIANGLES_A_SIDE = 2
 """About how many marching cubes makes for each side of a voxel that is seen."""
 
@@ -75,44 +73,37 @@ def label_surface(
 
 
 def vertex_normals(
-    points: NDArray[np.float32], triangles: NDArray[np.uint32]
+    points: NDArray[np.float32], triangles: NDArray[np.uint32], rounds: int = 0
 ) -> NDArray[np.float32]:
-    """Return the direction outwards at each point of a surface, ``(n, 3)``, of length 1.
+    """Return the direction outwards at each point of a closed surface, ``(n, 3)``, of length 1.
 
-    The mean of the triangles that meet there, weighted by their area.
+    The mean of the triangles that meet there, weighted by their area; then, so many times, that of
+    the point and its neighbours: light then falls on thick slices as if they had no terraces,
+    while the surface stays where it was drawn.
     """
+    from scipy import sparse  # takes a while to import
+
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
     across = np.cross(b - a, c - a)
     rows = triangles.ravel()
     sums = [
         np.bincount(rows, np.repeat(across[:, axis], 3), minlength=len(points)) for axis in range(3)
     ]
-    normals = np.stack(sums, axis=1)
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    made: NDArray[np.float32] = (normals / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return made
-
-
-def smoothed(
-    points: NDArray[np.float32], triangles: NDArray[np.uint32], rounds: int = 20
-) -> NDArray[np.float32]:
-    """Return the points ``(n, 3)`` of a closed surface without the terraces of thick slices.
-
-    Each point goes towards its neighbours and a little further back again (Taubin 1995), so that
-    bodies keep their size.
-    """
-    from scipy import sparse  # takes a while to import
-
-    n_points = len(points)
-    near, far = triangles.ravel(), np.roll(triangles, 1, axis=1).ravel()
-    ones = np.ones(len(near), np.float32)
-    links = sparse.csr_array((ones, (near, far)), shape=(n_points, n_points))
-    n_links = np.maximum(links.sum(axis=1), 1.0)[:, None].astype(np.float32)
-    moved = points
+    normals = _of_length_1(np.stack(sums, axis=1).astype(np.float32))
+    if rounds:
+        ones = np.ones(len(rows), np.float32)
+        far = np.roll(triangles, 1, axis=1).ravel()
+        links = sparse.csr_array((ones, (rows, far)), shape=(len(points), len(points)))
+        n_links = np.maximum(links.sum(axis=1), 1.0)[:, None].astype(np.float32)
     for _ in range(rounds):
-        for part in (_TOWARDS, _BACK):
-            moved = moved + np.float32(part) * (links @ moved / n_links - moved)
-    return moved
+        normals = _of_length_1(normals + links @ normals / n_links)
+    return normals
+
+
+def _of_length_1(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    made: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
+    return made
 
 
 def label_box(mask: NDArray[np.integer], label: int) -> tuple[slice, slice, slice] | None:

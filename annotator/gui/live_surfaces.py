@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
-from scipy import ndimage
 
-from annotator.analysis.label_surface import label_box, label_surface, smoothed, vertex_normals
+from annotator.analysis.label_surface import label_box, label_surface, vertex_normals
 from annotator.drawing.edit import box_slices, join_boxes
 from annotator.gui.background import Background
 
@@ -28,6 +27,8 @@ T = TypeVar("T")
 
 _PAUSE_S = 0.5
 """The mask is looked at again at most this often."""
+_ROUNDS = 12
+"""How often the light on a surface is smoothed."""
 _KEY = "surface"
 
 
@@ -57,6 +58,8 @@ class SurfaceBook:
 
     def note(self, box: Box) -> list[int]:
         """Look at a box of the mask again; returns the labels that were changed there."""
+        from scipy import ndimage  # takes a while to import
+
         place = box_slices(box)
         now, before = self._mask[place].copy(), self._seen[place]
         differs = now != before
@@ -83,9 +86,8 @@ class SurfaceBook:
         made = label_surface(self._seen[box_slices(box)], label, spacing)
         if made is None:
             return None
-        points = smoothed(made.points, made.triangles)
-        normals = vertex_normals(points, made.triangles)
-        points = points + np.array(box[0]) * np.array(spacing)
+        normals = vertex_normals(made.points, made.triangles, _ROUNDS)
+        points = made.points + np.array(box[0]) * np.array(spacing)
         triangles = made.triangles[:, ::-1] if self._frame.is_mirrored else made.triangles
         return PatientSurface(
             points=self._frame.from_mm(points),

@@ -141,9 +141,31 @@ def test_bodies_stand_in_the_patient_as_the_image_says(direction: Direction) -> 
     away = np.linalg.norm(out, axis=1)
     assert abs(away.mean() - RADIUS_MM) < 0.5
     assert np.abs(away - RADIUS_MM).max() < 1.6
-    assert (surface.normals * out).sum(axis=1).min() > 0
+    assert ((surface.normals * out).sum(axis=1) / away).min() > 0.9  # no terraces in the light
     a, b, c = (surface.points[surface.triangles[:, corner]] for corner in range(3))
     assert np.einsum("ij,ij->i", a - frame.from_voxel(CENTRE), np.cross(b - a, c - a)).min() > 0
+
+
+def test_only_what_was_changed_is_told_and_a_single_voxel_is_seen() -> None:
+    frame = PatientFrame.of(planes_of(make_series()), SHAPE, SPACING)
+    mask = ball()
+    book = SurfaceBook(mask, frame)
+    whole = ((0, 0, 0), SHAPE)
+    book.note(whole)
+    assert book.note(whole) == []
+    mask[2, 3, 4] = GREEN
+    assert book.note(((0, 0, 0), (2, 40, 48))) == []  # looked beside it
+    assert book.note(((2, 3, 4), (3, 4, 5))) == [GREEN]
+    speck = book.surface(GREEN)
+    assert speck is not None
+    out = np.abs(speck.points - frame.from_voxel((2, 3, 4)))
+    assert (out.max(axis=0) >= 0.2 * np.array(SPACING[::-1])).all()
+    assert (out.max(axis=0) <= 0.6 * np.array(SPACING[::-1])).all()
+    mask[CENTRE] = GREEN
+    assert book.note(((12, 0, 0), (13, 40, 48))) == [RED, GREEN]
+    mask[mask == GREEN] = 0
+    assert book.note(whole) == [GREEN]
+    assert book.surface(GREEN) is None
 
 
 def test_the_camera_sees_the_patient_from_the_front_with_the_head_up() -> None:
