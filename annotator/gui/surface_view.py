@@ -257,7 +257,7 @@ class SurfaceView(QWidget):
         # What is clear shows what was drawn before it: large surfaces are drawn last.
         order = sorted(
             self.visible_labels,
-            key=lambda value: (self._alpha(value) < 1, np.ptp(self._surfaces[value].points)),
+            key=lambda value: (self._alpha(value) < 1, len(self._surfaces[value].points)),
         )
         self._picture.colors = {value: self._colors[value] for value in order}
         if frame is not None:
