@@ -54,7 +54,14 @@ def test_an_oblique_slice_equals_simpleitk(volume: Volume) -> None:
     down, right = (1.0, 2.0, 0.3), (0.2, -0.4, 1.0)
     centre, shape, pixel = (6.0, 14.0, 12.0), (21, 17), 0.4
     ours = oblique(
-        volume, SPACING, centre=centre, down=down, right=right, shape=shape, pixel_mm=pixel
+        volume,
+        SPACING,
+        centre=centre,
+        down=down,
+        right=right,
+        shape=shape,
+        pixel_mm=pixel,
+        outside=float(volume.min()),
     )
     image = SimpleITK.GetImageFromArray(volume)
     image.SetSpacing(SPACING[::-1])
@@ -142,7 +149,8 @@ def test_layers_make_the_surface_that_the_whole_makes(seed: int) -> None:
     surface = label_surface(mask, 1, (1.0, 1.0, 1.0))
     assert surface is not None
     smooth = ndimage.gaussian_filter(np.pad(mask, 4).astype(np.float32), 0.7)
-    points, triangles, _, _ = marching_cubes(smooth, min(0.5, 0.5 * float(smooth.max())))
+    level = min(0.5, 0.5 * float(smooth.max()))
+    points, triangles, _, _ = marching_cubes(smooth, level)  # type: ignore[no-untyped-call]
     assert len(surface.triangles) == len(triangles)
     assert surface.points.shape == points.shape
     order, known = (np.lexsort(np.round(places, 3).T) for places in (surface.points, points))
