@@ -11,6 +11,7 @@ import pytest
 from annotator.analysis.runs import decode, encode
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.reading import Diagnosis
+from annotator.drawing.edit import Edit, box_slices
 from annotator.session import recent_steps
 from tests.unit.draft_hands import UINT8, open_drawing, paint, reopen, stored
 from tests.unit.project_builder import SHAPE, block, make_session
@@ -168,6 +169,30 @@ def test_a_redo_that_met_another_windows_step_is_told_and_the_disk_is_shown(
     np.testing.assert_array_equal(stored(session, here), here.mask)
     assert session.store.draft(here.draft.draft_id).diagnosis.comment == "kept"
     assert session.store.verify() == ()
+
+
+@pytest.mark.parametrize("part_voxels", [1, 40, 1 << 17])
+def test_parts_of_an_edit_put_back_every_voxel(
+    part_voxels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent_steps, "_PART_VOXELS", part_voxels)
+    rng = np.random.default_rng(part_voxels)
+    mask = rng.integers(0, 3, (9, 11, 13)).astype(np.uint16)
+    mask[mask == 2] = 40_000
+    for share in (0.002, 0.01, 0.3):
+        box: Box = ((1, 2, 3), (9, 9, 12))
+        before = mask.copy()
+        inside = mask[box_slices(box)]
+        inside[rng.random(inside.shape) < share] = 7
+        after = mask.copy()
+        edit = Edit(box=box, before=before[box_slices(box)].copy(), after=inside.copy())
+        step = recent_steps.RecentStep(edit)
+        for _ in range(2):
+            step.take_back(mask)
+            np.testing.assert_array_equal(mask, before)
+            step.do_again(mask)
+            np.testing.assert_array_equal(mask, after)
+            step.put_away(recent_steps.parts_of(edit), 1)
 
 
 def test_memory_is_bounded_and_the_disk_knows_the_rest(
