@@ -99,7 +99,7 @@ def ours(image: Image, strokes: Mask) -> tuple[Mask, list[float]]:
 
 def itk_growcut(image: Image, strokes: Mask) -> Mask:
     """Return ITK's labels, of the image smoothed as ours."""
-    import itk  # type: ignore[import-untyped]
+    import itk
 
     smooth = itk.image_from_array(ndimage.gaussian_filter(image, SIGMA, truncate=3.0))
     seeds = itk.image_from_array(strokes)

@@ -105,7 +105,7 @@ def ours(sparse: Mask, spacing_mm: Spacing) -> Mask:
 
 def morphological(sparse: Mask, spacing_mm: Spacing) -> Mask:
     """Return ITK's, as 3D Slicer fills between slices."""
-    import itk  # type: ignore[import-untyped]
+    import itk
 
     image = itk.image_from_array(sparse)
     between = itk.MorphologicalContourInterpolator.New(image)
