@@ -31,7 +31,7 @@ PIP = [line for line in COMMANDS if line.startswith("pip install ")]
 PROGRAM = [line for line in COMMANDS if line.startswith("annotator ")]
 MADE_BY_TESTS = {"test", "wheel"}
 """Targets whose recipes are run elsewhere in this suite, or are the suite."""
-GESTURES = {"Backspace", "Ctrl", "Enter", "Shift", "Space"}
+GESTURES = {"Alt", "Shift+Enter", "Backspace", "Ctrl", "Enter", "Shift", "Space"}
 """Keys of the guide that belong to a gesture on the canvas and are no actions."""
 
 
