@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from annotator.drawing.brush import PRESSURE, SHAPE, Brush
+from annotator.drawing.brush import PRESSURE, SHAPE
 from annotator.drawing.connected import touched
 from annotator.drawing.edit import common_box, join_boxes
 from annotator.drawing.gesture import NOTHING, Held, Preview
 from annotator.drawing.likeness import Likeness, Surroundings
 from annotator.drawing.options import NumberOption, SwitchOption
+from annotator.drawing.watching_brush import WatchingBrush
 
 if TYPE_CHECKING:
     from annotator.domain.reading import Box
@@ -41,7 +42,7 @@ _MARGIN = 4
 """Voxels around the brush that smoothing and the search for edges look at."""
 
 
-class AdaptiveBrush(Brush):
+class AdaptiveBrush(WatchingBrush):
     """A stroke of the brush that keeps to the even region that the pointer is in.
 
     It is looked at anew every half radius of the way.
@@ -49,8 +50,6 @@ class AdaptiveBrush(Brush):
 
     name: ClassVar[str] = "adaptive-brush"
     title: ClassVar[str] = "Adaptive brush"
-    watches: ClassVar[bool] = True
-    needs_image: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (TOLERANCE, HOLD, SHAPE, PRESSURE)
     advice: ClassVar[str] = (
         "Draw with the pointer inside what you mean; the brush stops at its edge. Ctrl erases."
@@ -59,17 +58,6 @@ class AdaptiveBrush(Brush):
     def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
         super().__init__(surface, held, plane=plane, index=index)
         self._likeness: Likeness | None = None
-        self._preview = NOTHING
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the button went down."""
-        return self._at is not None
-
-    @property
-    def preview(self) -> Preview:
-        """The value under the pointer and which values count as like it."""
-        return self._preview
 
     def hover(self, at: Point) -> None:
         """Tell what would be painted from here."""

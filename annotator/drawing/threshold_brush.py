@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from annotator.domain.errors import AnnotatorError
-from annotator.drawing.brush import PRESSURE, SHAPE, Brush
+from annotator.drawing.brush import PRESSURE, SHAPE
 from annotator.drawing.capsule import sweep
 from annotator.drawing.connected import touched
 from annotator.drawing.gesture import NOTHING, Held, Preview
 from annotator.drawing.options import ChoiceOption, NumberOption, SwitchOption
+from annotator.drawing.watching_brush import WatchingBrush
 
 if TYPE_CHECKING:
     from annotator.domain.reading import Box
@@ -63,13 +64,11 @@ _SAMPLED_SHARE = 1 / 3
 """Radius of the disc that the range is taken from, as a share of the brush's."""
 
 
-class ThresholdBrush(Brush):
+class ThresholdBrush(WatchingBrush):
     """A stroke of the brush that leaves out what has other values in the image."""
 
     name: ClassVar[str] = "threshold-brush"
     title: ClassVar[str] = "Threshold brush"
-    watches: ClassVar[bool] = True
-    needs_image: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (SOURCE, SPREAD, LOW, HIGH, CONNECTED, SHAPE, PRESSURE)
     advice: ClassVar[str] = (
         "Press on what you mean and draw: only values like those under the press, or of the range "
@@ -79,17 +78,6 @@ class ThresholdBrush(Brush):
     def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
         super().__init__(surface, held, plane=plane, index=index)
         self._range: Values | None = None
-        self._preview = NOTHING
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the button went down."""
-        return self._at is not None
-
-    @property
-    def preview(self) -> Preview:
-        """The value under the pointer, and which values are painted."""
-        return self._preview
 
     def hover(self, at: Point) -> None:
         """Tell the value under the pointer, and what would be painted from here."""
