@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -165,7 +165,7 @@ def _steps(costs: StepCost) -> Iterator[tuple[int, NDArray[np.float64]]]:
         yield way, 0.5 * length * (begin.astype(np.float64) + end.astype(np.float64))
 
 
-def _both_ends(values: NDArray[np.generic], way: int) -> tuple[NDArray, NDArray]:  # type: ignore[type-arg]
+def _both_ends(values: NDArray[Any], way: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the values where each step of a direction begins and where it ends."""
     row, column = _STEPS[way]
     n_rows, n_columns = values.shape

@@ -107,7 +107,7 @@ class HistoryModel(QAbstractListModel):
         """Return how many states there are."""
         return 0 if parent is not None and parent.isValid() else len(self.moments)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
         """Return what a row says, its picture, or how it is coloured."""
         moment = self.moments[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
