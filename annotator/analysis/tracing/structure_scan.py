@@ -236,6 +236,18 @@ def _mark(
     return marks
 
 
+def _bends(
+    cosines: NDArray[np.float64], up: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cosine of what goes on straightest at each node, and how a node bends in all."""
+    straightest = np.full(len(cosines), -np.inf)
+    has_bend = ~np.isnan(cosines)
+    np.maximum.at(straightest, up[has_bend], cosines[has_bend])
+    bend = np.where(has_bend, 1.0 - cosines, 0.0)
+    bend += np.where(np.isfinite(straightest), 1.0 - straightest, 0.0)
+    return straightest, bend
+
+
 def _mark_in_numpy(
     tree: Tree,
     limits: Limits,
@@ -244,9 +256,8 @@ def _mark_in_numpy(
     cosines: NDArray[np.float64],
 ) -> NDArray[np.uint32]:
     zero, most, spur, jump, back, retrace, kink, thin = limits.for_kernel()
-    rows = np.arange(len(tree))
     is_root = tree.parents == NO_PARENT
-    up = np.where(is_root, rows, tree.parents)
+    up = np.where(is_root, np.arange(len(tree)), tree.parents)
     n_children = np.diff(starts)
     is_soma = tree.types == SOMA
     below_soma = ~is_root & is_soma[up]
@@ -265,14 +276,10 @@ def _mark_in_numpy(
         only_again = is_back & (n_children[up] == 1)
         twice = is_back & (n_children_that(only_again) > 0)
         turns = (n_children_that(is_back & ((cosines < retrace) | twice)) > 0) & (n_children == 1)
-        straightest = np.full(len(tree), -np.inf)
-        has_bend = ~np.isnan(cosines)
-        np.maximum.at(straightest, up[has_bend], cosines[has_bend])
-        bend = np.where(has_bend, 1.0 - cosines, 0.0)
-        bend += np.where(np.isfinite(straightest), 1.0 - straightest, 0.0)
+        straightest, bend = _bends(cosines, up)
         jumps = (goes_over & (thinner == n_children)) | (goes_under & (thicker == n_children))
         is_short = lengths < np.fmax(spur, tree.radii[up])
-        is_aside = ~(straightest[up] <= cosines) | (n_children_that(~has_bend)[up] > 0)
+        is_aside = ~(straightest[up] <= cosines) | (n_children_that(np.isnan(cosines))[up] > 0)
         inside = np.minimum(np.fmax(tree.radii[up], 0.0), lengths / 2)
         inside = np.where(n_children[up] > 1, inside, 0.0)
         named = (kind > SOMA) & (kind[up] > SOMA) & (tree.types != tree.types[up])
