@@ -27,8 +27,32 @@ class Label:
     """``#rrggbb``."""
     required: bool = False
     """Whether a reading without this label needs an explicit confirmation."""
+    group: str = ""
+    """Labels of one group exclude each other; labels of different groups may share a voxel."""
     category: Code | None = None
     code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """A mask value that stands for several labels in one voxel.
+
+    ``labels`` are their values, ascending, at least two, each of another group. Values are given
+    once and never again: a label that is added later leaves the masks that exist as they are.
+    """
+
+    value: int
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """A place that every rater is asked for by name, for example the tip of the scleral spur."""
+
+    key: str
+    title: str
+    required: bool = False
+    """Whether a reading without it needs an explicit confirmation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +81,9 @@ class LabelSchema:
     fields: tuple[DiagnosisField, ...] = ()
     windows: tuple[str, ...] = ()
     """Names of the window presets to offer first, for example ``("lung", "bone")``."""
+    overlaps: tuple[Overlap, ...] = ()
+    """Mask values of labels that share a voxel; see `label_groups`."""
+    landmarks: tuple[Landmark, ...] = ()
 
     def label(self, value: int) -> Label | None:
         """Return the label of a mask value, or None where the schema has none."""
@@ -66,7 +93,16 @@ class LabelSchema:
         """Return the diagnosis field of that key, or None."""
         return next((entry for entry in self.fields if entry.key == key), None)
 
+    def landmark(self, key: str) -> Landmark | None:
+        """Return the landmark of that key, or None."""
+        return next((entry for entry in self.landmarks if entry.key == key), None)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the label groups, in the order in which labels name them."""
+        return tuple(dict.fromkeys(label.group for label in self.labels))
+
     @property
     def values(self) -> tuple[int, ...]:
-        """Mask values, ascending."""
+        """Values of the labels, ascending; those of overlaps are not among them."""
         return tuple(sorted(label.value for label in self.labels))

@@ -1,0 +1,127 @@
+"""Labels that may share a voxel, and the mask values that stand for several of them.
+
+A mask holds one value a voxel. Labels of one group exclude each other; where labels of different
+groups meet, the mask holds the value of their `Overlap`. Everything that is counted or compared by
+label goes through `MaskValues`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+from annotator.domain.errors import AnnotatorError
+from annotator.domain.schema import Overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from annotator.domain.schema import LabelSchema
+
+HIGHEST_VALUE = 65535
+"""Of a mask that is kept."""
+
+
+def with_overlaps(schema: LabelSchema) -> LabelSchema:
+    """Return a schema that has a value for all labels that can share a voxel.
+
+    Overlaps that it has keep their values; new ones get values above all that are taken. Raises
+    AnnotatorError where the groups allow more of them than a mask has values.
+    """
+    sizes = [sum(label.group == group for label in schema.labels) for group in schema.groups]
+    n_values = prod(size + 1 for size in sizes) - 1
+    highest = max((*schema.values, *(entry.value for entry in schema.overlaps)), default=0)
+    known = {entry.labels for entry in schema.overlaps}
+    added: list[Overlap] = []
+    if n_values <= HIGHEST_VALUE:
+        for labels in _combinations(schema):
+            if labels not in known:
+                highest += 1
+                added.append(Overlap(value=highest, labels=labels))
+    if n_values > HIGHEST_VALUE or highest > HIGHEST_VALUE:
+        raise AnnotatorError(
+            f"{len(sizes)} label groups of {', '.join(map(str, sizes))} labels can overlap in "
+            f"{n_values} ways; a mask holds values up to {HIGHEST_VALUE}. Put labels that never "
+            "share a voxel into one group, or give them smaller values"
+        )
+    return replace(schema, overlaps=(*schema.overlaps, *added))
+
+
+def _combinations(schema: LabelSchema) -> Iterable[tuple[int, ...]]:
+    """Yield the sets of two and more labels that can share a voxel, each ascending."""
+    by_group = [
+        (0, *(label.value for label in schema.labels if label.group == group))
+        for group in schema.groups
+    ]
+    for chosen in product(*by_group):
+        labels = tuple(sorted(value for value in chosen if value))
+        if len(labels) > 1:
+            yield labels
+
+
+class MaskValues:
+    """What the values of a project's masks mean: each is a set of labels, one a group at most.
+
+    A value that the schema does not know stands for a label of the first group, as it does where
+    nothing overlaps.
+    """
+
+    def __init__(self, schema: LabelSchema) -> None:
+        self.groups = schema.groups or ("",)
+        self._group_of = {label.value: label.group for label in schema.labels}
+        self._labels_of: dict[int, tuple[int, ...]] = {0: ()}
+        self._labels_of |= {value: (value,) for value in schema.values}
+        self._labels_of |= {entry.value: entry.labels for entry in schema.overlaps}
+        self._value_of = {labels: value for value, labels in self._labels_of.items()}
+
+    @property
+    def may_overlap(self) -> bool:
+        """Whether there is more than one group."""
+        return len(self.groups) > 1
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        """All values that a mask may hold, ascending; 0 is the first."""
+        return tuple(sorted(self._labels_of))
+
+    def group_of(self, label: int) -> str:
+        """Return the group of a label."""
+        return self._group_of.get(label, self.groups[0])
+
+    def labels(self, value: int) -> tuple[int, ...]:
+        """Return the labels that a mask value stands for, ascending; none for background."""
+        return self._labels_of.get(value, (value,))
+
+    def value(self, labels: Iterable[int]) -> int:
+        """Return the mask value of labels that share a voxel; 0 for none.
+
+        Raises AnnotatorError where two of them are of one group.
+        """
+        wanted = tuple(sorted(set(labels) - {0}))
+        if len(wanted) == 1:
+            return wanted[0]
+        if wanted not in self._value_of:
+            raise AnnotatorError(
+                f"labels {', '.join(map(str, wanted))} cannot share a voxel: only labels of "
+                "different groups can"
+            )
+        return self._value_of[wanted]
+
+    def holding(self, label: int) -> tuple[int, ...]:
+        """Return the mask values that hold a label, ascending."""
+        held = {value for value, labels in self._labels_of.items() if label in labels}
+        return tuple(sorted(held | {label}))
+
+    def in_group(self, value: int, group: str) -> int:
+        """Return the label of a group that a mask value holds; 0 where it holds none."""
+        return next((label for label in self.labels(value) if self.group_of(label) == group), 0)
+
+    def put(self, value: int, label: int) -> int:
+        """Return a mask value with a label in it, in place of what its group holds there."""
+        return self.value((*self.labels(self.cleared(value, self.group_of(label))), label))
+
+    def cleared(self, value: int, group: str) -> int:
+        """Return a mask value without what it holds of a group."""
+        return self.value(label for label in self.labels(value) if self.group_of(label) != group)
