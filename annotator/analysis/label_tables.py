@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.runs import MaskRuns, SlabRuns
+from annotator.domain.errors import AnnotatorError
+from annotator.domain.label_groups import HIGHEST_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,26 +19,41 @@ if TYPE_CHECKING:
 
 Table = np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
 """Indexed by mask value, all 65,536 of them."""
+_N_VALUES = HIGHEST_VALUE + 1
 
 
 def group_table(values: MaskValues, group: str) -> Table:
     """Return, by mask value, the label that it holds of a group; 0 where it holds none."""
-    return _table(values, lambda value: values.in_group(value, group), other=group)
+    unknown = np.arange(_N_VALUES) if group == values.groups[0] else np.zeros(_N_VALUES)
+    return _table(values, unknown, lambda value: values.in_group(value, group))
 
 
 def put_table(values: MaskValues, label: int) -> Table:
-    """Return, by mask value, the value once a label is drawn over it."""
-    return _table(values, lambda value: values.put(value, label), other=None)
+    """Return, by mask value, the value once a label is drawn over it.
+
+    Where the two cannot share a voxel, because the schema does not know one of them, it stays.
+    """
+    is_first = values.group_of(label) == values.groups[0]
+    unknown = np.full(_N_VALUES, label) if is_first else np.arange(_N_VALUES)
+
+    def put(value: int) -> int:
+        try:
+            return values.put(value, label)
+        except AnnotatorError:
+            return value
+
+    return _table(values, unknown, put)
 
 
 def cleared_table(values: MaskValues, group: str) -> Table:
     """Return, by mask value, the value once a group is erased there."""
-    return _table(values, lambda value: values.cleared(value, group), other=None)
+    unknown = np.zeros(_N_VALUES) if group == values.groups[0] else np.arange(_N_VALUES)
+    return _table(values, unknown, lambda value: values.cleared(value, group))
 
 
 def holds_table(values: MaskValues, label: int) -> NDArray[np.bool_]:
     """Return, by mask value, whether it holds a label."""
-    table = np.zeros(1 << 16, np.bool_)
+    table = np.zeros(_N_VALUES, np.bool_)
     table[list(values.holding(label))] = True
     return table
 
@@ -59,14 +76,12 @@ def mapped(mask: MaskRuns, table: Table) -> MaskRuns:
     return MaskRuns(mask.grid, found)
 
 
-def _table(values: MaskValues, entry: Callable[[int], int], *, other: str | None) -> Table:
+def _table(values: MaskValues, unknown: NDArray[np.number], entry: Callable[[int], int]) -> Table:
     """Return a table of an entry a value; values that nobody knows are labels of the first group.
 
-    ``other`` is the group that is asked for, None where every group's labels stay.
+    ``unknown`` holds what becomes of them.
     """
-    table = np.arange(1 << 16, dtype=np.uint16)
-    if other is not None and other != values.groups[0]:
-        table[:] = 0
-    for value in values.known:
-        table[value] = entry(value)
+    table = unknown.astype(np.uint16)
+    known = values.known
+    table[list(known)] = [entry(value) for value in known]
     return table

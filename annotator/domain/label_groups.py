@@ -28,11 +28,14 @@ def with_overlaps(schema: LabelSchema) -> LabelSchema:
     """Return a schema that has a value for all labels that can share a voxel.
 
     Overlaps that it has keep their values; new ones get values above all that are taken. Raises
-    AnnotatorError where the groups allow more of them than a mask has values.
+    AnnotatorError where an overlap makes no sense, takes the value of a label, or where the groups
+    allow more of them than a mask has values.
     """
+    for entry in schema.overlaps:
+        _check(entry, schema)
     sizes = [sum(label.group == group for label in schema.labels) for group in schema.groups]
     n_values = prod(size + 1 for size in sizes) - 1
-    highest = max((*schema.values, *(entry.value for entry in schema.overlaps)), default=0)
+    highest = schema.highest_value
     known = {entry.labels for entry in schema.overlaps}
     added: list[Overlap] = []
     if n_values <= HIGHEST_VALUE:
@@ -46,7 +49,67 @@ def with_overlaps(schema: LabelSchema) -> LabelSchema:
             f"{n_values} ways; a mask holds values up to {HIGHEST_VALUE}. Put labels that never "
             "share a voxel into one group, or give them smaller values"
         )
-    return replace(schema, overlaps=(*schema.overlaps, *added))
+    return replace(schema, overlaps=(*schema.overlaps, *added)) if added else schema
+
+
+def in_place_of(kept: LabelSchema, wanted: LabelSchema) -> LabelSchema:
+    """Return a schema that may take the place of another one, with all overlaps.
+
+    Values of overlaps are given once: masks hold them. Raises AnnotatorError where a wanted label
+    or overlap would change what one of them means.
+    """
+    known = {entry.value: entry.labels for entry in kept.overlaps}
+    values = {entry.labels: entry.value for entry in kept.overlaps}
+    for entry in wanted.overlaps:
+        if known.get(entry.value, entry.labels) != entry.labels:
+            raise AnnotatorError(
+                f"mask value {entry.value} stands for {_named(known[entry.value], kept)} in this "
+                f"project and cannot become {_named(entry.labels, wanted)}: masks hold it"
+            )
+        if values.get(entry.labels, entry.value) != entry.value:
+            raise AnnotatorError(
+                f"{_named(entry.labels, wanted)} have the mask value {values[entry.labels]} in "
+                f"this project and cannot get {entry.value}: masks hold it"
+            )
+    new = tuple(entry for entry in wanted.overlaps if entry.value not in known)
+    return with_overlaps(replace(wanted, overlaps=(*kept.overlaps, *new)))
+
+
+def _check(entry: Overlap, schema: LabelSchema) -> None:
+    """Raise AnnotatorError where an overlap makes no sense in a schema."""
+    value, labels = entry.value, entry.labels
+    same = [other for other in schema.overlaps if value == other.value or labels == other.labels]
+    taken = schema.label(value)
+    found = [schema.label(label) for label in labels]
+    groups = {label.group for label in found if label is not None}
+    if taken is not None:
+        raise AnnotatorError(
+            f"label {taken.name!r} has the value {value}, which is that of {_named(labels, schema)}"
+            f" in one voxel. Give it another, for example {schema.highest_value + 1}"
+        )
+    if len(same) > 1:
+        raise AnnotatorError(
+            f"the overlap of the labels {_listed(labels)} and its value {value} must occur once"
+        )
+    if None in found or len(labels) < 2 or list(labels) != sorted(set(labels)):
+        raise AnnotatorError(
+            f"mask value {value} stands for the labels {_listed(labels) or 'none'}; an overlap has "
+            f"two or more labels of the schema, ascending: it has {_listed(schema.values)}"
+        )
+    if len(groups) < len(labels):
+        raise AnnotatorError(
+            f"mask value {value} stands for {_named(labels, schema)} in one voxel: they must stay "
+            "in different groups"
+        )
+
+
+def _named(labels: tuple[int, ...], schema: LabelSchema) -> str:
+    found = {label.value: label.name for label in schema.labels}
+    return " and ".join(f"{found[label]!r}" if label in found else str(label) for label in labels)
+
+
+def _listed(labels: tuple[int, ...]) -> str:
+    return ", ".join(map(str, labels))
 
 
 def _combinations(schema: LabelSchema) -> Iterable[tuple[int, ...]]:
@@ -113,6 +176,10 @@ class MaskValues:
         """Return the mask values that hold a label, ascending."""
         held = {value for value, labels in self._labels_of.items() if label in labels}
         return tuple(sorted(held | {label}))
+
+    def drawn(self, values: Iterable[int]) -> frozenset[int]:
+        """Return the labels that any of these mask values holds."""
+        return frozenset(label for value in values for label in self.labels(value))
 
     def in_group(self, value: int, group: str) -> int:
         """Return the label of a group that a mask value holds; 0 where it holds none."""

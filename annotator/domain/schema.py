@@ -106,3 +106,8 @@ class LabelSchema:
     def values(self) -> tuple[int, ...]:
         """Values of the labels, ascending; those of overlaps are not among them."""
         return tuple(sorted(label.value for label in self.labels))
+
+    @property
+    def highest_value(self) -> int:
+        """The highest value that a mask may hold; 0 where nothing can be drawn."""
+        return max((*self.values, *(entry.value for entry in self.overlaps)), default=0)

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.schema import Label
 from annotator.session.diagnosis import require_diagnosis
 
@@ -51,7 +52,7 @@ def add_reading(
 
     def fit(schema: LabelSchema) -> LabelSchema:
         """Check the reading against the schema; called while nobody else can change it."""
-        unknown = sorted(values.difference(schema.values))
+        unknown = sorted(values.difference(MaskValues(schema).known))
         if unknown and not extend:
             raise AnnotatorError(
                 f"the mask has the values {_listed(unknown)}, which the schema {schema.name!r} "
@@ -128,12 +129,16 @@ def resample_nearest(
 
 
 def extended(schema: LabelSchema, values: list[int]) -> LabelSchema:
-    """Return the schema with a label for each of the values, which it must lack."""
+    """Return the schema with a label for each of the values, which it must lack.
+
+    They go into the first group, of which a value is that nobody knows.
+    """
     added = tuple(
         Label(
             value=value,
             name=f"Label {value}",
             color=_COLORS[(len(schema.labels) + place) % len(_COLORS)],
+            group=schema.groups[0] if schema.groups else "",
         )
         for place, value in enumerate(values)
     )

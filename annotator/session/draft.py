@@ -1,4 +1,4 @@
-"""The live mask and its way to disk."""
+"""The live mask and marks, and their way to disk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,16 @@ from annotator.analysis.runs import (
     write_slabs,
 )
 from annotator.domain.errors import IntegrityError
+from annotator.domain.marks import box_of_edit
 from annotator.session.draft_keeping import KeptDraft
-from annotator.session.recent_steps import RecentStep, RecentSteps, changes, parts_of
+from annotator.session.live_marks import LiveMarks
+from annotator.session.recent_steps import (
+    RecentMark,
+    RecentStep,
+    RecentSteps,
+    changes,
+    parts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import SlabRuns
+    from annotator.domain.marks import Mark, MarkEdit
     from annotator.domain.reading import Box, History
     from annotator.drawing.edit import Edit
     from annotator.session.access import DraftAccess
@@ -38,18 +47,27 @@ class _Stroke:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _MarkStroke:
+    tool: str
+    step: RecentMark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Move:
-    """An undo or redo that the live mask shows already, and the step that it must meet on disk."""
+    """An undo or redo that is live already, and the step that it must meet on disk."""
 
     word: Literal["undo", "redo"]
-    step: RecentStep
+    step: RecentStep | RecentMark
 
 
-class DraftSession(KeptDraft[_Stroke | _Move]):
-    """A mask that is being drawn: the live mask ``(z, y, x)``, and a thread that keeps it.
+_Entry = _Stroke | _MarkStroke | _Move
 
-    The writer thread never touches the live mask. Undo and redo of what memory knows change the
-    mask at once and follow the strokes to disk; older steps are asked from the disk.
+
+class DraftSession(KeptDraft[_Entry]):
+    """What is being drawn: the live mask ``(z, y, x)``, the live marks, and a thread to keep them.
+
+    The writer thread never touches the live mask or marks. Undo and redo of what memory knows
+    change them at once and follow the strokes to disk; older steps are asked from the disk.
     """
 
     def __init__(self, access: DraftAccess, dtype: np.dtype[np.unsignedinteger]) -> None:
@@ -58,6 +76,7 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
         self.mask: NDArray[np.unsignedinteger] = decode(stored, dtype)
         self._grid: SlabGrid = stored.grid
         self._slabs: dict[int, SlabRuns] = dict(stored.slabs)
+        self._marks = LiveMarks(access.marks(), access.next_mark_id())
         self._astray: str | None = None
         super().__init__(access)
         self._recent = RecentSteps(self._draft)
@@ -71,10 +90,35 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
         self._recent.add(step)
         self._send(_Stroke(tool, edit, step))
 
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The live marks, by id; the very same tuple for as long as none of them changes."""
+        return self._marks.all
+
+    @property
+    def next_mark_id(self) -> int:
+        """The number to give to a new mark: none of the rater's on this case ever had it."""
+        return self._marks.next_id
+
+    def record_mark(self, tool: str, edit: MarkEdit) -> None:
+        """Set, change or take away a mark: live at once, and on its way to disk as one step.
+
+        One that changes nothing is none. Raises AnnotatorError for a mark that cannot be one, and
+        where the mark is not as the edit says that it was.
+        """
+        self._refuse_when_closed()
+        sound = self._marks.take(edit)
+        if sound is None:
+            return
+        step = RecentMark(sound, box_of_edit(sound, self._grid.shape))
+        self._recent.add(step)
+        self._send(_MarkStroke(tool, step))
+
     def undo(self) -> Box | None:
         """Take the last edit back; return the box that changed, or None where there is none.
 
-        Where the disk went another way (see `last_error`), the mask is read from it again.
+        `marks` says whether the edit was of a mark. Where the disk went another way (see
+        `last_error`), the mask and the marks are read from it again.
         """
         return self._move("undo")
 
@@ -114,6 +158,10 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
         """
         return decode(self._access.mask_after(step_id), self.mask.dtype)
 
+    def marks_after(self, step_id: int | None) -> tuple[Mark, ...]:
+        """Return what the marks were after a step; None: at the beginning. From any thread."""
+        return self._access.marks_after(step_id)
+
     def slice_after(self, step_id: int | None, z: int) -> NDArray[np.unsignedinteger]:
         """Return one slice ``(y, x)`` of what the mask was after a step; from any thread."""
         found = np.zeros(self._grid.shape[1:], self.mask.dtype)
@@ -123,8 +171,8 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
             found[first:last] = decode_slab(runs, found.dtype).reshape(last - first, -1)
         return found
 
-    def labels(self) -> frozenset[int]:
-        """Return the label values that are drawn; waits until all is on disk."""
+    def values(self) -> frozenset[int]:
+        """Return the mask values that are drawn; waits until all is on disk."""
         self.flush()
         found = {int(value) for runs in self._slabs.values() for value in set(runs.labels.tolist())}
         return frozenset(found - {0})
@@ -135,14 +183,21 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
             return self._look_again()
         step = self._recent.undo() if word == "undo" else self._recent.redo()
         if step is not None:
-            show = step.take_back if word == "undo" else step.do_again
-            show(self.mask)
+            self._show(word, step)
             self._send(_Move(word, step))
             return step.box
         is_possible = self._recent.can_undo if word == "undo" else self._recent.can_redo
         return self._ask(word) if is_possible else None
 
-    def _send(self, entry: _Stroke | _Move) -> None:
+    def _show(self, word: Literal["undo", "redo"], step: RecentStep | RecentMark) -> None:
+        if isinstance(step, RecentMark):
+            self._marks.take(step.edit.inverse if word == "undo" else step.edit)
+        elif word == "undo":
+            step.take_back(self.mask)
+        else:
+            step.do_again(self.mask)
+
+    def _send(self, entry: _Entry) -> None:
         self._put(entry, can_undo=self._recent.can_undo, can_redo=self._recent.can_redo)
 
     def _ask(self, word: Literal["undo", "redo"]) -> Box | None:
@@ -158,26 +213,31 @@ class DraftSession(KeptDraft[_Stroke | _Move]):
             self.mask[z, first:last] = 0
         write_slabs(MaskRuns(self._grid, drawn), self.mask)
         self._take_over(slabs)
+        self._marks.become(self._access.marks())
         self._draft = self._access.draft()
         self._recent = RecentSteps(self._draft)
         return step.box
 
     def _look_again(self) -> Box:
         """Show what is on disk, and forget what cannot be put there; return the whole box."""
-        stored, draft = self._access.mask(), self._access.draft()
-        self._drop(lambda entry: isinstance(entry, _Stroke | _Move))
+        stored, draft, marks = self._access.mask(), self._access.draft(), self._access.marks()
+        self._drop(lambda entry: isinstance(entry, _Entry))
         self.mask[...] = decode(stored, self.mask.dtype)
         self._slabs = dict(stored.slabs)
+        self._marks.become(marks)
         self._draft = replace(draft, diagnosis=self._draft.diagnosis)
         self._recent = RecentSteps(self._draft)
         self._astray = None
         return (0, 0, 0), self._grid.shape
 
-    def _write(self, stroke: _Stroke | _Move) -> None:
+    def _write(self, stroke: _Entry) -> None:
         if self._astray is not None:
             raise IntegrityError(self._astray)
         if isinstance(stroke, _Move):
             self._follow(stroke)
+            return
+        if isinstance(stroke, _MarkStroke):
+            stroke.step.step_id = self._access.record_mark(stroke.tool, stroke.step.edit).step_id
             return
         changed = changed_slabs(self._grid, self._slabs, stroke.edit, self.mask.dtype)
         # Before the disk is asked: what fails after that would be written twice.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.analysis.runs import mask_dtype
 from annotator.domain.errors import AnnotatorError
+from annotator.domain.label_groups import MaskValues
 from annotator.session.diagnosis import diagnosis_problems
 from annotator.session.draft import DraftSession
 
@@ -34,7 +35,7 @@ class OpenCase:
         self.schema: LabelSchema = work.schema()
         self.suggestions: tuple[tuple[str, str], ...] = work.suggestions(case_id)
         """Predictions to start from, as (annotation id, model's title)."""
-        dtype = mask_dtype(max(self.schema.values, default=1))
+        dtype = mask_dtype(self.schema.highest_value)
         self.drawing = DraftSession(work.open_draft(case_id), dtype)
 
     def start_from(self, annotation_id: str) -> None:
@@ -59,7 +60,7 @@ class OpenCase:
 
     def cautions(self) -> tuple[str, ...]:
         """Say what looks forgotten and needs an explicit yes; empty when nothing does."""
-        drawn = self.drawing.labels()
+        drawn = MaskValues(self.schema).drawn(self.drawing.values())
         if not drawn:
             return ("nothing is drawn: submit an empty reading?",)
         return tuple(

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError, UnknownNameError
-from annotator.domain.schema import Code, DiagnosisField, FieldKind, Label, LabelSchema
+from annotator.domain.label_groups import with_overlaps
+from annotator.domain.schema import Code, DiagnosisField, FieldKind, Label, LabelSchema, Overlap
 
 DEFAULT_SCHEMA = "one-label"
 Text = Annotated[str, Field(min_length=1)]
@@ -32,8 +33,14 @@ class _Label(_Strict):
     name: Text
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
     required: bool = False
+    group: str = ""
     category: _Code | None = None
     code: _Code | None = None
+
+
+class _Overlap(_Strict):
+    value: int = Field(ge=1, le=65535)
+    labels: list[int]
 
 
 class _Field(_Strict):
@@ -59,6 +66,7 @@ class _Schema(_Strict):
     labels: list[_Label] = Field(min_length=1)
     fields: list[_Field] = []
     windows: list[Text] = []
+    overlaps: list[_Overlap] = []
 
     @model_validator(mode="after")
     def _distinct(self) -> _Schema:
@@ -104,14 +112,14 @@ def read_schema(path: str | Path) -> LabelSchema:
 
 
 def schema_from_json(text: str) -> LabelSchema:
-    """Return the label schema of a JSON text."""
+    """Return the label schema of a JSON text; raises AnnotatorError that names what is wrong."""
     try:
         given = _Schema.model_validate_json(text)
     except ValidationError as error:
         raise AnnotatorError(
             "; ".join(_complaint(dict(entry)) for entry in error.errors())
         ) from None
-    return LabelSchema(
+    schema = LabelSchema(
         name=given.name,
         title=given.title,
         labels=tuple(_label(label) for label in given.labels),
@@ -120,7 +128,12 @@ def schema_from_json(text: str) -> LabelSchema:
             for field in given.fields
         ),
         windows=tuple(given.windows),
+        overlaps=tuple(
+            Overlap(value=entry.value, labels=tuple(entry.labels)) for entry in given.overlaps
+        ),
     )
+    with_overlaps(schema)  # a project gives the values; here it is only seen that it can
+    return schema
 
 
 def schema_to_json(schema: LabelSchema) -> str:
@@ -134,6 +147,7 @@ def schema_to_json(schema: LabelSchema) -> str:
                 "name": label.name,
                 "color": label.color,
                 "required": label.required,
+                "group": label.group,
                 "category": _code_to_json(label.category),
                 "code": _code_to_json(label.code),
             }
@@ -152,6 +166,9 @@ def schema_to_json(schema: LabelSchema) -> str:
             for field in schema.fields
         ],
         "windows": list(schema.windows),
+        "overlaps": [
+            {"value": entry.value, "labels": list(entry.labels)} for entry in schema.overlaps
+        ],
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
@@ -162,6 +179,7 @@ def _label(given: _Label) -> Label:
         name=given.name,
         color=given.color.lower(),
         required=given.required,
+        group=given.group.strip(),
         category=None if given.category is None else Code(**given.category.model_dump()),
         code=None if given.code is None else Code(**given.code.model_dump()),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
 
+from annotator.domain.label_groups import in_place_of, with_overlaps
 from annotator.domain.schema import LabelSchema
 from annotator.store.facts import from_json, to_json
 from annotator.store.tables import project, schema_versions
@@ -35,8 +36,8 @@ class ProjectInfo:
 
 
 def create(change: Change, *, project_id: str, title: str, schema: LabelSchema, seed: int) -> None:
-    """Write the one row of a new project."""
-    text = to_json(schema)
+    """Write the one row of a new project; its schema gets values for all overlaps."""
+    text = to_json(with_overlaps(schema))
     change.connection.execute(
         insert(project).values(
             project_id=project_id,
@@ -64,8 +65,8 @@ def read(connection: Connection) -> ProjectInfo:
 
 
 def set_schema(change: Change, schema: LabelSchema) -> None:
-    """Replace the label schema."""
-    text = to_json(schema)
+    """Replace the label schema; what mask values stand for several labels stays as it is."""
+    text = to_json(in_place_of(read(change.connection).schema, schema))
     change.connection.execute(update(project).values(schema=text))
     change.log("set schema", schema=text)
 

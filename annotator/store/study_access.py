@@ -27,7 +27,10 @@ class StudyAccess(Access):
         return self._read(projects.read)
 
     def set_schema(self, schema: LabelSchema, *, actor: str) -> None:
-        """Replace the label schema."""
+        """Replace the label schema; raises AnnotatorError where masks would mean another thing.
+
+        Values of labels that share a voxel stay, and are added where labels can share one now.
+        """
         self._write(actor, projects.set_schema, schema)
 
     def add_series(self, series: Series, voxels: NDArray[Any], *, actor: str) -> None:

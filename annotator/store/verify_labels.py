@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from annotator.domain.errors import IntegrityError
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.schema import LabelSchema
 from annotator.store import slabs as slab_rows
 from annotator.store.facts import from_json
@@ -36,7 +37,7 @@ def drawn_values(connection: Connection, words: Words) -> Iterator[str]:
     if text is None:
         return  # the check of last values names it
     schema = from_json(LabelSchema, text)
-    known = {0, *schema.values}
+    known = {*MaskValues(schema).known}
     owners = {
         mask_id
         for query in (

@@ -208,7 +208,7 @@ def test_a_full_disk_keeps_every_edit_until_there_is_room(
     assert drawing.redo() == ((0, 0, 0), (1, 4, 4))
     assert drawing.n_pending == 5
     with pytest.raises(AnnotatorError, match="5 edits are not on disk yet"):
-        drawing.labels()
+        drawing.values()
     monkeypatch.setattr(session.store, "record_step", record_step)
     drawing.retry()
     drawing.flush()
@@ -272,8 +272,8 @@ def test_answers_are_kept_in_order_and_the_last_one_holds(session: Session) -> N
 
 def test_labels_and_contents_tell_what_is_drawn(session: Session) -> None:
     drawing = open_drawing(session)
-    assert drawing.labels() == frozenset()
+    assert drawing.values() == frozenset()
     drawing.record("brush", paint(drawing, ((0, 0, 0), (1, 4, 4)), 2))
-    assert drawing.labels() == {2}
+    assert drawing.values() == {2}
     np.testing.assert_array_equal(decode(drawing.contents(), UINT8), drawing.mask)
     drawing.close()

@@ -63,7 +63,7 @@ def test_a_stroke_is_taken_back_before_it_is_on_disk(
     np.testing.assert_array_equal(drawing.mask, seen[1])
     assert drawing.n_pending == 5
     go.set()
-    assert drawing.labels() == {1}
+    assert drawing.values() == {1}
     np.testing.assert_array_equal(decode(drawing.contents(), UINT8), seen[1])
     history = drawing.history()
     assert history.head_step_id == history.steps[0].step_id
