@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.api import Progress
     from annotator.api.tracing import TracedImage
+    from annotator.domain.marks import Mark, MarkEdit
     from annotator.domain.reading import (
         Annotation,
         Assignment,
@@ -81,6 +82,26 @@ class DraftAccess:
         if moved is not None:
             self.__head = moved[0].step_id
         return moved
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return the marks as they are on disk, by id."""
+        return self.__store.draft_marks(self.draft_id)
+
+    def marks_after(self, step_id: int | None) -> tuple[Mark, ...]:
+        """Return what the marks were after a step; None stands for the beginning."""
+        return self.__store.marks_after(self.draft_id, step_id)
+
+    def next_mark_id(self) -> int:
+        """Return a number that none of the rater's marks on this case ever had, or a later one."""
+        return self.__store.next_mark_id(self.draft_id)
+
+    def record_mark(self, tool: str, edit: MarkEdit) -> Step:
+        """Put one edit of a mark on disk."""
+        step = self.__store.record_mark(
+            self.draft_id, tool=tool, edit=edit, actor=self.__actor, seen=self.__head
+        )
+        self.__head = step.step_id
+        return step
 
     def history(self) -> History:
         """Return all steps, also those that were taken back."""

@@ -11,6 +11,7 @@ from annotator.analysis.runs import MaskRuns, SlabTable, decode, encode
 from annotator.drawing.edit import box_slices
 
 if TYPE_CHECKING:
+    from annotator.domain.marks import MarkEdit
     from annotator.domain.reading import Box, Draft
     from annotator.drawing.edit import Edit, Mask
 
@@ -81,6 +82,19 @@ class RecentStep:
             mask[box_slices(part.box)] = decode(part.after, mask.dtype)
 
 
+class RecentMark:
+    """What was done to a mark, and which step of the draft it became."""
+
+    __slots__ = ("box", "edit", "n_bytes", "step_id")
+
+    def __init__(self, edit: MarkEdit, box: Box) -> None:
+        self.box = box
+        self.edit = edit
+        self.step_id: int | None = None
+        self.n_bytes = 0
+        """Next to nothing: how many steps are kept bounds them."""
+
+
 class RecentSteps:
     """The steps around the present state that memory knows: those in effect and those taken back.
 
@@ -89,8 +103,8 @@ class RecentSteps:
     """
 
     def __init__(self, draft: Draft) -> None:
-        self._done: list[RecentStep] = []
-        self._undone: list[RecentStep] = []
+        self._done: list[RecentStep | RecentMark] = []
+        self._undone: list[RecentStep | RecentMark] = []
         self._has_older, self._has_newer = draft.can_undo, draft.can_redo
 
     @property
@@ -108,14 +122,14 @@ class RecentSteps:
         """Memory that the steps take."""
         return sum(step.n_bytes for step in (*self._done, *self._undone))
 
-    def add(self, step: RecentStep) -> None:
+    def add(self, step: RecentStep | RecentMark) -> None:
         """Keep a step that was made now; what was taken back before it cannot be done again."""
         self._undone.clear()
         self._has_newer = False
         self._done.append(step)
         self._forget_farthest()
 
-    def undo(self) -> RecentStep | None:
+    def undo(self) -> RecentStep | RecentMark | None:
         """Return the step to take back, None where memory has none; it can be done again then."""
         if not self._done:
             return None
@@ -124,7 +138,7 @@ class RecentSteps:
         self._forget_farthest()
         return step
 
-    def redo(self) -> RecentStep | None:
+    def redo(self) -> RecentStep | RecentMark | None:
         """Return the step to do again, None where memory has none."""
         if not self._undone:
             return None

@@ -16,6 +16,7 @@ from annotator.store.database import utc_now
 from annotator.store.tables import (
     acceptances,
     adjudications,
+    annotation_marks,
     annotation_trees,
     assignment_regions,
     audit_head,
@@ -36,6 +37,7 @@ from annotator.store.tables import (
     repeat_cases,
     rules,
     schema_versions,
+    step_marks,
     step_trees,
     trace_findings,
     trace_sign_offs,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
     from annotator.store.database import Database
 
-VERSION = 11
+VERSION = 12
 """What this program writes."""
 
 
@@ -184,6 +186,11 @@ def _keep_contour_errors(connection: Connection) -> None:
     contour_errors.create(connection)
 
 
+def _keep_marks(connection: Connection) -> None:
+    for table in (step_marks, annotation_marks):
+        table.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _keep_end_of_log,
     3: _keep_signs_of_workers,
@@ -195,5 +202,6 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     9: _keep_label_errors,
     10: _keep_tracings,
     11: _keep_contour_errors,
+    12: _keep_marks,
 }
 """Version → what leads to it from the one before."""

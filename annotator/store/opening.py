@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from annotator.store import cases, drafts, raters, steps, tree_steps
+from annotator.store import cases, drafts, mark_steps, raters, steps, tree_steps
 from annotator.store.tables import annotation_table
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ def open_draft(change: Change, case_id: str, rater_id: str, purpose: Purpose) ->
         tree_steps.begin(change, draft_id, parent)
     if old is not None:
         if old.head_step_id is not None:
-            carry_over = tree_steps.carry_over if is_traced else steps.carry_over
-            carry_over(change, draft_id, old)
+            if is_traced:
+                tree_steps.carry_over(change, draft_id, old)
+            else:
+                marks = mark_steps.carried(connection, draft_id, old.draft_id)
+                steps.carry_over(change, draft_id, old, marks)
         if _is_answered(connection, old):
             drafts.set_diagnosis_text(change, draft_id, old.diagnosis)
     return drafts.read(connection, draft_id)

@@ -54,6 +54,7 @@ def add(
         diagnosis=Diagnosis(),
         started_from_id=None,
         fit_schema=None,
+        marks=None,
         only_new=True,
     )
     _put(change, annotation.annotation_id, mask, maps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.store import acceptances, drafts, history, opening, readings, steps
+from annotator.store import acceptances, drafts, history, mark_steps, opening, readings, steps
 from annotator.store.access import Access
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.domain.acceptance import Acceptance, Offer
+    from annotator.domain.marks import Mark, MarkEdit
     from annotator.domain.reading import Annotation, Box, Diagnosis, Draft, History, Step
     from annotator.domain.schema import LabelSchema
     from annotator.store.drafts import Purpose, SeenHead
@@ -87,6 +88,27 @@ class ReadingAccess(Access):
         """
         return self._read(history.mask_after, draft_id, step_id, only)
 
+    def draft_marks(self, draft_id: int) -> tuple[Mark, ...]:
+        """Return the marks of a draft as it is now, by id."""
+        return self._read(mark_steps.read, draft_id)
+
+    def marks_after(self, draft_id: int, step_id: int | None) -> tuple[Mark, ...]:
+        """Return what a draft's marks were after a step (None: when it began), by id."""
+        return self._read(mark_steps.after, draft_id, step_id)
+
+    def next_mark_id(self, draft_id: int) -> int:
+        """Return the number of a draft's next mark: none of the rater's on the case ever had it."""
+        return self._read(mark_steps.next_id, draft_id)
+
+    def record_mark(
+        self, draft_id: int, *, tool: str, edit: MarkEdit, actor: str, seen: SeenHead = "any"
+    ) -> Step:
+        """Append a step: a mark set, changed or taken away that is as the edit says before it.
+
+        `undo` and `redo` move over it as over any other step; its slabs are none.
+        """
+        return self._write(actor, mark_steps.record, draft_id, tool=tool, edit=edit, seen=seen)
+
     def set_diagnosis(self, draft_id: int, diagnosis: Diagnosis, *, actor: str) -> None:
         """Keep what the rater says of the case so far."""
         self._write(actor, drafts.set_diagnosis, draft_id, diagnosis)
@@ -123,9 +145,12 @@ class ReadingAccess(Access):
         started_from_id: str | None = None,
         fit_schema: Callable[[LabelSchema], LabelSchema] | None = None,
         only_new: bool = False,
+        marks: Sequence[Mark] | None = None,
         actor: str,
     ) -> Annotation:
         """Keep a reading from elsewhere; a new revision where the rater has one.
+
+        Without ``marks`` it keeps those of the rater's last reading.
 
         ``fit_schema`` gets the schema as it is while nobody else can change it, returns the one
         that the reading needs, and raises to refuse. With ``only_new``, a reading that says the
@@ -142,6 +167,7 @@ class ReadingAccess(Access):
             started_from_id=started_from_id,
             fit_schema=fit_schema,
             only_new=only_new,
+            marks=marks,
         )
 
     def annotations(
@@ -161,3 +187,7 @@ class ReadingAccess(Access):
     def annotation_masks(self, ids: Sequence[str]) -> tuple[MaskRuns, ...]:
         """Return the masks of annotations, in the order given."""
         return self._read(readings.read_masks, ids)
+
+    def annotation_marks(self, ids: Sequence[str]) -> dict[str, tuple[Mark, ...]]:
+        """Return the marks of those annotations that have any, by annotation."""
+        return self._read(mark_steps.of_annotations, ids)

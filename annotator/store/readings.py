@@ -19,6 +19,7 @@ from annotator.store import (
     acceptances,
     cases,
     drafts,
+    mark_steps,
     masks,
     opening,
     projects,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns
     from annotator.analysis.tracing.tree import Tree
     from annotator.domain.acceptance import Offer
+    from annotator.domain.marks import Mark
     from annotator.domain.reading import Rater
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case
@@ -46,11 +48,16 @@ if TYPE_CHECKING:
 
 
 def identity(
-    row: Mapping[str, Any], grid: SlabGrid, content: Placed, tree_key: bytes | None
+    row: Mapping[str, Any],
+    grid: SlabGrid,
+    content: Placed,
+    tree_key: bytes | None,
+    marks: str | None,
 ) -> str:
     """Return the id of an annotation: SHA-256 over what was said, by whom, of what.
 
-    ``tree_key`` is that of its tree where it is a tracing.
+    ``tree_key`` is that of its tree where it is a tracing, ``marks`` its marks where it has any:
+    readings of masks alone have the ids that they had before there were marks.
     """
     said: list[object] = [
         row["case_id"],
@@ -62,7 +69,11 @@ def identity(
         row["diagnosis"],
         masks.content_of(grid, content),
     ]
-    return digest(said if tree_key is None else [*said, tree_key.hex()])
+    if tree_key is not None:
+        said.append(tree_key.hex())
+    if marks is not None:
+        said.append({"marks": marks})
+    return digest(said)
 
 
 def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
@@ -92,6 +103,7 @@ def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
     }
     is_traced = tree_steps.is_traced(change.connection, draft_id)
     tree = tree_steps.read_tree(change.connection, draft_id) if is_traced else None
+    marks = () if is_traced else mark_steps.read(change.connection, draft_id)
     drafts.close(change, draft_id)
     known = acceptances.content_of(change, draft_id, offer)
     found = _insert(
@@ -101,6 +113,7 @@ def submit(change: Change, draft_id: int, offer: Offer | None) -> Annotation:
         draft.grid,
         content,
         tree,
+        mark_steps.content_of(marks),
         draft_id=draft_id,
         acceptance=known,
     )
@@ -118,8 +131,12 @@ def add(
     started_from_id: str | None,
     fit_schema: Callable[[LabelSchema], LabelSchema] | None,
     only_new: bool,
+    marks: Sequence[Mark] | None,
 ) -> Annotation:
-    """Keep a reading that was drawn elsewhere; a new revision where the rater has one."""
+    """Keep a reading that was drawn elsewhere; a new revision where the rater has one.
+
+    Without ``marks`` it keeps those of the rater's last reading.
+    """
     case = cases.read_masked(change.connection, case_id)
     rater = raters.read(change.connection, rater_id)
     shape = series.read(change.connection, case.series_ids[0]).geometry.shape
@@ -133,10 +150,15 @@ def add(
         projects.fit_schema(change, fit_schema)
     stored = masks.put_slabs(change.connection, mask)
     last = drafts.latest_annotation(change.connection, case.case_id, rater.rater_id)
+    marked_before = mark_steps.content_of(
+        () if last is None else mark_steps.of_annotation(change.connection, last.annotation_id)
+    )
+    marked = marked_before if marks is None else mark_steps.content_of(marks)
     if (
         only_new
         and last is not None
         and last.diagnosis == to_json(diagnosis)
+        and marked == marked_before
         and masks.placed(change.connection, last.mask_id) == stored
     ):
         return _fact(last)
@@ -147,7 +169,7 @@ def add(
         "started_from_id": started_from_id,
         "diagnosis": to_json(diagnosis),
     }
-    return _insert(change, "add annotation", facts, mask.grid, stored, None)
+    return _insert(change, "add annotation", facts, mask.grid, stored, None, marked)
 
 
 def add_tree(
@@ -183,7 +205,7 @@ def add_tree(
         "started_from_id": started_from_id,
         "diagnosis": to_json(diagnosis),
     }
-    return _insert(change, "add annotation", facts, grid, {}, tree)
+    return _insert(change, "add annotation", facts, grid, {}, tree, None)
 
 
 def _require_finished(connection: Connection, case: Case, rater: Rater) -> None:
@@ -283,6 +305,7 @@ def _insert(
     grid: SlabGrid,
     content: Placed,
     tree: Tree | None,
+    marks: str | None,
     **payload: object,
 ) -> Annotation:
     connection = change.connection
@@ -296,13 +319,14 @@ def _insert(
         "created_at": change.now,
     }
     tree_id, tree_key = (None, None) if tree is None else trees.put(connection, tree)
-    row["annotation_id"] = identity(row, grid, content, tree_key)
+    row["annotation_id"] = identity(row, grid, content, tree_key, marks)
     row["mask_id"] = masks.add_placed(connection, grid, content)
     connection.execute(insert(annotation_table).values(**row))
     if tree_id is not None:
         connection.execute(
             insert(annotation_trees).values(annotation_id=row["annotation_id"], tree_id=tree_id)
         )
+    mark_steps.put(connection, row["annotation_id"], marks)
     change.log(
         action,
         annotation_id=row["annotation_id"],

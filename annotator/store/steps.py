@@ -14,7 +14,14 @@ from annotator.domain.reading import Step
 from annotator.store import drafts as draft_rows
 from annotator.store import masks, repeats, slabs
 from annotator.store.facts import canonical, digest
-from annotator.store.tables import annotation_table, drafts, step_slabs, step_trees, steps
+from annotator.store.tables import (
+    annotation_table,
+    drafts,
+    step_marks,
+    step_slabs,
+    step_trees,
+    steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +54,17 @@ CARRY_OVER = "carry over"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewStep:
-    """A step that is to be appended: what it made of slabs, or how it edited a tree."""
+    """A step that is to be appended: what it made of slabs, or how it edited a tree or marks.
+
+    ``marks`` is a list of mark edits as JSON.
+    """
 
     tool: str
     box: Box
     after: Mapping[int, slabs.StoredSlab | None]
     started_from_id: str | None
     edit: bytes | None = None
+    marks: str | None = None
 
 
 def record(
@@ -116,8 +127,11 @@ def start_from(change: Change, draft_id: int, annotation_id: str, seen: SeenHead
     )
 
 
-def carry_over(change: Change, draft_id: int, source: DraftRow) -> Step:
-    """Replace the draft's mask by that of another draft, as one step that undo takes back."""
+def carry_over(change: Change, draft_id: int, source: DraftRow, marks: str | None = None) -> Step:
+    """Replace the draft's mask by that of another draft, as one step that undo takes back.
+
+    ``marks`` are the edits of marks that belong to the same step, as JSON.
+    """
     connection = change.connection
     draft = draft_rows.read_open(connection, draft_id)
     after: dict[int, slabs.StoredSlab | None] = dict.fromkeys(
@@ -132,6 +146,7 @@ def carry_over(change: Change, draft_id: int, source: DraftRow) -> Step:
             box=((0, 0, 0), draft.grid.shape),
             after=after,
             started_from_id=source.started_from_id,
+            marks=marks,
         ),
     )
 
@@ -235,7 +250,13 @@ def append(change: Change, draft: DraftRow, new: NewStep) -> Step:
     else:
         connection.execute(insert(step_trees).values(step_id=step_id, content=new.edit))
         content = edit_digest(new.edit)
-    change.log("step", draft_id=draft.draft_id, step_id=step_id, tool=new.tool, content=content)
+    marks: dict[str, str] = {}
+    if new.marks is not None:
+        connection.execute(insert(step_marks).values(step_id=step_id, content=new.marks))
+        marks["marks"] = digest(new.marks)
+    change.log(
+        "step", draft_id=draft.draft_id, step_id=step_id, tool=new.tool, content=content, **marks
+    )
     return Step(
         step_id=step_id,
         parent_id=draft.head_step_id,

@@ -487,6 +487,22 @@ trace_sign_offs = Table(
 )
 """Tracings that a reviewer signed off: ``base_id`` was reviewed, ``found`` says what was found."""
 
+step_marks = Table(
+    "step_marks",
+    metadata,
+    Column("step_id", ForeignKey("steps.step_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What a step changed in the marks of a draft: each mark before and after, as JSON."""
+
+annotation_marks = Table(
+    "annotation_marks",
+    metadata,
+    Column("annotation_id", ForeignKey("annotations.annotation_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""The marks of a submitted reading, as JSON, where it has any."""
+
 jobs = Table(
     "jobs",
     metadata,

@@ -15,7 +15,13 @@ from annotator.store import slabs as slab_rows
 from annotator.store.tables import (
     adjudications as adjudication_table,
 )
-from annotator.store.tables import annotation_table, annotation_trees, mask_slabs, metadata
+from annotator.store.tables import (
+    annotation_marks,
+    annotation_table,
+    annotation_trees,
+    mask_slabs,
+    metadata,
+)
 from annotator.store.tables import fits as fit_table
 from annotator.store.tables import fusions as fusion_table
 from annotator.store.tables import slabs as slab_table
@@ -91,13 +97,15 @@ def submitted(connection: Connection, words: Words) -> Iterator[str]:
             )
         )
     }
+    marks = {row.annotation_id: row.content for row in connection.execute(select(annotation_marks))}
     for row in connection.execute(select(annotation_table)):
         content = _whole(connection, row.mask_id)
         if content is None:
             continue
         grid = masks.grid_of(connection, row.mask_id)
-        tree_key = keys.get(row.annotation_id)
-        if readings.identity(row._asdict(), grid, content, tree_key) != row.annotation_id:
+        tree_key, marked = keys.get(row.annotation_id), marks.get(row.annotation_id)
+        found = readings.identity(row._asdict(), grid, content, tree_key, marked)
+        if found != row.annotation_id:
             yield (
                 words.reading("annotation", row.annotation_id, row.case_id, row.rater_id)
                 + " does not match its id: its content, diagnosis or origin was changed"

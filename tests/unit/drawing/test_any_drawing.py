@@ -1,4 +1,4 @@
-"""Any sequence of tools, rules, undo, redo, restart and kill equals a plain replay of the same."""
+"""Any sequence of tools, marks, rules, undo, redo, restart and kill equals a plain replay of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from annotator.analysis.runs import decode
+from annotator.domain.marks import N_PLACES, Mark, MarkEdit
 from annotator.drawing.brush import Brush
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.fill import Fill
@@ -30,6 +31,7 @@ from tests.unit.drawing.hands import stroke, take_up
 from tests.unit.project_builder import add_case, make_session
 
 if TYPE_CHECKING:
+    from annotator.domain.marks import MarkKind
     from annotator.drawing.edit import Mask, Point
     from annotator.drawing.gesture import Gesture
     from tests.unit.drawing.replay import Inside
@@ -64,10 +66,11 @@ _rules = st.sampled_from(
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A mask in the tree of states that undo and redo move over."""
+    """A mask and marks in the tree of states that undo and redo move over."""
 
     mask: Mask
     parent: int
+    marks: tuple[Mark, ...] = ()
 
 
 class AnyDrawing(RuleBasedStateMachine):
@@ -133,8 +136,11 @@ class AnyDrawing(RuleBasedStateMachine):
         mask = self.expected.copy()
         mask[inside & self._allowed(label)] = label
         if not np.array_equal(mask, self.expected):
-            self.states.append(State(mask, self.head))
-            self._go_to(len(self.states) - 1)
+            self._step_to(mask, self.states[self.head].marks)
+
+    def _step_to(self, mask: Mask, marks: tuple[Mark, ...]) -> None:
+        self.states.append(State(mask, self.head, marks))
+        self._go_to(len(self.states) - 1)
 
     def _allowed(self, label: int) -> Inside:
         before, rules = self.expected, self.held_to
@@ -220,6 +226,37 @@ class AnyDrawing(RuleBasedStateMachine):
         gesture = self._tool(Fill, label=label, plane=plane, index=seed[plane], is_3d=is_3d)
         self._draw(gesture, [seed], inside, label)
 
+    @rule(
+        kind=st.sampled_from(list(N_PLACES)),
+        places=st.lists(_places, min_size=3, max_size=3),
+        chosen=st.integers(0, 5),
+        is_taken=st.booleans(),
+    )
+    def mark(self, kind: MarkKind, places: list[Point], chosen: int, is_taken: bool) -> None:
+        """Set a mark, or change or take away one of those that are there."""
+        marks = self.states[self.head].marks
+        before = marks[chosen] if chosen < len(marks) else None
+        mark_id = self.drawing.next_mark_id if before is None else before.mark_id
+        assert before is not None or mark_id not in {
+            mark.mark_id for state in self.states for mark in state.marks
+        }
+        after = Mark(
+            mark_id=mark_id,
+            kind=kind,
+            places=tuple(places[: N_PLACES[kind][0]]),
+            name="tip" if kind == "landmark" else "",
+        )
+        if before is not None and is_taken:
+            self.drawing.record_mark("mark", MarkEdit(before=before, after=None))
+        else:
+            self.drawing.record_mark("mark", MarkEdit(before=before, after=after))
+        others = {mark.mark_id: mark for mark in marks if mark != before}
+        if before is None or not is_taken:
+            others[mark_id] = after
+        now = tuple(others[number] for number in sorted(others))
+        if now != marks:
+            self._step_to(self.expected, now)
+
     @rule()
     def undo(self) -> None:
         self.drawing.undo()
@@ -254,6 +291,7 @@ class AnyDrawing(RuleBasedStateMachine):
     @invariant()
     def the_mask_is_the_replay(self) -> None:
         np.testing.assert_array_equal(self.drawing.mask, self.expected)
+        assert self.drawing.marks == self.states[self.head].marks
 
     @precondition(lambda self: hasattr(self, "drawing"))
     @rule()
@@ -265,6 +303,7 @@ class AnyDrawing(RuleBasedStateMachine):
         assert len(history.steps) == len(self.states) - 1
         for step, state in zip(history.steps, self.states[1:], strict=True):
             np.testing.assert_array_equal(self.drawing.mask_after(step.step_id), state.mask)
+            assert self.drawing.marks_after(step.step_id) == state.marks
 
 
 def _moved(place: Point, plane: int, to: float) -> Point:
