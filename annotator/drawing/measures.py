@@ -115,7 +115,11 @@ def measure_intensities(surface: Surface, box: Box, region: NDArray[np.bool_]) -
         for at, inside in enumerate(region)
         if inside.any()
     ]
-    values = np.concatenate(found).astype(np.float64)
+    return intensities_of(np.concatenate(found).astype(np.float64))
+
+
+def intensities_of(values: NDArray[np.float64]) -> Intensities:
+    """Return what values, one or more, ``(value,)``, have in common."""
     low, *percentiles, high = np.percentile(values, (0, *PERCENTILES, 100)).tolist()
     return Intensities(
         mean=float(values.mean()),
