@@ -28,7 +28,7 @@ _SLAB = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cut:
+class Cut:
     """Voxels ``(z, y, x)`` that are changed, over a box."""
 
     box: Box
@@ -96,7 +96,7 @@ class Scissors(Lasso):
         Raises NothingToDoError where there is nothing to cut.
         """
         self.is_done = True
-        cut: _Cut | None = result
+        cut: Cut | None = result
         if cut is None:
             raise NothingToDoError(
                 "The scissors met nothing to change: check which labels they erase, and how deep."
@@ -104,7 +104,7 @@ class Scissors(Lasso):
         is_filling = self._operation == "fill-inside"
         return self._recorder.paint(cut.box[0], cut.inside, self.held.label if is_filling else 0)
 
-    def find(self, is_cancelled: Callable[[], bool]) -> _Cut | None:
+    def find(self, is_cancelled: Callable[[], bool]) -> Cut | None:
         """Return what the outline cuts through; only reads.
 
         Raises CancelledError soon after ``is_cancelled`` says so.
@@ -123,7 +123,7 @@ class Scissors(Lasso):
             )
         held = box_of(chosen)
         return (
-            None if held is None else _Cut(box=moved(held, box[0]), inside=chosen[box_slices(held)])
+            None if held is None else Cut(box=moved(held, box[0]), inside=chosen[box_slices(held)])
         )
 
     @property

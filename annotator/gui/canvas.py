@@ -234,6 +234,7 @@ class Canvas(QWidget):
     def set_tool(self, name: str) -> None:
         """Take a tool by its stable name: see ``drawing_desk.IN_HAND``."""
         self._gestures.set_tool(name)
+        self.space.set_cutting(self._gestures.cuts)
 
     def set_options(self, tool: str, chosen: Mapping[str, Chosen]) -> None:
         """Set options of a tool, for what begins from now on."""
@@ -301,6 +302,7 @@ class Canvas(QWidget):
     def set_read_only(self, on: bool) -> None:
         """Refuse drawing; the left button then moves the crosshair."""
         self._gestures.set_read_only(on)
+        self.space.set_cutting(self._gestures.cuts)
 
     def confirm(self) -> None:
         """Mean what is in progress as it is: close the polygon."""
@@ -367,6 +369,8 @@ class Canvas(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Handle the keys that belong to a gesture; the others are the window's."""
+        if event.key() == Qt.Key.Key_Escape and self.space.drop_outline():
+            return
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         is_ours = self._gestures.press_key(
             event.key(), is_repeat=event.isAutoRepeat(), with_shift=shift
@@ -406,6 +410,7 @@ class Canvas(QWidget):
         views.mask_touched.connect(self.space.touch)
         self.space.picked.connect(self.set_position)
         self.space.pressed.connect(self.setFocus)
+        self.space.outlined.connect(gestures.cut_in_space)
         self.space.told.connect(self.told)
 
     def _enlarge(self, axis: int) -> None:

@@ -12,6 +12,8 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.drawing.gesture import NOTHING, Held
 from annotator.drawing.options import Chosen, with_defaults
 from annotator.drawing.proposal import Proposal
+from annotator.drawing.scissors import Scissors
+from annotator.drawing.space_scissors import SpaceScissors
 from annotator.drawing.tools import TOOLS
 from annotator.gui.hint import Hint
 
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Edit, Point
     from annotator.drawing.gesture import Gesture, Preview, Work
     from annotator.drawing.rules import MaskingRules
+    from annotator.drawing.space_scissors import SpaceOutline
     from annotator.drawing.surface import Surface
 
 CROSSHAIR = "crosshair"
 PICKER = "pick"
 IN_HAND = (CROSSHAIR, *TOOLS, PICKER, Proposal.name)
 """Everything that can be taken up."""
+_ELSEWHERE = "What you began is on another slice. Enter finishes it there, Esc drops it."
 
 
 class DrawingDesk(QObject):
@@ -159,12 +163,20 @@ class DrawingDesk(QObject):
         elif self.tool == PICKER:
             self.pick(point)
         elif self._is_open_elsewhere(plane, round(point[plane])):
-            self.told.emit(
-                "What you began is on another slice. Enter finishes it there, Esc drops it."
-            )
+            self.told.emit(_ELSEWHERE)
         elif self.tool in TOOLS:
             gesture = self._gesture_on(self._surface, plane, point, is_erasing=is_erasing)
             self._go_on(lambda: gesture.press(point, pressure))
+
+    def cut_in_space(self, drawn: SpaceOutline) -> None:
+        """Cut through the volume where was drawn around in the 3D view, with the scissors."""
+        if self._surface is None or self.tool != Scissors.name:
+            return
+        if self.is_working or self.has_begun:
+            self.told.emit("Still working. Esc cancels it." if self.is_working else _ELSEWHERE)
+            return
+        self.gesture = SpaceScissors(self._surface, self._held(), drawn)
+        self._go_on(self.gesture.confirm)
 
     def point(self, plane: int, point: Point, *, is_positive: bool, is_scribble: bool) -> None:
         """Begin to point at what is meant, or at what is not."""
@@ -251,17 +263,20 @@ class DrawingDesk(QObject):
         is_same = gesture is not None and (gesture.plane, gesture.index) == (plane, index)
         if gesture is not None and is_same and gesture.has_begun:
             return gesture
-        held = Held(
-            label=0 if is_erasing else self.label,
-            diameter_mm=self.brush_mm,
-            is_3d=self.is_3d,
-            chosen=self._held_options(),
-        )
+        held = self._held(is_erasing=is_erasing)
         if gesture is not None and is_same and gesture.held == held:
             return gesture
         made = tool(surface, held, plane=plane, index=index)
         self.gesture = made
         return made
+
+    def _held(self, *, is_erasing: bool = False) -> Held:
+        return Held(
+            label=0 if is_erasing else self.label,
+            diameter_mm=self.brush_mm,
+            is_3d=self.is_3d,
+            chosen=self._held_options(),
+        )
 
     def _held_options(self) -> dict[str, Chosen]:
         return with_defaults(TOOLS[self.tool].options, self._chosen.get(self.tool, {}))

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.gesture import NOTHING
+from annotator.drawing.scissors import Scissors
 from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
 from annotator.gui.tint import Tint
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Edit, Point
     from annotator.drawing.options import Chosen
     from annotator.drawing.rules import MaskingRules
+    from annotator.drawing.space_scissors import SpaceOutline
     from annotator.drawing.surface import Surface
     from annotator.gui.label_colors import LabelColors
     from annotator.gui.linked_views import LinkedViews
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from annotator.gui.suggestion import Suggestion
 
 _BANNER_MS = 5000
+_WORKING = "Working it out… Esc cancels."
 _PEEK_S = 0.35
 """Who holds H longer wants to look and come back."""
 _TAP_S = 0.25
@@ -153,6 +156,18 @@ class Gestures(QObject):
         """Show an edit that was made on the live mask elsewhere, and tell of it."""
         self._views.show_touched(edit.box)
         self._end_edit(tool, edit)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the scissors are in hand, and may be used."""
+        return self._desk.tool == Scissors.name and not self._is_read_only
+
+    def cut_in_space(self, drawn: SpaceOutline) -> None:
+        """Cut through the volume where was drawn around in the 3D view."""
+        self._desk.cut_in_space(drawn)
+        if self._desk.is_working:
+            self._say(_WORKING, lasting=True)
+        self._show_pen()
 
     @property
     def label(self) -> int:
@@ -292,7 +307,7 @@ class Gestures(QObject):
                     is_erasing=bool(held & Qt.KeyboardModifier.ControlModifier),
                 )
         if self._desk.is_working:
-            self._say("Working it out… Esc cancels.", lasting=True)
+            self._say(_WORKING, lasting=True)
         self._show_pen()
 
     def _drag(self, point: Point) -> None:

@@ -131,6 +131,12 @@ class OrbitCamera:
             axis=1,
         )
 
+    def of_voxels(self, frame: PatientFrame) -> NDArray[np.float64]:
+        """Return ``(2, 4)``: from an array position ``(z, y, x, 1)`` to pixels right and down."""
+        ends = [frame.from_voxel(voxel) for voxel in np.vstack([np.zeros(3), np.eye(3)])]
+        start, *steps = self.to_screen(np.stack(ends))[:, :2]
+        return np.column_stack([*(step - start for step in steps), start])
+
     def from_screen(self, x: float, y: float, depth_mm: float) -> NDArray[np.float64]:
         """Return the place ``(3,)`` seen at a pixel, so far towards the viewer."""
         width, height = self.size

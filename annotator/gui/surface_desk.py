@@ -27,6 +27,8 @@ class SurfaceDesk(QObject):
     picked = Signal(object)
     """Voxel ``(z, y, x)`` whose slices are wanted."""
     pressed = Signal()
+    outlined = Signal(object)
+    """A SpaceOutline: where the scissors are to cut."""
     told = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -37,6 +39,7 @@ class SurfaceDesk(QObject):
         self._frame: PatientFrame | None = None
         self._colors: Mapping[int, Color] = {}
         self._position = (0, 0, 0)
+        self._cuts = False
         self.live.failed.connect(
             lambda error: self.told.emit(f"A surface could not be shown in 3D: {error}")
         )
@@ -50,6 +53,8 @@ class SurfaceDesk(QObject):
         self.live.busy_changed.connect(view.set_busy)
         view.clicked.connect(self.picked)
         view.pressed.connect(self.pressed)
+        view.outlined.connect(self.outlined)
+        view.overlay.set_drawing(self._cuts)
         view.shown.connect(self.live.set_active)
         self._open(view)
         return view
@@ -86,6 +91,16 @@ class SurfaceDesk(QObject):
         self._position = zyx
         if self.view is not None:
             self.view.set_position(zyx)
+
+    def set_cutting(self, on: bool) -> None:
+        """Let the left button draw where to cut, instead of turning."""
+        self._cuts = on
+        if self.view is not None:
+            self.view.overlay.set_drawing(on)
+
+    def drop_outline(self) -> bool:
+        """Forget what is being drawn around; False where nothing is."""
+        return self.view is not None and self.view.overlay.drop_outline()
 
     def fit(self) -> None:
         """Show the whole volume."""

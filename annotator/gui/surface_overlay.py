@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QPainter
+from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from annotator.gui.overlay_paint import PAD, TEXT, paint_text
@@ -28,6 +28,8 @@ _FACING = 0.8
 """Sides that are looked at this straight have no letter: it would stand before what is seen."""
 _TITLE = QColor("#7fb7ff")
 _QUIET = QColor("#9aa5b1")
+_OUTLINE = QColor("#ffd24d")
+_CUTS = "Draw around what to cut. Shift + drag turns."
 
 
 class SurfaceOverlay(QWidget):
@@ -39,6 +41,8 @@ class SurfaceOverlay(QWidget):
     zoomed = Signal(float, QPointF)
     clicked = Signal(QPointF)
     double_clicked = Signal()
+    outlined = Signal(object)
+    """Corners ``(n, 2)`` in pixels of what was drawn around, where the left button draws."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -46,6 +50,9 @@ class SurfaceOverlay(QWidget):
         self.ends: Ends | None = None
         self.words = ""
         self.is_busy = False
+        self.draws = False
+        """Whether the left button draws an outline; with Shift it turns, then."""
+        self._outline: list[QPointF] = []
         self._last: QPointF | None = None
         self._moves = False
         self._travel = 0.0
@@ -63,8 +70,13 @@ class SurfaceOverlay(QWidget):
         if self._last is not None:
             return
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        self._moves = shift or event.button() != Qt.MouseButton.LeftButton
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        self._moves = not is_left or (shift and not self.draws)
         self._last, self._travel = event.position(), 0.0
+        if self.draws and is_left and not shift:
+            self._outline = [event.position()]
+            self.pressed.emit()
+            return
         self.setCursor(Qt.CursorShape.ClosedHandCursor)
         self.pressed.emit()
 
@@ -75,6 +87,10 @@ class SurfaceOverlay(QWidget):
         way = event.position() - self._last
         self._last = event.position()
         self._travel += abs(way.x()) + abs(way.y())
+        if self._outline:
+            self._outline.append(event.position())
+            self.update()
+            return
         (self.moved if self._moves else self.turned).emit(way.x(), way.y())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -82,9 +98,30 @@ class SurfaceOverlay(QWidget):
         if self._last is None or event.buttons() != Qt.MouseButton.NoButton:
             return
         self._last = None
-        self.setCursor(Qt.CursorShape.OpenHandCursor)
-        if self._travel < _CLICK_PX and not self._moves:
+        self._show_cursor()
+        outline, self._outline = self._outline, []
+        if len(outline) > 2:
+            self.outlined.emit(np.array([(place.x(), place.y()) for place in outline]))
+            self.update()
+        elif self._travel < _CLICK_PX and not self._moves:
             self.clicked.emit(event.position())
+
+    def set_drawing(self, on: bool) -> None:
+        """Let the left button draw an outline, or turn as it does otherwise."""
+        self.draws = on
+        self.drop_outline()
+        self._show_cursor()
+
+    def drop_outline(self) -> bool:
+        """Forget the outline in progress; False where there is none."""
+        had, self._outline = bool(self._outline), []
+        self._last = None if had else self._last
+        self.update()
+        return had
+
+    def _show_cursor(self) -> None:
+        shape = Qt.CursorShape.CrossCursor if self.draws else Qt.CursorShape.OpenHandCursor
+        self.setCursor(shape)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Tell of a double click of the left button; others count as pressed again."""
@@ -110,9 +147,16 @@ class SurfaceOverlay(QWidget):
             paint_text(painter, QPointF(PAD, PAD), "3D", _TITLE, bold=True)
             if self.is_busy:
                 paint_text(painter, QPointF(PAD + 26, PAD), "…", TEXT)
-            wide = QFontMetricsF(font).horizontalAdvance(self.words)
+            words = self.words or (_CUTS if self.draws else "")
+            wide = QFontMetricsF(font).horizontalAdvance(words)
             middle = QPointF((self.width() - wide) / 2, self.height() - PAD - 16)
-            paint_text(painter, middle, self.words, _QUIET)
+            paint_text(painter, middle, words, _QUIET)
+        if self._outline:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(_OUTLINE, 1.5))
+            painter.drawPolyline(QPolygonF(self._outline))
+            painter.setPen(QPen(_OUTLINE, 1.5, Qt.PenStyle.DashLine))
+            painter.drawLine(self._outline[-1], self._outline[0])
         frame = QColor(_TITLE)
         frame.setAlpha(110)
         painter.fillRect(0, 0, self.width(), 2, frame)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 from vispy import app as vispy_app
 from vispy import gloo
 
+from annotator.drawing.space_scissors import SpaceOutline
 from annotator.gui.marks import PLANE_COLORS
 from annotator.gui.patient_frame import OrbitCamera, corners_of, nearest_in_front
 from annotator.gui.surface_overlay import SurfaceOverlay
@@ -82,6 +83,8 @@ class SurfaceView(QWidget):
     """Voxel ``(z, y, x)`` just under the surface that was clicked."""
     shown = Signal(bool)
     """Whether it can be seen from now on."""
+    outlined = Signal(object)
+    """A SpaceOutline of what was drawn around."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -108,6 +111,7 @@ class SurfaceView(QWidget):
         )
         self.overlay.clicked.connect(self._click)
         self.overlay.double_clicked.connect(self._change_distance)
+        self.overlay.outlined.connect(self._tell_outline)
 
     @property
     def camera(self) -> OrbitCamera:
@@ -229,6 +233,16 @@ class SurfaceView(QWidget):
         voxel = self.pick(place)
         if voxel is not None:
             self.clicked.emit(voxel)
+
+    def _tell_outline(self, corners: NDArray[np.float64]) -> None:
+        if self._frame is not None:
+            self.outlined.emit(
+                SpaceOutline(
+                    corners=corners,
+                    to_screen=self._camera.of_voxels(self._frame),
+                    visible=self.visible_labels,
+                )
+            )
 
     def _change_distance(self) -> None:
         """Look at what is drawn from near, or at the whole volume again."""

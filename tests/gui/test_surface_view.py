@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
@@ -304,6 +305,57 @@ def test_the_mouse_turns_moves_zooms_and_points(canvas: Canvas, qtbot: QtBot) ->
     QTest.mouseDClick(view.overlay, Qt.MouseButton.LeftButton, pos=QPoint(3, 3))
     assert view.camera.zoom == pytest.approx(zoom)
     assert canvas.hasFocus()
+
+
+def test_scissors_cut_what_was_drawn_around_in_space(canvas: Canvas, qtbot: QtBot) -> None:
+    mask, view = open_case(canvas, qtbot)
+    canvas.set_label(RED)
+    canvas.set_tool("scissors")
+    before, seen = mask.copy(), view.camera
+    middle = view.screen_of(CENTRE)
+    corners = [
+        QPointF(*(np.array([middle.x(), middle.y()]) + way).tolist())
+        for way in ((-3.3, -60.0), (75.0, -60.0), (75.0, 62.0), (-3.3, 62.0), (4.4, 0.6))
+    ]
+
+    def draw(*, ends: bool) -> None:
+        keys, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+        for kind, place in zip(
+            (QEvent.Type.MouseButtonPress, *[QEvent.Type.MouseMove] * 4), corners, strict=True
+        ):
+            button = left if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
+            where = view.overlay.mapToGlobal(place)
+            QApplication.sendEvent(
+                view.overlay, QMouseEvent(kind, place, where, button, left, keys)
+            )
+        if ends:
+            kind, place = QEvent.Type.MouseButtonRelease, corners[-1]
+            where = view.overlay.mapToGlobal(place)
+            event = QMouseEvent(kind, place, where, left, Qt.MouseButton.NoButton, keys)
+            QApplication.sendEvent(view.overlay, event)
+
+    draw(ends=False)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)  # drops the outline
+    np.testing.assert_array_equal(mask, before)
+    QTest.mouseRelease(view.overlay, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(canvas.edited, timeout=10_000) as told:
+        draw(ends=True)
+    assert told.args is not None
+    assert told.args[0] == "scissors"
+    assert view.camera == seen  # it did not turn meanwhile
+    voxels = np.argwhere(before)
+    places = [view.screen_of((int(z), int(y), int(x))) for z, y, x in voxels]
+    outline = Path([(corner.x(), corner.y()) for corner in corners])
+    is_cut = outline.contains_points([(place.x(), place.y()) for place in places])
+    assert 0.2 < is_cut.mean() < 0.8
+    expected = before.copy()
+    expected[tuple(voxels[is_cut].T)] = 0
+    np.testing.assert_array_equal(mask, expected)
+    drag(view, QPoint(40, 10), Qt.MouseButton.LeftButton, shift=True)
+    assert view.camera != seen  # Shift turns while the scissors are in hand
+    canvas.set_tool("crosshair")
+    drag(view, QPoint(-40, -10), Qt.MouseButton.LeftButton)
+    assert view.camera.azimuth_deg == pytest.approx(seen.azimuth_deg)
 
 
 def test_layouts_are_stepped_through_and_a_picture_has_no_space(
