@@ -15,6 +15,7 @@ from annotator.store import (
     verify_drafts,
     verify_labels,
     verify_log,
+    verify_marks,
     verify_quality,
     verify_replay,
     verify_trees,
@@ -52,6 +53,7 @@ def problems(connection: Connection, cache_dir: Path, progress: Progress) -> tup
         ("drafts", verify_drafts.drafts),
         ("drawn values", verify_labels.drawn_values),
         ("tracings", verify_trees.tracing),
+        ("marks", verify_marks.marks),
     )
     for number, (name, check) in enumerate(checks):
         progress(number / (len(checks) + 1), f"Checking {name}")

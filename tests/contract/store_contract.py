@@ -11,6 +11,7 @@ from tests.contract.store_conflicts import ConflictsContract
 from tests.contract.store_drafts import DraftsContract
 from tests.contract.store_integrity import IntegrityContract
 from tests.contract.store_jobs import JobsContract
+from tests.contract.store_marks import MarksContract
 from tests.contract.store_networks import NetworksContract
 from tests.contract.store_quality import QualityContract
 from tests.contract.store_review import ReviewContract
@@ -34,6 +35,7 @@ class StoreContract(
     NetworksContract,
     TrainingsContract,
     TracingsContract,
+    MarksContract,
     IntegrityContract,
     TamperingContract,
 ):

@@ -36,6 +36,7 @@ _SINCE_THE_FIRST = (
     "case_votes", "acceptances", "training_examples", "training_points", "trainings",
     "prediction_maps", "networks", "label_errors", "contour_errors", "trace_sign_offs",
     "trace_findings", "step_trees", "draft_trees", "annotation_trees", "trees", "tracing_cases",
+    "step_marks", "annotation_marks",
 )  # fmt: skip
 """Tables that a project of the first version lacks."""
 _INDEXES = ("fusions_of_case", "adjudications_of_case")
