@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.analysis.reslicing import oblique, plane_axes, turned
+from annotator.gui.patient_frame import side_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.drawing.edit import Mask, Point
+    from annotator.gui.patient_frame import PatientFrame
     from annotator.gui.planes import Plane
 
 _TURN = 0.008
@@ -73,6 +75,13 @@ class ObliqueCut:
     def zoomed(self, factor: float) -> ObliqueCut:
         """Return the cut with finer or coarser pixels."""
         return replace(self, pixel_mm=min(max(self.pixel_mm / factor, 0.02), 20.0))
+
+    def letters(self, frame: PatientFrame) -> tuple[str, str, str, str]:
+        """Return the sides of the patient at the left, right, top and bottom of the slice."""
+        down, right = (frame.from_mm(axis) for axis in self.axes)
+        left_to_bottom = (-right, right, -down, down)
+        left, right_, top, bottom = (side_letters(way.tolist()) for way in left_to_bottom)
+        return left, right_, top, bottom
 
     def place(self, x: float, y: float, shape: tuple[int, int]) -> Point:
         """Return the array position under a pixel of a picture of ``(rows, columns)``."""

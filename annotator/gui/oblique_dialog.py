@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPen
+from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.oblique_cut import ObliqueCut
+from annotator.gui.overlay_paint import PAD, TEXT, paint_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtpy.QtGui import QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 
     from annotator.gui.canvas import Canvas
@@ -41,12 +44,13 @@ class ObliquePicture(QWidget):
             "A click brings the crosshair there."
         )
         self._image: QImage | None = None
+        self._letters: Sequence[str] = ()
         self._last: QPointF | None = None
         self._travel = 0.0
 
-    def show_image(self, image: QImage) -> None:
-        """Show another slice, as large as this widget."""
-        self._image = image
+    def show_image(self, image: QImage, letters: Sequence[str]) -> None:
+        """Show another slice, as large as this widget, with letters left, right, top, bottom."""
+        self._image, self._letters = image, letters
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -91,7 +95,21 @@ class ObliquePicture(QWidget):
             for arm in (QPointF(9, 0), QPointF(0, 9)):
                 painter.drawLine(middle - arm, middle - arm / 3)
                 painter.drawLine(middle + arm / 3, middle + arm)
+        self._paint_letters(painter)
         painter.end()
+
+    def _paint_letters(self, painter: QPainter) -> None:
+        wide, tall = self.width(), self.height()
+        places = ((PAD, tall / 2), (wide - PAD, tall / 2), (wide / 2, PAD), (wide / 2, tall - PAD))
+        font = painter.font()
+        font.setPixelSize(13)
+        font.setBold(True)
+        metrics = QFontMetricsF(font)
+        for letters, (x, y) in zip(self._letters, places, strict=False):
+            left = min(max(x - metrics.horizontalAdvance(letters) / 2, PAD), wide - PAD)
+            left = min(left, wide - PAD - metrics.horizontalAdvance(letters))
+            top = min(max(y - metrics.height() / 2, PAD), tall - PAD - metrics.height())
+            paint_text(painter, QPointF(left, top), letters, TEXT, bold=True)
 
 
 class ObliqueDialog(QDialog):
@@ -177,5 +195,9 @@ class ObliqueDialog(QDialog):
         content = np.ascontiguousarray(pixels.astype(np.uint8))
         rows, columns = shape
         kind = QImage.Format.Format_RGB888
-        self.picture.show_image(QImage(content.data, columns, rows, 3 * columns, kind).copy())
+        frame = self._canvas.space.frame
+        self.picture.show_image(
+            QImage(content.data, columns, rows, 3 * columns, kind).copy(),
+            () if frame is None else cut.letters(frame),
+        )
         self.said.setText(f"{cut.tilt_degrees:.0f}° from the nearest plane")

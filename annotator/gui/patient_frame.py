@@ -21,6 +21,10 @@ Place = tuple[float, float, float]
 _DEGREES_A_PX = 0.5
 _MARGIN = 1.12
 """What is fitted fills the view but for this."""
+SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
+"""At the low and the high end of the axes towards left, back and head."""
+_NAMED = 0.35
+"""Part of a direction of length 1 from which on its side is named: within 70 degrees."""
 _ZOOMS = (0.05, 200.0)
 """Least and most pixels a mm."""
 
@@ -88,6 +92,17 @@ class PatientFrame:
             ]
         )
         return corners.min(axis=0), corners.max(axis=0)
+
+
+def side_letters(direction: Sequence[float]) -> str:
+    """Return the sides of the patient that a direction points to, the nearest first: ``"LA"``.
+
+    ``direction`` has length 1, towards left, back and head.
+    """
+    order = sorted(range(3), key=lambda axis: -abs(direction[axis]))
+    return "".join(
+        SIDES[axis][direction[axis] > 0] for axis in order if abs(direction[axis]) >= _NAMED
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

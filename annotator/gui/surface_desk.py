@@ -44,6 +44,11 @@ class SurfaceDesk(QObject):
             lambda error: self.told.emit(f"A surface could not be shown in 3D: {error}")
         )
 
+    @property
+    def frame(self) -> PatientFrame | None:
+        """How the volume lies in the patient; None where none is shown, or a picture."""
+        return self._frame
+
     def make_view(self, parent: QWidget) -> QWidget:
         """Make the view; once, when it is first wanted."""
         from annotator.gui.surface_view import SurfaceView  # vispy takes a while to import

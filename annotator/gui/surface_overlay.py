@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from annotator.gui.overlay_paint import PAD, TEXT, paint_text
-from annotator.gui.patient_frame import OrbitCamera
+from annotator.gui.patient_frame import SIDES, OrbitCamera
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent, QWheelEvent
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _CLICK_PX = 4.0
 _NOTCH = 120.0
 _ZOOM_STEP = 1.15
-_SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
-"""At the low and the high end of the axes towards left, back and head."""
 _BEYOND = 1.07
 """How far from the middle the letters stand, as a part of the way to the frame."""
 _FACING = 0.8
@@ -166,7 +164,7 @@ class SurfaceOverlay(QWidget):
         low, high = ends
         middle, half = (low + high) / 2, (high - low) / 2
         towards = self.camera.axes[2]
-        for axis, letters in enumerate(_SIDES):
+        for axis, letters in enumerate(SIDES):
             if abs(towards[axis]) > _FACING:
                 continue
             for letter, sense in zip(letters, (-1, 1), strict=True):

@@ -170,11 +170,18 @@ def test_a_slice_is_turned_and_brings_the_crosshair(
     assert picture._image is not None
     assert abs(picture._image.pixelColor(column, row).red() - wanted) < 60
     assert dialog.said.text().startswith("0°")
+    frame = canvas.space.frame
+    assert frame is not None
+    assert dialog.cut.letters(frame) == canvas.plane_in_hand.letters == ("R", "L", "A", "P")
     middle = picture.rect().center()
     QTest.mousePress(picture, Qt.MouseButton.LeftButton, pos=middle)
     QTest.mouseMove(picture, middle + QPoint(60, 0))
     QTest.mouseRelease(picture, Qt.MouseButton.LeftButton, pos=middle + QPoint(60, 0))
     assert int(dialog.said.text().split("°")[0]) > 10
+    assert {"".join(sorted(side)) for side in dialog.cut.letters(frame)[:2]} in (
+        {"IR", "LS"},
+        {"RS", "IL"},
+    )
     place = middle + QPoint(20, 30)
     expected = dialog.cut.place(place.x(), place.y(), shape)
     QTest.mouseClick(picture, Qt.MouseButton.LeftButton, pos=place)
