@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.domain.marks import Mark
     from annotator.domain.reading import Box
+    from annotator.domain.schema import Landmark
     from annotator.drawing.edit import Edit, EditRecorder, Point
     from annotator.drawing.options import Chosen, Option
     from annotator.drawing.surface import Surface
@@ -25,17 +27,35 @@ class NothingToDoError(AnnotatorError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Markings:
+    """The marks that there are: what tools that leave marks must know.
+
+    ``next_id`` is what a new mark is called; ``landmark`` is the one in hand.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    next_id: int = 1
+    landmark: Landmark | None = None
+
+
+UNMARKED = Markings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What is set when a tool is taken up.
 
     ``label`` is drawn, 0 erases; ``is_3d`` lets the tool work in the volume where it can;
-    ``chosen`` holds a value for every option of the tool.
+    ``chosen`` holds a value for every option of the tool. A place is taken hold of within
+    ``reach_mm``.
     """
 
     label: int
     diameter_mm: float = 10.0
     is_3d: bool = False
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    reach_mm: float = 0.0
+    markings: Markings = UNMARKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,12 +71,15 @@ class Line:
 class Preview:
     """What a view shows of a gesture that is not finished.
 
-    ``anchors`` are places that can be taken hold of; ``text`` is written at the pointer.
+    ``anchors`` are places that can be taken hold of, ``ring`` the one under the pointer; ``text``
+    is written at the pointer. ``mark`` is shown in place of the kept one with its number.
     """
 
     lines: tuple[Line, ...] = ()
     anchors: tuple[Point, ...] = ()
     text: str = ""
+    ring: Point | None = None
+    mark: Mark | None = None
 
 
 NOTHING = Preview()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from annotator.drawing.gesture import NOTHING, Gesture, Held, Line, Preview
+from annotator.drawing.mark_places import mm_between
 from annotator.drawing.outline_fill import Stamp, fill_outline
 
 if TYPE_CHECKING:
@@ -17,41 +18,72 @@ if TYPE_CHECKING:
     from annotator.drawing.surface import Surface
 
 
+_FEWEST = 3
+"""Corners of an outline."""
+
+
 class Polygon(Gesture):
     """An outline in progress, corner by corner."""
 
     name: ClassVar[str] = "polygon"
     title: ClassVar[str] = "Polygon"
     advice: ClassVar[str] = (
-        "Click the corners; Enter, a double click or the right button closes it, "
-        "Backspace takes a corner back."
+        "Click the corners; drag one to move it. A click on the first, Enter, a double click or "
+        "the right button closes it, Backspace takes a corner back."
     )
 
     def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
         super().__init__(surface, held, plane=plane, index=index)
         self.vertices: list[Point] = []
         self._at: Point | None = None
+        self._in_hand: int | None = None
+        self._is_set = self._is_moved = False
 
     @property
     def preview(self) -> Preview:
-        """The outline so far, and how the pointer would go on with it."""
+        """The outline so far, how the pointer would go on with it, and the corner it would move."""
         if not self.vertices:
             return NOTHING
         lines = [Line(points=np.asarray(self.vertices))]
-        if self._at is not None:
+        near = None if self._at is None else self._corner_at(self._at)
+        if self._at is not None and self._in_hand is None and near is None:
             way = np.asarray([self.vertices[-1], self._at, self.vertices[0]])
             lines.append(Line(points=way, is_dashed=True))
-        return Preview(lines=tuple(lines), anchors=tuple(self.vertices))
+        return Preview(
+            lines=tuple(lines),
+            anchors=tuple(self.vertices),
+            ring=None if near is None else self.vertices[near],
+        )
 
     def hover(self, at: Point) -> None:
-        """Show where the next side would go."""
-        self._at = at
+        """Show where the next side would go, or which corner could be moved."""
+        self._at, self._in_hand = at, None
 
     def press(self, at: Point, pressure: float = 1.0) -> Box | None:
-        """Add a corner; one at the place of the last is ignored."""
-        self._at = at
-        if not self.vertices or at != self.vertices[-1]:
+        """Take hold of the corner here; where none is, set one."""
+        self._at, self._is_moved = at, False
+        self._in_hand = self._corner_at(at)
+        self._is_set = self._in_hand is None
+        if self._in_hand is None:
             self.vertices.append(at)
+            self._in_hand = len(self.vertices) - 1
+        return None
+
+    def drag(self, at: Point, pressure: float = 1.0) -> Box | None:
+        """Move the corner in hand; one that was there before stays until it is drawn away."""
+        self._at = at
+        held = self._in_hand
+        if held is not None and (self._is_moved or self._is_set or self._corner_at(at) != held):
+            self._is_moved = True
+            self.vertices[held] = at
+        return None
+
+    def release(self) -> Box | None:
+        """Let the corner go; a click on the first one closes the outline."""
+        held, self._in_hand = self._in_hand, None
+        is_click = not self._is_moved and not self._is_set
+        if held == 0 and is_click and len(self.vertices) >= _FEWEST:
+            return self.confirm()
         return None
 
     def step_back(self) -> bool:
@@ -59,6 +91,7 @@ class Polygon(Gesture):
         if not self.vertices:
             return False
         self.vertices.pop()
+        self._in_hand = None
         self.is_done = not self.vertices
         return True
 
@@ -66,6 +99,13 @@ class Polygon(Gesture):
         """Fill the outline; nothing is written where it has no area."""
         self.is_done = True
         return paint_outline(self._recorder, self.surface, self.vertices, self.held, self.plane)
+
+    def _corner_at(self, at: Point) -> int | None:
+        """Return the number of the nearest corner within reach; the first wins a tie."""
+        spacing, plane = self.surface.spacing_mm, self.plane
+        away = [mm_between(corner, at, spacing, plane) for corner in self.vertices]
+        nearest = min(range(len(away)), key=away.__getitem__, default=None)
+        return None if nearest is None or away[nearest] > self.held.reach_mm else nearest
 
 
 def paint_outline(

@@ -19,6 +19,7 @@ from annotator.drawing.lasso import Lasso
 from annotator.drawing.level_tracing import LevelTracing
 from annotator.drawing.livewire import Livewire
 from annotator.drawing.margin import Margin
+from annotator.drawing.mark_tools import BoxMark, LandmarkMark, PointMark
 from annotator.drawing.mirror import Mirror
 from annotator.drawing.nudge import Nudge
 from annotator.drawing.polygon import Polygon
@@ -48,6 +49,9 @@ TOOLS: dict[str, type[Gesture]] = {
         Fill,
         RegionGrowing,
         Ruler,
+        PointMark,
+        LandmarkMark,
+        BoxMark,
     )
 }
 OPERATIONS: dict[str, Operation] = {

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 DRAWING = ("rater", "redraw")
 CANVAS = ("rater", "redraw", "review")
+KEPT_MARKS = ("point", "landmark", "box")
+"""Tools that only leave marks, which a region that is drawn anew has none of."""
 TRACED = "trace"
 TRACES = ("trace", "trace_review")
 
@@ -42,7 +44,7 @@ def _tool(tool: Tool) -> Action:
         text=tool.title,
         tooltip=tool.advice,
         shortcut=(tool.key,) if tool.key else (),
-        rooms=DRAWING,
+        rooms=("rater",) if tool.name in KEPT_MARKS else DRAWING,
         menu="Tools",
         icon=tool.icon,
         run=lambda window: _tools(window).set_tool(tool.name),

@@ -25,7 +25,8 @@ class Tool:
 
 
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("crosshair", "pick", "ruler"),
+    ("crosshair", "pick"),
+    ("ruler", "point", "landmark", "box"),
     ("brush", "eraser", "threshold-brush", "adaptive-brush", "nudge"),
     ("polygon", "lasso", "livewire", "level-tracing", "scissors"),
     ("fill", "region-growing", "prompt"),
@@ -36,6 +37,9 @@ _KEYS = {
     "crosshair": "C",
     "pick": "I",
     "ruler": ".",
+    "point": ",",
+    "landmark": "Alt+L",
+    "box": "Alt+B",
     "brush": "B",
     "eraser": "E",
     "threshold-brush": "T",

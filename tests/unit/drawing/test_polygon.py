@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from skimage.draw import polygon
 
+from annotator.drawing.gesture import Held
 from annotator.drawing.polygon import Polygon
+from annotator.drawing.surface import Surface
 from tests.unit.drawing.hands import take_back, take_up
 
 if TYPE_CHECKING:
-    from annotator.drawing.edit import Edit, Mask
+    from annotator.drawing.edit import Edit, Mask, Point
     from annotator.drawing.gesture import Gesture
 
 pytestmark = pytest.mark.unit
@@ -78,3 +80,44 @@ def test_corners_can_be_taken_back_until_none_is_left() -> None:
     assert shape.step_back()
     assert shape.is_done
     assert not shape.step_back()
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+def test_a_corner_is_moved_before_the_outline_is_closed(plane: int) -> None:
+    def at(row: float, column: float) -> Point:
+        place = [row, column]
+        place.insert(plane, 4.0)
+        return place[0], place[1], place[2]
+
+    def outline(surface: Surface, *corners: Point) -> Gesture:
+        held = Held(label=3, reach_mm=1.5)
+        shape = Polygon(surface, held, plane=plane, index=4)
+        for corner in corners:
+            shape.press(corner)
+            shape.release()
+        return shape
+
+    spacing = [1.0, 0.5]
+    spacing.insert(plane, 7.0)
+    masks = [np.zeros((20, 20, 20), np.uint8) for _ in range(2)]
+    moved, meant = (
+        Surface(mask=mask, spacing_mm=(spacing[0], spacing[1], spacing[2])) for mask in masks
+    )
+    shape = outline(moved, at(2, 2), at(9, 3), at(15, 17))
+    shape.hover(at(9, 5))
+    assert shape.preview.ring == at(9, 3)
+    shape.press(at(9, 5))
+    shape.drag(at(10, 5))
+    assert shape.preview.anchors[1] == at(9, 3), "a click that trembles moves nothing"
+    shape.drag(at(17, 4))
+    shape.drag(at(16, 3))
+    shape.release()
+    assert shape.preview.anchors == (at(2, 2), at(16, 3), at(15, 17))
+    assert not shape.is_done
+    shape.press(at(2, 3))
+    shape.release()
+    assert shape.is_done, "a click on the first corner closes"
+    assert shape.finish() is not None
+    close(outline(meant, at(2, 2), at(16, 3), at(15, 17)))
+    assert masks[1].any()
+    assert np.array_equal(*masks)
