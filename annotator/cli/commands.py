@@ -5,6 +5,7 @@ from __future__ import annotations
 from annotator.cli.checking_traces_commands import CHECKING_TRACES_COMMANDS
 from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
+from annotator.cli.companion_commands import COMPANION_COMMANDS
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
 from annotator.cli.quality_commands import QUALITY_COMMANDS
 from annotator.cli.threshold_commands import THRESHOLD_COMMANDS
@@ -124,6 +125,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         example="annotator import lungs /data/ct",
     ),
+    *COMPANION_COMMANDS,
     Command(
         name="add-rater",
         summary="add people who read cases",

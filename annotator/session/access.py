@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.analysis.runs import MaskRuns, SlabRuns
     from annotator.api import Progress
     from annotator.api.tracing import TracedImage
+    from annotator.domain.companions import Companion
     from annotator.domain.marks import Mark, MarkEdit
     from annotator.domain.reading import (
         Annotation,
@@ -222,6 +223,23 @@ class OwnWork:
     def voxels(self, case_id: str) -> NDArray[Any]:
         """Return the stored voxels of an own case, ``(z, y, x[, channel])``, read-only."""
         return self.__store.voxels(self.case(case_id).series_ids[0])
+
+    def companions(self, case_id: str) -> tuple[Companion, ...]:
+        """Return the series that can be shown beside an own case: images, and no readings.
+
+        Where titles of cases tell nothing, those of the series do not either.
+        """
+        from annotator.session.companions import companions_of  # a worklist needs none of it
+
+        self.case(case_id)
+        is_neutral = any(one.rater_id == self.rater.rater_id for one in self.__store.repeats())
+        return companions_of(self.__store, case_id, is_neutral=is_neutral)
+
+    def companion_voxels(self, case_id: str, series_id: str) -> NDArray[Any]:
+        """Return the stored voxels of a series beside an own case, ``(z, y, x[, channel])``."""
+        if all(one.series.series_id != series_id for one in self.companions(case_id)):
+            raise AccessDeniedError(f"series {series_id[:12]} does not stand beside this case")
+        return self.__store.voxels(series_id)
 
     def open_draft(self, case_id: str) -> DraftAccess:
         """Open own draft of an own case, or go on with it; refused once they have reviewed it."""

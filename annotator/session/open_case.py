@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annotator.domain.companions import Companion
     from annotator.domain.reading import Annotation, Box
     from annotator.domain.schema import LabelSchema
     from annotator.session.access import OwnWork
@@ -50,6 +51,17 @@ class OpenCase:
     def doubt(self, annotation_id: str) -> NDArray[np.float32]:
         """Return how unsure the model was of a prediction on this case, ``(z, y, x)``, 0 to 1."""
         return self._work.doubt(self.case.case_id, annotation_id)
+
+    def companions(self) -> tuple[Companion, ...]:
+        """Return the series that can be shown beside the case; may be called from any thread."""
+        return self._work.companions(self.case.case_id)
+
+    def companion_voxels(self, series_id: str) -> NDArray[Any]:
+        """Return the stored voxels of a series beside the case, ``(z, y, x[, channel])``.
+
+        Must not be written to; may be called from any thread.
+        """
+        return self._work.companion_voxels(self.case.case_id, series_id)
 
     def problems(self) -> tuple[str, ...]:
         """Say what keeps the reading from being submitted; empty when nothing does."""

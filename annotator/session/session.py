@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from annotator.jobs.comparing import CaseAgreement, DiagnosisAgreement
     from annotator.jobs.importing import ImportReport
     from annotator.jobs.replaying import Replay
+    from annotator.session.companions import CompanionDesk
     from annotator.session.quality import QualityDesk
     from annotator.session.report import RaterReport
     from annotator.session.review_room import ReviewRoom
@@ -139,6 +140,13 @@ class Session(ModelWork, TraceWork):
         from annotator.session.quality import QualityDesk
 
         return QualityDesk(self.store)
+
+    @property
+    def companions(self) -> CompanionDesk:
+        """Series that stand beside cases: further ones of the study, and earlier studies."""
+        from annotator.session.companions import CompanionDesk
+
+        return CompanionDesk(self.store, self.registry, ACTOR)
 
     def import_studies(
         self,

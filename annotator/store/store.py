@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
 from annotator.store import audit, jobs, migrations, projects, series
+from annotator.store.companion_access import CompanionAccess
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.failures import lacks_room
 from annotator.store.fit_access import FitAccess
@@ -43,6 +44,7 @@ class Store(
     NetworkAccess,
     PredictionAccess,
     TracingAccess,
+    CompanionAccess,
 ):
     """One project, kept in a directory (SQLite) or on a PostgreSQL server.
 

@@ -93,6 +93,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     found = {"new": must("new", asked, "--schema", place / "schema.json")}
     found["simulate"] = must("simulate", place / "made", "--cases", 1)
     found["import"] = must("import", asked, image, lonely, place / "notes.txt")
+    beside = ("companions", asked, "One", "--as", "prior", "--files")
+    found["companions"] = must(*beside, lonely, place / "notes.txt")
     found["add-rater"] = must("add-rater", asked, "Ann", "Bob")
     found["assign"] = must("assign", asked, "--raters", 2)
     words = ("add-reading", asked, "One", "--rater")
