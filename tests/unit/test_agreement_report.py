@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
-import re
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,65 +15,24 @@ from annotator.analysis.runs import decode, encode
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
-from annotator.jobs import acceptance_facts, agreement_facts
 from annotator.jobs.agreement_report import ReportSettings, report_agreement
-from annotator.jobs.report_html import picture_address, report_html, sections_of
-from annotator.jobs.report_panels import DARK, LIGHT
-from annotator.jobs.report_pictures import PICTURES, WIDTH_IN
-from annotator.jobs.report_words import letters, number, scaled_unit, signed
 from annotator.jobs.run import run_job
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
+from tests.unit.report_case import LESION, N_CASES, NAMES, VOXEL_MM3, report_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from annotator.jobs.agreement_facts import AgreementReport
-    from annotator.jobs.report_panels import PictureStyle
-    from annotator.jobs.report_pictures import Picture
     from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
 
-LESION, ORGAN = 1, 2
-VOXEL_MM3 = 0.5
-NAMES = ("Ann <b>", "Bob & Co", "Cy")
-N_CASES = 12
-
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """Twelve cases: Ann and Bob draw the same lesion, Cy one column more; a model half of it.
-
-    Cy starts from the model's.
-    Cy calls every second case ill, the others call all ill. The first case is signed off.
-    """
-    with make_session(tmp_path_factory.mktemp("report")) as opened:
-        store = opened.store
-        people = [store.add_rater(name, actor="system") for name in NAMES]
-        model = store.add_rater("Model", is_model=True, actor="system")
-        for place in range(N_CASES):
-            case = add_case(opened, place)
-            high = 5 + place % 3
-            base = block(((0, 2, 2), (2, 6, high)))
-            wide = block(((0, 2, 2), (2, 6, high + 1)))
-            half, start = block(((0, 2, 2), (1, 6, high))), ""
-            for rater, mask in zip([model, *people], (half, base, base, wide), strict=True):
-                answer = "no" if rater.name == "Cy" and place % 2 else "yes"
-                found = store.add_annotation(
-                    case.case_id,
-                    rater.rater_id,
-                    encode(mask),
-                    Diagnosis(answers=(("dx", answer),)),
-                    started_from_id=start if rater.name == "Cy" else None,
-                    actor="system",
-                )
-                start = found.annotation_id if rater.is_model else start
-            opened.fuse(case.case_id, "soft-vote")
-        lonely = add_case(opened, 99)
-        store.add_annotation(
-            lonely.case_id, people[0].rater_id, encode(block(((0, 2, 2), (2, 6, 6)))), Diagnosis(),
-            actor="system",
-        )  # fmt: skip
+    with report_session(tmp_path_factory.mktemp("report")) as opened:
         yield opened
 
 
@@ -388,116 +343,6 @@ def test_document_is_json(with_models: AgreementReport) -> None:
     assert json.loads(text)["about"]["n_cases"] == N_CASES
 
 
-class _Page(HTMLParser):
-    """What a page holds: tags, addresses, tables, ids."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.text: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in ("meta", "link", "img", "source"):
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "href", "srcset") and value:
-                self.addresses.append(value)
-            if name == "id" and value:
-                self.ids.append(value)
-        if tag == "img":
-            assert dict(attrs).get("alt")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-@pytest.fixture(scope="module")
-def page_text(with_models: AgreementReport) -> str:
-    return report_html(with_models, no_progress)
-
-
-def test_page_is_whole_and_closed(with_models: AgreementReport, page_text: str) -> None:
-    page = _Page(page_text)
-    assert page.open == []
-    assert len(set(page.ids)) == len(page.ids)
-    assert "script" not in page.tags
-    for address in page.addresses:
-        assert address.startswith(("data:", "#"))
-        if address.startswith("#"):
-            assert address[1:] in page.ids
-    outside = re.findall(r"(?:https?:)?//[a-z]", re.sub(r'"data:[^"]*"', "", page_text))
-    assert outside == []
-    shown = [picture for picture in PICTURES if picture.has_content(with_models)]
-    assert page.tags.count("img") == len(shown) == 7
-    assert page.tags.count("caption") == page.tags.count("table")
-
-
-def test_names_are_escaped(page_text: str) -> None:
-    assert "Ann &lt;b&gt;" in page_text
-    assert "Bob &amp; Co" in page_text
-    assert "<b>" not in page_text
-    assert all(name in "".join(_Page(page_text).text) for name in NAMES)
-
-
-def test_same_report_same_picture(report: AgreementReport) -> None:
-    picture = PICTURES[0]
-    found = [picture_address(picture, report, style) for style in (LIGHT, LIGHT, DARK)]
-    assert found[0] == found[1] != found[2]
-
-
-def test_methods_tell_the_recipe(report: AgreementReport) -> None:
-    (section,) = [one for one in sections_of(report) if one.key == "methods"]
-    text = " ".join(block.text for block in section.blocks if hasattr(block, "text"))
-    for words in (
-        "soft-vote", "version", "12 with two or more", "3 people", "36 readings",
-        report.about.surface_definition, "2000 bootstrap draws", report.about.version,
-        "Readings of models were not counted", "fewer than two submitted readings",
-    ):  # fmt: skip
-        assert words in text
-
-
-def test_every_abbreviation_in_a_table_is_explained(with_models: AgreementReport) -> None:
-    sections = {section.key: section for section in sections_of(with_models)}
-    terms = repr(sections.pop("terms"))
-    heads = re.findall(r"head=\((.*?)\)", repr(tuple(sections.values())))
-    for word in ("Dice", "IoU", "kappa", "AC1", "HD95", "Surface Dice", "ICC", "ECE", "ACE",
-                 "Brier", "Log loss", "Soft Dice", "CRPS", "Energy distance", "Repeatability",
-                 "alpha", "Agreed share"):  # fmt: skip
-        assert any(word in head for head in heads), word
-        assert word.lower() in terms.lower(), word
-
-
-@pytest.mark.parametrize("style", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: str(picture.key))
-def test_pictures_draw_in_both_styles(
-    with_models: AgreementReport,
-    picture: Picture,
-    style: PictureStyle,
-) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_IN, picture.height_in(with_models)))
-    canvas = FigureCanvasAgg(figure)
-    picture.draw(figure, with_models, style)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    inked = (pixels[..., 3] > 0).mean()
-    assert 0.005 < inked < 0.6
-    box = figure.get_tightbbox()
-    width, height = figure.get_size_inches()
-    assert min(box.x0, box.y0) >= -0.02
-    assert (box.x1, box.y1) <= (width + 0.02, height + 0.02)
-
-
 def test_report_as_a_job(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "new" / "agreement.html"
     job = session.store.add_job("report", {"path": str(path)}, actor="system")
@@ -522,24 +367,3 @@ def test_intervals_are_those_of_single_draws() -> None:
         mean_ends(values)
     )
     assert mean_ends(values[:1]) is None
-
-
-def test_numbers_in_words(with_models: AgreementReport) -> None:
-    assert number(-0.12345, 2) == "−0.12"
-    assert number(-0.001, 2) == "0.00"
-    assert number(None) == "–"
-    assert signed(0.5, 1) == "+0.5"
-    assert signed(-0.5, 1) == "−0.5"
-    assert scaled_unit("mm³", 52_000.0) == ("mL", 1e-3)
-    assert scaled_unit("px", 52_000.0) == ("px", 1.0)
-    assert list(letters(with_models).values()) == ["A", "B", "C", "D"]
-
-
-def test_every_key_is_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "agreement-report.md").read_text(encoding="utf-8")
-    for kind in (*vars(agreement_facts).values(), *vars(acceptance_facts).values()):
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            if kind.__module__ not in (agreement_facts.__name__, acceptance_facts.__name__):
-                continue
-            for field in dataclasses.fields(kind):
-                assert f"`{field.name}`" in page, f"{kind.__name__}.{field.name}"

@@ -1,52 +1,53 @@
-"""Methods that look at places or learn from the project, and trained models, job side."""
+"""Methods that look at places or learn from the project, job side."""
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict
 
-from annotator.analysis.runs import decode, encode
+from annotator.analysis.runs import decode
 from annotator.api import (
     CaseVotes,
     FusedPatterns,
     FusedVoxels,
     Learned,
     Plugin,
-    Prediction,
     no_progress,
 )
 from annotator.domain.errors import (
-    AccessDeniedError,
     AnnotatorError,
-    CancelledError,
     IntegrityError,
 )
 from annotator.domain.fit import FitRecipe
 from annotator.domain.reading import Diagnosis
-from annotator.domain.review import RaterPerformance
 from annotator.jobs.case_votes import case_votes
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import relearn, told
 from annotator.jobs.lessons import LessonCases, lessons_of
 from annotator.jobs.readings import Readings, current_fusions
-from annotator.jobs.replaying import Replay, replay
-from annotator.jobs.training import predict_by_fit, train_model, trust_by_id
-from annotator.session.access import OwnWork
+from annotator.jobs.replaying import Replay
 from annotator.session.review_methods import method_options, view_methods
 from annotator.store import cases
-from tests.unit.project_builder import SHAPE, add_case, block, make_session
+from tests.unit.learning_case import (
+    BOXES,
+    Largest,
+    NoParameters,
+    first,
+    learning_session,
+    performance,
+    sign_off,
+)
+from tests.unit.project_builder import SHAPE, add_case, block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from pydantic import BaseModel
     from sqlalchemy import Connection
 
     from annotator.api import Progress
@@ -55,164 +56,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.unit
 
-BOXES = (((1, 2, 2), (3, 8, 8)), ((1, 2, 3), (3, 8, 8)), ((1, 4, 2), (3, 9, 8)))
-
-
-class NoParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def performance(case: CaseVotes) -> tuple[RaterPerformance, ...]:
-    return tuple(
-        RaterPerformance(
-            rater_id=rater_id, label=label, sensitivity=1.0, specificity=1.0, volume_mm3=0.0
-        )
-        for label in case.votes.labels[1:]
-        for rater_id in case.votes.rater_ids
-    )
-
-
-class Shares:
-    """Share of raters, and as weights the place along x."""
-
-    name = "shares"
-    title = "Shares"
-    version = "1"
-    parameters: type[BaseModel] = NoParameters
-
-    def fuse_voxels(
-        self, case: CaseVotes, parameters: BaseModel, progress: Progress
-    ) -> FusedVoxels:
-        window = case.window(2)
-        progress(0.5, "half")
-        masks = window.masks(case.votes)
-        share = np.stack([(masks == label).mean(axis=0) for label in case.votes.labels])
-        ramp = np.broadcast_to(np.linspace(0, 1, share.shape[-1]), share.shape[1:])
-        rest = (1 - ramp) / (len(masks) - 1)
-        return FusedVoxels(
-            box=window.box,
-            probability=share.astype(np.float32),
-            weights=np.stack([ramp, *[rest] * (len(masks) - 1)]).astype(np.float32),
-            performance=performance(case),
-            training_target_only=True,
-        )
-
-
-class Largest:
-    """Believes the rater who drew most over all cases."""
-
-    name = "largest"
-    title = "Largest"
-    version = "1"
-    parameters: type[BaseModel] = NoParameters
-    n_learned = 0
-
-    def learn(
-        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
-    ) -> Learned:
-        type(self).n_learned += 1
-        drawn: dict[str, float] = {}
-        for case in cases:
-            volumes = case.moments()[:, :, 0].sum(axis=1)
-            for rater_id, volume in zip(case.votes.rater_ids, volumes, strict=True):
-                drawn[rater_id] = drawn.get(rater_id, 0.0) + float(volume)
-        decided = sum(case.decided_counts is not None for case in cases)
-        content = json.dumps(drawn, sort_keys=True).encode()
-        return Learned(content=content, summary=(f"{len(cases)} cases, {decided} signed off",))
-
-    def fuse_learned(
-        self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress
-    ) -> FusedPatterns | FusedVoxels:
-        drawn = json.loads(learned)
-        best = max(range(len(case.votes.rater_ids)), key=lambda n: drawn[case.votes.rater_ids[n]])
-        chosen = case.votes.patterns[:, best]
-        return FusedPatterns(
-            probability=(chosen[:, None] == np.asarray(case.votes.labels)).astype(np.float64),
-            chosen=chosen,
-            undecided=np.zeros(len(chosen), np.bool_),
-            performance=performance(case),
-        )
-
-
-class MeanMask:
-    """Predicts the mean of what it aimed at, or of all readings; trust multiplies a rater."""
-
-    name = "mean-mask"
-    title = "Mean mask"
-    version = "1"
-    parameters: type[BaseModel] = NoParameters
-    takes_trust = True
-    needs_target = False
-    draws = True
-
-    def train(
-        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
-    ) -> Learned:
-        progress(0.5, "training")
-        if not cases:
-            raise AnnotatorError("there is no case to learn from")
-        found = {}
-        for case in cases:
-            window = case.window(None)
-            for rater_id, mask in zip(case.votes.rater_ids, window.masks(case.votes), strict=True):
-                found[rater_id] = (mask == 1).astype(float)
-        if cases[0].target is not None:
-            found = {"target": np.asarray(cases[0].target())[1]}
-        return Learned(content=json.dumps({k: v.tolist() for k, v in found.items()}).encode())
-
-    def predict(
-        self,
-        learned: bytes,
-        image: NDArray[np.float32],
-        spacing_mm: tuple[float, float, float],
-        *,
-        trust: Mapping[str, float] | None,
-        progress: Progress,
-    ) -> Prediction:
-        masks = {name: np.array(mask) for name, mask in json.loads(learned).items()}
-        weights = {name: (trust or {}).get(name, 0.0 if trust else 1.0) for name in masks}
-        total = np.sum([weights[name] * masks[name] for name in masks], axis=0)
-        mean = np.asarray(total / sum(weights.values()))
-        return Prediction(
-            labels=(0, 1),
-            probability=np.stack([1 - mean, mean]).astype(np.float32),
-            rater_ids=tuple(masks),
-            difficulty=float(mean.std()),
-            why="The mean mask varies.",
-        )
-
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    with make_session(tmp_path) as opened:
-        opened.registry.register(
-            Plugin(name="test", fusion_methods=(Shares, Largest), trainers=(MeanMask,))
-        )
-        raters = [opened.add_rater(name) for name in ("Ann", "Bob", "Cy")]
-        for number in range(2):
-            case = add_case(opened, number)
-            geometry = opened.store.series(case.series_ids[0]).geometry
-            for rater, box in zip(raters, BOXES, strict=True):
-                opened.add_reading(
-                    case.case_id,
-                    rater.rater_id,
-                    block(box),
-                    geometry,
-                    Diagnosis(answers=(("dx", "yes"),)),
-                )
+    with learning_session(tmp_path) as opened:
         yield opened
-
-
-def first(session: Session) -> str:
-    return session.cases()[0].case_id
-
-
-def sign_off(session: Session, case_id: str) -> None:
-    room = session.review_room(session.store.raters()[0].rater_id)
-    review = room.open_case(case_id)
-    for finding in review.findings:
-        review.decide(finding.region, "none", reason="missed")
-    review.sign_off(Diagnosis(answers=(("dx", "no"),)))
 
 
 def test_a_method_that_looks_at_places_is_kept_with_its_weights(session: Session) -> None:
@@ -383,41 +231,6 @@ def test_a_fusion_knows_what_was_signed_off_when_it_was_learned_for(session: Ses
     assert session.replay().different == ()
 
 
-def test_a_method_to_aim_at_learns_once_for_all_cases(session: Session) -> None:
-    store, registry = session.store, session.registry
-    other = store.add_rater("Model 1", is_model=True, may_review=False, actor="system")
-    store.add_annotation(
-        first(session), other.rater_id, encode(block(BOXES[0])), Diagnosis(), actor="system"
-    )
-    Largest.n_learned = 0
-    fit = train_model(
-        store,
-        registry,
-        "mean-mask",
-        {},
-        no_progress,
-        target="largest",
-        include_models=True,
-        actor="system",
-    )
-    assert Largest.n_learned == 1, "for cases that a model has read, and for those it has not"
-    assert len({store.fusion(one).recipe.fit_id for one in fit.recipe.targets}) == 1
-
-
-def test_a_recipe_that_runs_again_can_be_cancelled(session: Session) -> None:
-    train_model(session.store, session.registry, "mean-mask", {}, no_progress, actor="system")
-    told = []
-
-    def cancel(fraction: float, message: str) -> None:
-        told.append((fraction, message))
-        if "training" in message:
-            raise CancelledError("cancelled")
-
-    with pytest.raises(CancelledError):
-        replay(session.store, session.registry, cancel, actor="system")
-    assert told == [(0.0, "recipe 1 of 1"), (0.5, "recipe 1 of 1: training")]
-
-
 def test_a_method_that_learns_something_else_is_caught(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,67 +239,6 @@ def test_a_method_that_learns_something_else_is_caught(
     monkeypatch.setattr(Largest, "learn", lambda *_: Learned(content=b"{}"))
     with pytest.raises(IntegrityError, match="learned something else"):
         relearn(session.store, session.registry, fit.fit_id, no_progress, actor="system")
-
-
-def test_training_predicting_and_foretelling(session: Session) -> None:
-    store, registry = session.store, session.registry
-    fit = train_model(store, registry, "mean-mask", {}, no_progress, actor="system")
-    case_id = first(session)
-    found = predict_by_fit(store, registry, fit.fit_id[:8], case_id, no_progress, actor="system")
-    assert found.annotation is not None
-    drawn = decode(store.annotation_mask(found.annotation.annotation_id))
-    np.testing.assert_array_equal(drawn, np.stack([block(box) for box in BOXES]).sum(axis=0) >= 2)
-    rater = store.rater(found.annotation.rater_id)
-    assert rater.is_model
-    assert rater.name == f"Mean mask {fit.fit_id[:8]}"
-    (forecast,) = store.forecasts()
-    assert (forecast.case_id, forecast.why) == (case_id, "The mean mask varies.")
-    again = predict_by_fit(store, registry, fit.fit_id, case_id, no_progress, actor="system")
-    assert again.annotation == found.annotation
-    trust = trust_by_id(store, {"Bob": 1.0})
-    told = predict_by_fit(
-        store, registry, fit.fit_id, case_id, no_progress, trust=trust, actor="system"
-    )
-    assert told.annotation is not None
-    np.testing.assert_array_equal(
-        decode(store.annotation_mask(told.annotation.annotation_id)), block(BOXES[1])
-    )
-    assert "trust: Bob 1" in store.rater(told.annotation.rater_id).name
-
-
-def test_a_model_aims_at_fusions(session: Session) -> None:
-    store, registry = session.store, session.registry
-    fit = train_model(
-        store, registry, "mean-mask", {}, no_progress, target="largest", actor="system"
-    )
-    assert len(fit.recipe.targets) == 2
-    found = predict_by_fit(store, registry, fit.fit_id, first(session), no_progress, actor="system")
-    assert found.annotation is not None
-    drawn = decode(store.annotation_mask(found.annotation.annotation_id))
-    np.testing.assert_array_equal(drawn, block(BOXES[0]))
-
-
-def test_mistakes_are_told_in_words(session: Session) -> None:
-    store, registry = session.store, session.registry
-    with pytest.raises(AnnotatorError, match="did you mean 'mean-mask'"):
-        train_model(store, registry, "mean-msk", {}, no_progress, actor="system")
-    learned = session.learn("largest")
-    assert learned
-    with pytest.raises(AnnotatorError, match="only what a trainer learned can read cases"):
-        predict_by_fit(store, registry, learned.fit_id, first(session), no_progress, actor="system")
-    with pytest.raises(AnnotatorError, match="from 0"):
-        trust_by_id(store, {"Bob": -1.0})
-    with pytest.raises(AnnotatorError, match="did you mean"):
-        trust_by_id(store, {"Bobb": 1.0})
-
-
-def test_cancelling_learning_keeps_nothing(session: Session) -> None:
-    def cancel(fraction: float, message: str) -> None:
-        raise CancelledError("cancelled")
-
-    with pytest.raises(CancelledError):
-        train_model(session.store, session.registry, "mean-mask", {}, cancel, actor="system")
-    assert session.store.fits() == ()
 
 
 @pytest.mark.parametrize(
@@ -510,28 +262,3 @@ def test_wrong_voxels_are_refused(session: Session, change: dict[str, Any], word
     }
     with pytest.raises(AnnotatorError, match=words):
         keep_voxels(FusedVoxels(**(given | change)), case.votes, readings.votes.grid, "Test")
-
-
-def test_no_rater_is_offered_what_tells_of_other_readings(session: Session) -> None:
-    store, registry = session.store, session.registry
-    dee = session.add_rater("Dee")
-    session.assign()
-    fresh = add_case(session, 2)
-    store.assign(fresh.case_id, dee.rater_id, 9, actor="system")
-    fit = train_model(store, registry, "mean-mask", {}, no_progress, actor="system")
-
-    def keep(case_id: str, trust: Mapping[str, float] | None = None) -> str:
-        found = predict_by_fit(
-            store, registry, fit.fit_id, case_id, no_progress, trust=trust, actor="system"
-        )
-        assert found.annotation is not None
-        return found.annotation.annotation_id
-
-    learned_from = keep(first(session))
-    keep(fresh.case_id, trust_by_id(store, {"Bob": 1.0}))
-    plain = keep(fresh.case_id)
-    work = OwnWork(store, dee)
-    assert work.suggestions(first(session)) == ()
-    assert work.suggestions(fresh.case_id) == ((plain, f"Mean mask {fit.fit_id[:8]}"),)
-    with pytest.raises(AccessDeniedError):
-        work.open_draft(first(session)).start_from(learned_from)
