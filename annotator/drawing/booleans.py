@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 class Booleans:
     """Sets the label in hand by where another one lies, that one with a margin if wanted.
 
-    A voxel has one label: what the label in hand takes, the other one loses, unless it is locked.
+    A voxel has one label of a group: what the label in hand takes, another one of its group loses,
+    unless it is locked. Labels of other groups stay as they are.
     """
 
     name: ClassVar[str] = "booleans"
     title: ClassVar[str] = "Combine labels"
     explanation: ClassVar[str] = (
-        "Sets the label in hand by another label. A voxel has one label: what is taken from the "
-        "other label is no longer its own; lock it to keep it, so that only what its margin adds "
-        "is taken. Invert swaps the label with what has no label; other labels stay."
+        "Sets the label in hand by another label. A voxel has one label of a group: what is taken "
+        "from another label of the same group is no longer its own; lock it to keep it, so that "
+        "only what its margin adds is taken. A label of another group always stays. Invert swaps "
+        "the label with what has no label of its group; other labels stay."
     )
     options: ClassVar[tuple[Option, ...]] = (
         ChoiceOption(
@@ -125,5 +127,5 @@ def _refuse_apart(scope: Scope, asked: Asked, common: NDArray[np.bool_]) -> None
         margin = f" with a margin of {mm:g} mm" if mm else ""
         raise NothingToDoError(
             f"Label {asked.label} and label {other}{margin} have no voxel in common"
-            f"{scope.place}: a voxel has one label. Give the other label a larger margin."
+            f"{scope.place}. Give the other label a larger margin."
         )

@@ -13,6 +13,8 @@ from annotator.domain.reading import Box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from annotator.drawing.label_layers import Layer
+
 Mask = np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]]
 """Label values ``(z, y, x)``, uint8 or uint16."""
 
@@ -35,7 +37,7 @@ class Edit:
 
 
 Editable = Callable[[Box, Mask, "Mask | int"], "NDArray[np.bool_]"]
-"""Says where in a box, with these labels now, a label (or one a voxel) may be written."""
+"""Says where in a box, with this mask now, a label (or one a voxel) may be written."""
 
 
 class Shape(Protocol):
@@ -62,12 +64,16 @@ class EditRecorder:
     What a write is about to cover is copied in small tiles, once each, so that neither the whole
     mask nor the growing box of a long stroke is copied on every mouse event. Where ``editable``
     is given, it is asked before each write; ``was_refused`` says whether it forbade one
-    that would have changed a voxel.
+    that would have changed a voxel. Where ``layer`` is given, labels are those of its group, and
+    what the mask holds of other groups stays.
     """
 
-    def __init__(self, mask: Mask, editable: Editable | None = None) -> None:
+    def __init__(
+        self, mask: Mask, editable: Editable | None = None, layer: Layer | None = None
+    ) -> None:
         self._mask = mask
         self._editable = editable
+        self._layer = layer
         self.was_refused = False
         self._tiles: dict[tuple[int, int, int], Mask] = {}
         self._is_held = np.zeros([-(-n // t) for n, t in zip(mask.shape, _TILE, strict=True)], bool)
@@ -99,31 +105,38 @@ class EditRecorder:
         live = self._mask[box_slices(box)]
         if self._editable is not None:
             inside = self._allowed(box, live, inside, value)
-        np.copyto(live, self._mask.dtype.type(value), where=inside)
+        np.copyto(live, self._drawn(live, value), where=inside)
         return box
 
     def paint_shape(self, shape: Shape, value: int) -> Box:
         """Set the voxels of a shape, which lies inside the mask, to ``value``; returns its box."""
         self._remember(shape.box)
         live = self._mask[box_slices(shape.box)]
-        if self._editable is None:
+        if self._editable is None and self._layer is None:
             shape.fill(live, value)
         else:
             inside = self._allowed(shape.box, live, shape.inside, value)
-            np.copyto(live, self._mask.dtype.type(value), where=inside)
+            np.copyto(live, self._drawn(live, value), where=inside)
         return shape.box
 
     def put(self, box: Box, labels: Mask) -> None:
         """Write one label a voxel, ``(z, y, x)`` over a box that lies inside the mask."""
         self._remember(box)
         live = self._mask[box_slices(box)]
+        wanted = labels if self._layer is None else self._layer.written(live, labels)
         if self._editable is None:
-            live[...] = labels
+            live[...] = wanted
         else:
             allowed = self._editable(box, live, labels)
             if not self.was_refused:
-                self.was_refused = bool((~allowed & (live != labels)).any())
-            np.copyto(live, labels, where=allowed, casting="same_kind")
+                self.was_refused = bool((~allowed & (live != wanted)).any())
+            np.copyto(live, wanted, where=allowed, casting="same_kind")
+
+    def _drawn(self, live: Mask, value: int) -> Mask | np.unsignedinteger:
+        """Return what voxels hold once a label is drawn there."""
+        if self._layer is None:
+            return self._mask.dtype.type(value)
+        return self._layer.drawn(live, value)
 
     def _allowed(
         self, box: Box, live: Mask, inside: NDArray[np.bool_], value: int
@@ -133,7 +146,8 @@ class EditRecorder:
             return inside
         allowed = inside & self._editable(box, live, value)
         if not self.was_refused:
-            self.was_refused = bool((inside & ~allowed & (live != value)).any())
+            wanted = self._drawn(live, value)
+            self.was_refused = bool((inside & ~allowed & (live != wanted)).any())
         return allowed
 
     def finish(self) -> Edit | None:

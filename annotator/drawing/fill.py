@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.domain.reading import Box
-    from annotator.drawing.edit import Mask, Point
+    from annotator.drawing.edit import Point
+    from annotator.drawing.label_layers import Sections
 
 Block = tuple[int, int, int]
 
@@ -90,7 +91,7 @@ class Fill(Gesture):
         CancelledError as soon as ``is_cancelled`` says so (it is asked once a block, which takes
         about a millisecond).
         """
-        labels = self.surface.labels(self.surface.whole)
+        labels = self.surface.sections
         if int(labels[seed]) == self.held.label:
             return None
         if self.held.is_3d:
@@ -106,7 +107,7 @@ class Fill(Gesture):
 
 
 def find_region(
-    mask: Mask,
+    mask: Sections,
     seed: tuple[int, int, int],
     *,
     is_cancelled: Callable[[], bool] = lambda: False,
@@ -133,7 +134,7 @@ def find_region(
     return flood.region()
 
 
-def _near_region(mask: Mask, seed: tuple[int, int, int]) -> Region | None:
+def _near_region(mask: Sections, seed: tuple[int, int, int]) -> Region | None:
     """Return the region of the seed where it does not leave the box around it, else None."""
     low = [max(0, at - _NEAR) for at in seed]
     box = tuple(slice(first, at + _NEAR + 1) for first, at in zip(low, seed, strict=True))
@@ -152,7 +153,7 @@ def _near_region(mask: Mask, seed: tuple[int, int, int]) -> Region | None:
 class _Flood:
     """The state of a 3D fill: labelled blocks, chosen parts of them, and where to go on."""
 
-    def __init__(self, mask: Mask, label: int) -> None:
+    def __init__(self, mask: Sections, label: int) -> None:
         self._mask = mask
         self._label = label
         self._parts: dict[Block, NDArray[np.int32] | None] = {}

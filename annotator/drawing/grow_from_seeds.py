@@ -14,7 +14,7 @@ from annotator.drawing.edit import common_box
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Change, trimmed, unwatched
 from annotator.drawing.options import LabelOption, NumberOption, SwitchOption, with_defaults
-from annotator.drawing.scope import Scope, moved, within
+from annotator.drawing.scope import Scope, moved, refuse_other_group, within
 from annotator.drawing.seed_growing import HIGHEST_LEVEL, Grown
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class GrowFromSeeds:
         image = surface.image
         if image is None:
             raise AnnotatorError("Grow from seeds needs an image; this case has none to look at.")
+        refuse_other_group(surface, background)
         box = _seed_box(surface, background, float(chosen["margin"]) / 100)
         # A copy: who draws goes on meanwhile.
         seeds = surface.labels(box).copy()

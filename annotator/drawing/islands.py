@@ -12,7 +12,7 @@ from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, NumberOption, Option, SwitchOption
 from annotator.drawing.row_runs import number_runs, runs_of
-from annotator.drawing.scope import WHERE, moved, scope_of
+from annotator.drawing.scope import WHERE, moved, scope_of, slice_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -147,12 +147,12 @@ def _picked(scope: Scope, asked: Asked, found: _Found) -> int:
 
 
 def _free(surface: Surface, asked: Asked, n_islands: int) -> list[int]:
-    """Return a label for every island but the largest: those of the schema that are not drawn."""
+    """Return a label for every island but the largest: those of its group that are not drawn."""
     n_needed = n_islands - 1
     if n_needed == 0:
         raise NothingToDoError(f"Label {asked.label} is one island: there is nothing to split.")
     taken = present(surface) | {0, asked.label} | surface.rules.locked
-    values = asked.values
+    values = tuple(value for value in asked.values if surface.has_in_group(value))
     start = values.index(asked.label) if asked.label in values else 0
     free = [value for value in values[start:] + values[:start] if value not in taken]
     if len(free) < n_needed:
@@ -168,7 +168,8 @@ def _free(surface: Surface, asked: Asked, n_islands: int) -> list[int]:
 def present(surface: Surface) -> set[int]:
     """Return the labels that are drawn anywhere."""
     found: set[int] = set()
-    for plane in surface.labels(surface.whole):
+    for z in range(surface.shape[0]):
+        plane = surface.labels(slice_box(surface, 0, z))
         found.update(np.flatnonzero(np.bincount(plane.reshape(-1))).tolist())
     return found - {0}
 

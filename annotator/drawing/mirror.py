@@ -10,7 +10,7 @@ from annotator.drawing.edit import common_box, join_boxes
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.operation import Asked, Change, Progress, trimmed, unwatched
 from annotator.drawing.options import ChoiceOption, LabelOption, Option, SwitchOption
-from annotator.drawing.scope import WHERE, placed, scope_of
+from annotator.drawing.scope import WHERE, placed, refuse_other_group, scope_of
 
 if TYPE_CHECKING:
     from annotator.domain.reading import Box
@@ -65,6 +65,7 @@ class Mirror:
     def run(self, surface: Surface, asked: Asked, progress: Progress = unwatched) -> Change | None:
         """Return the label on both sides, or on the other one."""
         scope = scope_of(surface, asked)
+        refuse_other_group(surface, int(asked.chosen["into"]))
         axis = _axis(asked)
         if axis == scope.plane:
             raise NothingToDoError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """What an operation suggests: labels ``(z, y, x)`` over a box, in place of those there."""
+    """What an operation suggests: labels ``(z, y, x)`` over a box, in place of those there.
+
+    Of one group, where labels of several may share a voxel; see `mask_change`.
+    """
 
     box: Box
     labels: Mask
@@ -113,6 +116,16 @@ def apply(surface: Surface, change: Change) -> Edit | None:
     return recorder.finish()
 
 
+def mask_change(surface: Surface, change: Change) -> Change:
+    """Return a change of labels as one of what the mask holds."""
+    return replace(change, labels=surface.mask_with(change.box, change.labels))
+
+
+def label_change(surface: Surface, change: Change) -> Change:
+    """Return a change of what the mask holds as one of the labels of the group in hand."""
+    return replace(change, labels=surface.labels_in(change.labels))
+
+
 def trimmed(surface: Surface, change: Change) -> Change | None:
     """Return what the rules let through of a change, in the smallest box around what differs.
 
@@ -121,7 +134,7 @@ def trimmed(surface: Surface, change: Change) -> Change | None:
     before, labels = surface.labels(change.box), change.labels
     box = box_of(before != labels)
     if box is not None and surface.rules.bind:
-        allowed = surface.rules.editable(change.box, before, labels, surface.values)
+        allowed = surface.editable(change.box, labels)
         labels = np.where(allowed, labels, before)
         box = box_of(before != labels)
         if box is None:

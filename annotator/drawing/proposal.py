@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
+    from annotator.drawing.label_layers import Layer
 
 
 class Proposal:
@@ -25,12 +26,15 @@ class Proposal:
     ----------
     value : int
         Label of the object.
+    layer : Layer or None
+        Its group, where labels of several may share a voxel.
     """
 
     name: ClassVar[str] = "prompt"
 
-    def __init__(self, mask: Mask, *, value: int) -> None:
+    def __init__(self, mask: Mask, *, value: int, layer: Layer | None = None) -> None:
         self._mask = mask
+        self._layer = layer
         self.value = value
         self._box: Box | None = None
         self._under: Mask | None = None
@@ -40,7 +44,9 @@ class Proposal:
         joined = join_boxes(self._box, box) or box
         self._remember(joined)
         wanted = self._beneath()
-        wanted[_within(box, joined)][region] = self.value
+        part = wanted[_within(box, joined)]
+        drawn = self.value if self._layer is None else self._layer.drawn(part, self.value)[region]
+        part[region] = drawn
         return self._write(joined, wanted)
 
     def withdraw(self) -> Edit | None:

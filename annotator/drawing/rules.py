@@ -10,7 +10,7 @@ import numpy as np
 from annotator.drawing.edit import box_slices, common_box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,8 @@ class MaskingRules:
     intensity : tuple of float or None
         Lowest and highest value, in modality units, that the image may have there; both count.
     overwrite : str
-        Which other labels give way to the one that is drawn. Erasing is not overwriting.
+        Which other labels of its group give way to the one that is drawn. Erasing is not
+        overwriting.
     locked : frozenset of int
         Labels that no tool changes, in either direction.
     hidden : frozenset of int
@@ -67,12 +68,22 @@ class MaskingRules:
         """Whether some places are closed to every label, by what is there or by their value."""
         return self.area != "everywhere" or self.intensity is not None or bool(self.regions)
 
+    def area_has(self, labels: Iterable[int]) -> bool:
+        """Return whether a voxel that holds these labels lies in the area."""
+        if self.area in ("everywhere", "inside one"):
+            return self.area == "everywhere" or self.area_label in labels
+        counted = set(labels)
+        if self.area.endswith("visible"):
+            counted -= self.hidden
+        return bool(counted) == self.area.startswith("inside")
+
     def editable(
         self,
         box: Box,
         before: Mask,
         wanted: Mask | int,
         values: Callable[[Box], NDArray[np.float32]],
+        in_area: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
         """Return where a label may take the place of another, ``(z, y, x)`` over ``box``.
 
@@ -84,8 +95,10 @@ class MaskingRules:
             What a tool wants there: one label, or one a voxel; 0 erases.
         values : callable
             Returns the image over a box, in modality units; asked only where that counts.
+        in_area : ndarray of bool, optional
+            Where the area is, if labels beside those in ``before`` count for it.
         """
-        allowed = self._in_area(before)
+        allowed = self._in_area(before) if in_area is None else in_area.copy()
         if self.regions:
             allowed &= self._in_regions(box, before.shape)
         if self.locked:

@@ -49,17 +49,23 @@ class Scope:
         return voxel_size(self.surface, self.plane)
 
     def region(self, label: int, box: Box) -> NDArray[np.bool_]:
-        """Return where a label is drawn, ``(z, y, x)`` over a box."""
-        return np.asarray(self.surface.labels(box) == label)
+        """Return where a label, of whatever group, is drawn, ``(z, y, x)`` over a box."""
+        return self.surface.region(box, label)
 
     def find(self, label: int | None) -> Box | None:
-        """Return the box around a label, or around all of them; None where nothing is drawn."""
+        """Return the box around a label, of whatever group, or around all that are in hand.
+
+        None where nothing is drawn.
+        """
         (first, y0, x0), (last, y1, x1) = self.box
         found: Box | None = None
         for z in range(first, last, _PLANES_AT_ONCE):
             some = ((z, y0, x0), (min(z + _PLANES_AT_ONCE, last), y1, x1))
-            labels = self.surface.labels(some)
-            inner = box_of(np.asarray(labels != 0 if label is None else labels == label))
+            inner = box_of(
+                np.asarray(self.surface.labels(some) != 0)
+                if label is None
+                else self.region(label, some)
+            )
             if inner is not None:
                 found = join_boxes(found, moved(inner, some[0]))
         return found
@@ -138,6 +144,15 @@ def refuse_background(label: int) -> None:
     """Raise NothingToDoError for label 0."""
     if label == 0:
         raise NothingToDoError("Choose a label first: this is not done to the background.")
+
+
+def refuse_other_group(surface: Surface, label: int) -> None:
+    """Raise AnnotatorError for a label, 0 for none, of another group than the one in hand."""
+    if label and not surface.has_in_group(label):
+        raise AnnotatorError(
+            f"Label {label} is of another group than the label in hand: choose one of the same "
+            "group. To take a shape over from another group, use Combine labels."
+        )
 
 
 def relabelled(

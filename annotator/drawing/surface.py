@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotator.drawing.edit import EditRecorder, box_slices
+from annotator.drawing.label_layers import Layer, LayerSections
 from annotator.drawing.rules import MaskingRules
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask, Point
+    from annotator.drawing.label_layers import LabelLayers, Sections
 
 FREE = MaskingRules()
 """Nothing is forbidden."""
@@ -40,6 +42,10 @@ class Surface:
         From stored to modality units, for example Hounsfield units.
     rules : MaskingRules
         What may be changed.
+    layers : LabelLayers or None
+        Given where labels of several groups may share a voxel.
+    group : str
+        The one that is worked on then: labels that are read and written are those of it.
     """
 
     mask: Mask
@@ -49,6 +55,22 @@ class Surface:
     slope: float = 1.0
     intercept: float = 0.0
     rules: MaskingRules = FREE
+    layers: LabelLayers | None = None
+    group: str = ""
+
+    def has_in_group(self, label: int) -> bool:
+        """Return whether a label is of the group in hand."""
+        return self.layers is None or self.layers.values.group_of(label) == self.group
+
+    def of(self, label: int) -> Surface:
+        """Return the surface as it is for the group of a label."""
+        group = self.group if self.layers is None else self.layers.values.group_of(label)
+        return self if group == self.group else replace(self, group=group)
+
+    @property
+    def layer(self) -> Layer | None:
+        """The group in hand, in the mask; None where nothing overlaps."""
+        return None if self.layers is None else Layer(self.layers, self.group)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -76,7 +98,29 @@ class Surface:
 
     def labels(self, box: Box) -> Mask:
         """Return the labels over a box ``(z, y, x)``; must not be written to."""
-        return self.mask[box_slices(box)]
+        return self.labels_in(self.mask[box_slices(box)])
+
+    @property
+    def sections(self) -> Sections:
+        """The labels of the whole, to be cut out part by part; must not be written to."""
+        return self.mask if self.layer is None else LayerSections(self.mask, self.layer)
+
+    def region(self, box: Box, label: int) -> NDArray[np.bool_]:
+        """Return where a label, of whatever group, is drawn over a box ``(z, y, x)``."""
+        found = self.mask[box_slices(box)]
+        return (
+            np.asarray(found == label) if self.layers is None else self.layers.holds(found, label)
+        )
+
+    def mask_with(self, box: Box, labels: Mask) -> Mask:
+        """Return what the mask holds over a box once these labels are there."""
+        layer = self.layer
+        return labels if layer is None else layer.written(self.mask[box_slices(box)], labels)
+
+    def labels_in(self, values: Mask) -> Mask:
+        """Return the labels in a part of a mask, which need not be the one here."""
+        layer = self.layer
+        return values if layer is None else layer.labels(values)
 
     def values(self, box: Box) -> NDArray[np.float32]:
         """Return the image over a box ``(z, y, x)``, modality units; luminance for colours.
@@ -98,16 +142,18 @@ class Surface:
 
     def editable(self, box: Box, wanted: Mask | int) -> NDArray[np.bool_]:
         """Return where the rules let a label, or one a voxel, be written over a box."""
-        labels = self.labels(box)
+        found = self.mask[box_slices(box)]
         if not self.rules.bind:
-            return np.ones(labels.shape, np.bool_)
-        return self.rules.editable(box, labels, wanted, self.values)
+            return np.ones(found.shape, np.bool_)
+        return self._allowed(box, found, wanted)
 
     def recorder(self) -> EditRecorder:
         """Return what writes an edit under the rules."""
-        if not self.rules.bind:
-            return EditRecorder(self.mask)
-        return EditRecorder(
-            self.mask,
-            lambda box, before, wanted: self.rules.editable(box, before, wanted, self.values),
-        )
+        return EditRecorder(self.mask, self._allowed if self.rules.bind else None, self.layer)
+
+    def _allowed(self, box: Box, found: Mask, wanted: Mask | int) -> NDArray[np.bool_]:
+        """Return where the rules let a label be written over a box where the mask holds this."""
+        if self.layers is None:
+            return self.rules.editable(box, found, wanted, self.values)
+        before, in_area = self.labels_in(found), self.layers.in_area(found, self.rules)
+        return self.rules.editable(box, before, wanted, self.values, in_area)

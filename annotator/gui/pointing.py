@@ -226,7 +226,12 @@ class Pointing(QObject):
         if answer is None or self._case is None or self._canvas is None or not self._waiting:
             return
         if self._proposal is None:
-            self._proposal = Proposal(self._case.drawing.mask, value=self._label)
+            surface = self._canvas.surface
+            self._proposal = Proposal(
+                self._case.drawing.mask,
+                value=self._label,
+                layer=None if surface is None else surface.of(self._label).layer,
+            )
         edit = self._proposal.show(answer.box, answer.mask)
         self._shown.append(_Shown(self._waiting.pop(0), edit is not None))
         if edit is not None:

@@ -41,7 +41,7 @@ class Tint:
         low, high = [0, 0, 0], list(surface.shape)
         low[plane.axis], high[plane.axis] = index, index + 1
         box: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-        allowed = surface.rules.editable(box, surface.labels(box), self._label, surface.values)
+        allowed = surface.editable(box, self._label)
         pixels = np.where(plane.cut(allowed, 0), np.uint32(_COLOR), np.uint32(0))
         rows, columns = pixels.shape
         kind = QImage.Format.Format_ARGB32_Premultiplied
