@@ -13,11 +13,13 @@ from qtpy.QtWidgets import QWidget
 
 from annotator.analysis.label_surface import label_box
 from annotator.domain.errors import GeometryMismatchError
+from annotator.drawing.gesture import UNMARKED
 from annotator.drawing.surface import Surface
 from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.gestures import Gestures
 from annotator.gui.label_colors import LabelColors
 from annotator.gui.linked_views import LinkedViews
+from annotator.gui.mark_layer import NO_MARKS
 from annotator.gui.marks import Marks
 from annotator.gui.planes import planes_of
 from annotator.gui.scene import Scene
@@ -37,9 +39,11 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series
     from annotator.drawing.edit import Edit, Mask
+    from annotator.drawing.gesture import Markings
     from annotator.drawing.options import Chosen
     from annotator.drawing.rules import MaskingRules
     from annotator.gui.label_colors import Color
+    from annotator.gui.mark_layer import MarkLayer
     from annotator.gui.planes import Plane
     from annotator.gui.slice_view import SliceView
     from annotator.gui.stroke_clock import StrokeClock
@@ -57,6 +61,10 @@ class Canvas(QWidget):
 
     edited = Signal(str, object)
     """Name of the tool and the Edit, when a stroke ends."""
+    marked = Signal(str, object)
+    """Name of the tool and the MarkEdit, when a mark was set or moved."""
+    mark_taken = Signal(int)
+    """Number of the mark that was set, moved or clicked."""
     cursor_moved = Signal(object)
     """Voxel ``(z, y, x)`` under the cursor, or None."""
     position_changed = Signal(object)
@@ -143,6 +151,7 @@ class Canvas(QWidget):
         self._marks.contours = ContourBook()
         self._marks.highlight = self._marks.flash = None
         self._marks.hints = ()
+        self._gestures.set_kept(NO_MARKS, UNMARKED)
         self._marks.is_calibrated = series.geometry.is_calibrated
         planes = planes_of(series)
         self._marks.has_crosshair = len(planes) == 3
@@ -279,6 +288,19 @@ class Canvas(QWidget):
         """Show what was pointed at for the object in progress."""
         self._gestures.set_hints(prompts)
 
+    def set_marks(self, layer: MarkLayer, markings: Markings) -> None:
+        """Show the marks of the case; ``markings`` are those that tools take hold of."""
+        self._gestures.set_kept(layer, markings)
+
+    def settle(self) -> None:
+        """Keep what is being measured, as it is."""
+        self._gestures.settle()
+
+    def go_to(self, box: Box) -> None:
+        """Show the slices through the middle of a voxel box, and frame it for a moment."""
+        self.set_position([(low + high - 1) // 2 for low, high in zip(*box, strict=True)])
+        self._views.flash(box)
+
     def show_edit(self, tool: str, edit: Edit) -> None:
         """Show an edit that was made on the live mask elsewhere; told as ``edited``."""
         self._gestures.show_edit(tool, edit)
@@ -391,6 +413,8 @@ class Canvas(QWidget):
     def _connect(self) -> None:
         gestures, views = self._gestures, self._views
         gestures.edited.connect(self.edited)
+        gestures.marked.connect(self.marked)
+        gestures.mark_taken.connect(self.mark_taken)
         gestures.peeked.connect(self.peeked)
         gestures.label_picked.connect(self.label_picked)
         gestures.prompted.connect(self.prompted)

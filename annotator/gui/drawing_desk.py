@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from annotator.domain.errors import AnnotatorError, UnknownNameError
-from annotator.drawing.gesture import NOTHING, Held
+from annotator.drawing.gesture import NOTHING, UNMARKED, Held
+from annotator.drawing.mark_gesture import MarkGesture
 from annotator.drawing.options import Chosen, with_defaults
 from annotator.drawing.proposal import Proposal
 from annotator.drawing.scissors import Scissors
@@ -46,6 +47,10 @@ class DrawingDesk(QObject):
         A finished edit, with the name of its tool.
     previewed
         What is shown of the gesture in progress is another thing now.
+    marked : str, MarkEdit
+        A mark that was set or moved, with the name of the tool.
+    mark_taken : int
+        The number of the mark that it was, or that was only clicked.
     label_picked : int
         The label under the picker; 0 for background.
     hinted : Prompt
@@ -58,6 +63,8 @@ class DrawingDesk(QObject):
 
     touched = Signal(object)
     edited = Signal(str, object)
+    marked = Signal(str, object)
+    mark_taken = Signal(int)
     previewed = Signal()
     label_picked = Signal(int)
     hinted = Signal(object)
@@ -70,6 +77,8 @@ class DrawingDesk(QObject):
         self.tool = CROSSHAIR
         self.label = 1
         self.brush_mm = 10.0
+        self.reach_mm = 0.0
+        self.markings = UNMARKED
         self.is_3d = False
         self.drag_kind: PromptKind = "box"
         self.hint: Hint | None = None
@@ -139,10 +148,11 @@ class DrawingDesk(QObject):
                 self.gesture = None
 
     def set_tool(self, name: str) -> None:
-        """Take a tool; what is in progress with another is dropped."""
+        """Take a tool; what is in progress with another is dropped, but what it measured kept."""
         if name not in IN_HAND:
             raise UnknownNameError("drawing tool", name, IN_HAND)
         if name != self.tool:
+            self.settle()
             self.cancel()
         self.tool = name
 
@@ -158,6 +168,8 @@ class DrawingDesk(QObject):
         """Begin with the tool at an array position, on the slice across axis ``plane``."""
         if self._surface is None:
             return
+        if self._is_open_elsewhere(plane, round(point[plane])):
+            self.settle()
         if self.is_working:
             self.told.emit("Still working. Esc cancels it.")
         elif self.tool == PICKER:
@@ -227,6 +239,11 @@ class DrawingDesk(QObject):
         self._go_on(gesture.confirm)
         return True
 
+    def settle(self) -> None:
+        """Keep what is being measured, as it is; nothing else ends."""
+        if isinstance(self.gesture, MarkGesture):
+            self.confirm()
+
     def step_back(self) -> bool:
         """Take the last step inside the gesture back; False where there is none."""
         if self.gesture is None or not self.gesture.step_back():
@@ -276,6 +293,8 @@ class DrawingDesk(QObject):
             diameter_mm=self.brush_mm,
             is_3d=self.is_3d,
             chosen=self._held_options(),
+            reach_mm=self.reach_mm,
+            markings=self.markings,
         )
 
     def _held_options(self) -> dict[str, Chosen]:
@@ -299,13 +318,24 @@ class DrawingDesk(QObject):
             self.touched.emit(box)
         if gesture.is_done:
             self.gesture = None
-            edit = gesture.finish()
-            if edit is None and gesture.was_refused:
-                self.refused.emit()
-            self._emit(gesture.name, edit)
+            self._end(gesture)
         elif gesture.work is not None:
             self._begin_work(gesture.work)
         self.previewed.emit()
+
+    def _end(self, gesture: Gesture) -> None:
+        """Tell what a gesture that is done has changed."""
+        if isinstance(gesture, MarkGesture):
+            change = gesture.finish_mark()
+            if change is not None:
+                self.marked.emit(gesture.name, change)
+            if gesture.marked:
+                self.mark_taken.emit(gesture.marked)
+            return
+        edit = gesture.finish()
+        if edit is None and gesture.was_refused:
+            self.refused.emit()
+        self._emit(gesture.name, edit)
 
     def _begin_work(self, work: Work) -> None:
         self._number += 1

@@ -9,8 +9,11 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from annotator.drawing.eraser import Eraser
 from annotator.drawing.gesture import NOTHING
+from annotator.drawing.mark_gesture import MarkGesture
 from annotator.drawing.scissors import Scissors
+from annotator.drawing.tools import TOOLS
 from annotator.gui.drawing_desk import CROSSHAIR, DrawingDesk
+from annotator.gui.mark_layer import MARK_COLOR
 from annotator.gui.tint import Tint
 
 if TYPE_CHECKING:
@@ -18,12 +21,14 @@ if TYPE_CHECKING:
 
     from annotator.api import Prompt, PromptKind
     from annotator.drawing.edit import Edit, Point
+    from annotator.drawing.gesture import Markings
     from annotator.drawing.options import Chosen
     from annotator.drawing.rules import MaskingRules
     from annotator.drawing.space_scissors import SpaceOutline
     from annotator.drawing.surface import Surface
     from annotator.gui.label_colors import LabelColors
     from annotator.gui.linked_views import LinkedViews
+    from annotator.gui.mark_layer import MarkLayer
     from annotator.gui.marks import Marks
     from annotator.gui.suggestion import Suggestion
 
@@ -31,6 +36,8 @@ _BANNER_MS = 5000
 _WORKING = "Working it out… Esc cancels."
 _PEEK_S = 0.35
 """Who holds H longer wants to look and come back."""
+_REACH_PX = 8.0
+"""So near to a place it is taken hold of."""
 _TAP_S = 0.25
 """Space that is let go sooner, without moving the image, was tapped."""
 
@@ -39,6 +46,8 @@ class Gestures(QObject):
     """Ties the views of a canvas to the drawing desk; while reading only, to the crosshair."""
 
     edited = Signal(str, object)
+    marked = Signal(str, object)
+    mark_taken = Signal(int)
     label_picked = Signal(int)
     cursor_moved = Signal(object)
     prompted = Signal(object)
@@ -146,6 +155,17 @@ class Gestures(QObject):
     def set_drag_kind(self, kind: PromptKind) -> None:
         """Set what dragging draws with the tool that points."""
         self._desk.drag_kind = kind
+
+    def set_kept(self, layer: MarkLayer, markings: Markings) -> None:
+        """Show the marks of the case, and let tools take hold of these."""
+        self._desk.markings = markings
+        self._marks.kept = layer
+        self._views.repaint_marks()
+
+    def settle(self) -> None:
+        """Keep what is being measured."""
+        self._desk.settle()
+        self._show_pen()
 
     def set_hints(self, prompts: tuple[Prompt, ...]) -> None:
         """Show what was pointed at."""
@@ -272,6 +292,8 @@ class Gestures(QObject):
         views.position_changed.connect(self._end_stroke)
         desk.touched.connect(views.show_touched)
         desk.edited.connect(self._end_edit)
+        desk.marked.connect(self.marked)
+        desk.mark_taken.connect(self.mark_taken)
         desk.label_picked.connect(self.label_picked)
         desk.hinted.connect(self.prompted)
         desk.told.connect(self._tell)
@@ -324,9 +346,11 @@ class Gestures(QObject):
             self._desk.release()
 
     def _fit_brush(self) -> None:
-        """Give the brush its size in mm where it is told on the screen."""
-        if self._brush_px is not None and self._views.views:
-            self._desk.brush_mm = self._brush_px / self._views.zoom
+        """Give brush and reach their size in mm where they are told on the screen."""
+        if self._views.views:
+            self._desk.reach_mm = _REACH_PX / self._views.zoom
+            if self._brush_px is not None:
+                self._desk.brush_mm = self._brush_px / self._views.zoom
 
     def _release(self) -> None:
         self._desk.release(is_click=not self._views.has_moved)
@@ -398,8 +422,15 @@ class Gestures(QObject):
         marks.preview_axis, marks.preview_index = desk.plane, desk.index
         marks.hint = desk.hint
         marks.tool_takes_shift = desk.points and not self._is_read_only
-        marks.color = "#ffffff" if desk.tool == Eraser.name else self._colors.pen(desk.label)
+        marks.color = self._pen_color()
         self._views.repaint_marks()
+
+    def _pen_color(self) -> str:
+        """Return the colour of what the tool in hand leaves."""
+        tool = TOOLS.get(self._desk.tool)
+        if tool is not None and issubclass(tool, MarkGesture):
+            return MARK_COLOR
+        return "#ffffff" if tool is Eraser else self._colors.pen(self._desk.label)
 
     def _show_preview(self) -> None:
         """Let the overlays show what is in progress."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from annotator.drawing.gesture import NOTHING, Preview
 from annotator.gui.contours import ContourBook
+from annotator.gui.mark_layer import NO_MARKS, MarkLayer
 from annotator.gui.view_style import ViewStyle
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Marks:
         Colour of what is being drawn, ``#rrggbb``.
     preview, preview_axis, preview_index
         What is seen of the gesture in progress, on which slice along which axis.
+    kept : MarkLayer
+        Points, lines and the like that were set on the case.
     suggestion : Suggestion or None
         What an operation would change, shown in place of the mask.
     tint : Tint or None
@@ -100,6 +103,7 @@ class Marks:
     preview: Preview = NOTHING
     preview_axis: int | None = None
     preview_index: int | None = None
+    kept: MarkLayer = NO_MARKS
     suggestion: Suggestion | None = None
     tint: Tint | None = None
     tool_takes_shift: bool = False

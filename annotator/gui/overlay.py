@@ -12,6 +12,7 @@ from annotator.drawing.gesture import NOTHING
 from annotator.gui import overlay_paint as paint
 from annotator.gui.marks import PLANE_COLORS
 from annotator.gui.overlay_hints import paint_hints
+from annotator.gui.overlay_marks import paint_kept
 from annotator.gui.overlay_preview import paint_preview
 
 if TYPE_CHECKING:
@@ -234,11 +235,12 @@ class Overlay(QWidget):
 
     def show_index(self, index: int) -> None:
         """Paint the marks of another slice; as little as changes, because every pixel costs."""
+        marks, plane = self._marks, self.plane
+        is_kept = marks.kept.is_on(plane, self.index) or marks.kept.is_on(plane, index)
         self.index = index
-        marks = self._marks
         shown = (marks.flash, marks.suggestion, marks.tint, marks.highlight)
         is_marked = any(one is not None for one in shown) or marks.preview is not NOTHING
-        if is_marked or marks.contours.contours or marks.hints:
+        if is_marked or is_kept or marks.contours.contours or marks.hints:
             self.update()
         else:
             self.update(paint.SLICE_TEXT)
@@ -276,6 +278,7 @@ class Overlay(QWidget):
             paint.paint_box(painter, marks.flash, plane, index, camera, QColor("#ffd24d"))
         if marks.has_crosshair:
             paint.paint_crosshair(painter, marks, plane, camera)
+        paint_kept(painter, marks, plane, index, camera)
         paint_preview(painter, marks, plane, index, camera, self._cursor)
         paint_hints(painter, marks, plane, index, camera)
         if self._cursor is not None and self._gesture in ("", "tool"):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
 
+from annotator.gui.overlay_marks import paint_ring
+
 if TYPE_CHECKING:
     from annotator.drawing.gesture import Line
     from annotator.gui.marks import Marks
@@ -38,6 +40,8 @@ def paint_preview(
     for anchor in preview.anchors:
         place = QPointF(*camera.to_screen(*plane.to_screen(anchor)))
         painter.drawEllipse(place, _ANCHOR_PX, _ANCHOR_PX)
+    if preview.ring is not None:
+        paint_ring(painter, QPointF(*camera.to_screen(*plane.to_screen(preview.ring))))
     if preview.text and cursor is not None:
         _paint_text(painter, preview.text, cursor + _TEXT_OFFSET, camera.size)
 
