@@ -14,6 +14,10 @@ Chosen = float | str | bool
 """What an option is set to."""
 
 
+OnlyWith = tuple[str, tuple[str, ...]]
+"""The key of a choice, and those of its names with which an option means something."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberOption:
     """A number between two others, in a unit that is shown beside it."""
@@ -26,6 +30,7 @@ class NumberOption:
     maximum: float
     unit: str = ""
     is_whole: bool = False
+    only_with: OnlyWith | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ class ChoiceOption:
     tooltip: str
     default: str
     choices: tuple[tuple[str, str], ...]
+    only_with: OnlyWith | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class SwitchOption:
     title: str
     tooltip: str
     default: bool = False
+    only_with: OnlyWith | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +64,18 @@ class LabelOption:
     title: str
     tooltip: str
     default: int = 0
+    only_with: OnlyWith | None = None
 
 
 Option = NumberOption | ChoiceOption | SwitchOption | LabelOption
+
+
+def is_asked(option: Option, chosen: Mapping[str, Chosen]) -> bool:
+    """Whether an option means something beside what the others are set to."""
+    if option.only_with is None:
+        return True
+    key, names = option.only_with
+    return chosen[key] in names
 
 
 def with_defaults(options: Sequence[Option], chosen: Mapping[str, Chosen]) -> dict[str, Chosen]:

@@ -68,6 +68,7 @@ class Scissors(Lasso):
             minimum=0.0,
             maximum=500.0,
             unit="mm",
+            only_with=("range", ("near",)),
         ),
         ChoiceOption(
             key="labels",
@@ -75,6 +76,7 @@ class Scissors(Lasso):
             tooltip="Which labels are erased.",
             default="held",
             choices=(("held", "The current label"), ("all", "All labels")),
+            only_with=("operation", ("erase-inside", "erase-outside")),
         ),
     )
     advice: ClassVar[str] = (

@@ -38,6 +38,7 @@ SPREAD = NumberOption(
     minimum=0.5,
     maximum=6.0,
     unit="SD",
+    only_with=(SOURCE.key, ("pointer",)),
 )
 LOW = NumberOption(
     key="low",
@@ -46,6 +47,7 @@ LOW = NumberOption(
     default=0.0,
     minimum=-1e6,
     maximum=1e6,
+    only_with=(SOURCE.key, ("set",)),
 )
 HIGH = NumberOption(
     key="high",
@@ -54,6 +56,7 @@ HIGH = NumberOption(
     default=200.0,
     minimum=-1e6,
     maximum=1e6,
+    only_with=(SOURCE.key, ("set",)),
 )
 CONNECTED = SwitchOption(
     key="connected",

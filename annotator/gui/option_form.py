@@ -22,6 +22,7 @@ from annotator.drawing.options import (
     LabelOption,
     NumberOption,
     SwitchOption,
+    is_asked,
     with_defaults,
 )
 from annotator.gui.buttons import label, set_look
@@ -78,11 +79,22 @@ class OptionForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self._schema = schema
+        self._options = tuple(options)
+        self._parts: dict[str, tuple[QWidget, ...]] = {}
         self._read: dict[str, Callable[[], Chosen]] = {}
         self.fields: dict[str, QWidget] = {}
         self.rows = [
             self._row(option, chosen.get(option.key, option.default)) for option in options
         ]
+        self.changed.connect(self.show_asked)
+
+    def show_asked(self) -> None:
+        """Hide the fields that mean nothing beside what the others are set to."""
+        chosen = self.values()
+        for option in self._options:
+            if option.only_with is not None:
+                for part in self._parts.get(option.key, ()):
+                    part.setVisible(is_asked(option, chosen))
 
     def values(self) -> dict[str, Chosen]:
         """Return what every option is set to."""
@@ -94,7 +106,8 @@ class OptionForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        for words, field in self.rows:
+        for option, (words, field) in zip(self._options, self.rows, strict=True):
+            self._parts[option.key] = (words, field)
             row = grid.rowCount()
             set_look(words, "role", "small")
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -105,12 +118,17 @@ class OptionForm(QWidget):
             else:
                 grid.addWidget(words, row, 0, 1, 2)
                 grid.addWidget(field, row + 1, 0, 1, 2)
+        self.show_asked()
 
     def cells(self) -> list[QWidget]:
-        """Return a widget for each field with its words beside it, to stand in a line."""
+        """Return a widget for each field with its words beside it, to stand in a line.
+
+        Who has put them there calls `show_asked`.
+        """
         made = []
-        for words, field in self.rows:
+        for option, (words, field) in zip(self._options, self.rows, strict=True):
             cell = QWidget()
+            self._parts[option.key] = (cell,)
             line = QHBoxLayout(cell)
             line.setContentsMargins(0, 0, 0, 0)
             line.setSpacing(5)

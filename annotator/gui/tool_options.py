@@ -100,6 +100,7 @@ class ToolOptions(QWidget):
             for cell in self._cells[:-1]:
                 layout.addWidget(cell)
                 cell.show()
+            self.form.show_asked()
         self.updateGeometry()
 
     def _set(self) -> None:
