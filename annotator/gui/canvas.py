@@ -88,6 +88,10 @@ class Canvas(QWidget):
     """A gesture changed nothing, because the rules forbade it."""
     suggestion_answered = Signal(str)
     """``all``, ``slice`` or ``drop``: what is suggested is wanted, or not."""
+    looked = Signal()
+    """Another part of the slice is seen in the view that is worked in, or another plane."""
+    mask_touched = Signal(object)
+    """Box of the mask that was written to; None where it is not known where."""
     tool_let_go = Signal(bool)
     """The tool before is wanted again; whether for good, by a tap of space."""
 
@@ -182,9 +186,28 @@ class Canvas(QWidget):
         super().closeEvent(event)
 
     def set_layout(self, name: str) -> None:
-        """Show ``three`` views, ``four`` with space, or the ``single`` one worked in last."""
+        """Show the views in one of the layouts that there are: see ``LinkedViews``."""
         self._views.set_layout(name)
         self.layout_changed.emit(name)
+
+    @property
+    def layout_name(self) -> str:
+        """The layout that is shown."""
+        return self._views.layout_name
+
+    @property
+    def view_in_hand(self) -> SliceView:
+        """The view that was worked in last, or the first one on the screen."""
+        axis = self.plane_in_hand.axis
+        return next((one for one in self.views if one.plane.axis == axis), self.views[0])
+
+    def offer_companion(self, on: bool) -> None:
+        """Have the layout ``beside``, or not."""
+        self._views.has_companion = on
+
+    def turn(self) -> None:
+        """Work in the next plane."""
+        self._views.turn()
 
     @property
     def next_layout(self) -> str:
@@ -432,6 +455,8 @@ class Canvas(QWidget):
         views.position_changed.connect(self.position_changed)
         views.position_changed.connect(self.space.set_position)
         views.mask_touched.connect(self.space.touch)
+        views.mask_touched.connect(self.mask_touched)
+        views.looked.connect(self.looked)
         self.space.picked.connect(self.set_position)
         self.space.pressed.connect(self.setFocus)
         self.space.outlined.connect(gestures.cut_in_space)

@@ -6,7 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QStackedWidget, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from annotator.gui.buttons import Button, label
 from annotator.gui.empty_state import EmptyState
@@ -61,7 +68,11 @@ class CanvasHolder(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._stack, 1)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._split.setHandleWidth(2)
+        self._split.addWidget(self._stack)
+        self._split.setCollapsible(0, False)
+        layout.addWidget(self._split, 1)
         layout.addWidget(self._foot)
 
     def show_empty(self) -> None:
@@ -92,6 +103,12 @@ class CanvasHolder(QWidget):
         self.notes.setToolTip("\n".join(("How this image was read:", *series.notes)))
         canvas.show_volume(voxels, series, mask, schema)
         return canvas
+
+    def put_beside(self, widget: QWidget) -> None:
+        """Give a widget the right half, whenever it is shown."""
+        self._split.addWidget(widget)
+        self._split.setCollapsible(1, False)
+        self._split.setSizes([1000, 1000])
 
     def watch_mask(self, mask: NDArray[Any]) -> None:
         """Name labels under the pointer by another mask from now on."""

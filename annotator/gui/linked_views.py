@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from annotator.gui.planes import Plane
     from annotator.gui.scene import Scene
 
-LAYOUTS = ("three", "four", "single")
+LAYOUTS = ("three", "four", "beside", "single")
 _LATE_MS = 30
 """How long the views that are not worked in may lag behind."""
 _FLASH_MS = 900
@@ -58,6 +58,8 @@ class LinkedViews(QWidget):
     position_changed = Signal(object)
     mask_touched = Signal(object)
     """Box that was written to; None where it is not known where."""
+    looked = Signal()
+    """Something else is seen in the view that is worked in."""
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class LinkedViews(QWidget):
         self._next = self._timer(0, self._show_next)
         self._flash_end = self._timer(_FLASH_MS, lambda: self.flash(None))
         self.layout_name = self._layout_before = "three"
+        self.has_companion = False
         self.clock = StrokeClock()
 
     @property
@@ -166,10 +169,14 @@ class LinkedViews(QWidget):
     @property
     def layouts(self) -> tuple[str, ...]:
         """Names of the layouts that there are, in the order in which they are stepped through."""
-        return tuple(name for name in LAYOUTS if name != "four" or self._make_space is not None)
+        missing = {"four": self._make_space is None, "beside": not self.has_companion}
+        return tuple(name for name in LAYOUTS if not missing.get(name, False))
 
     def set_layout(self, name: str) -> None:
-        """Show ``three`` views, ``four`` with space, or the ``single`` one worked in last."""
+        """Show ``three`` views, ``four`` with space, or the ``single`` one worked in last.
+
+        That one is shown ``beside`` another series as well, which stands beside this widget.
+        """
         if name not in self.layouts:
             raise UnknownNameError("layout", name, self.layouts)
         self.layout_name = name
@@ -181,6 +188,12 @@ class LinkedViews(QWidget):
         """Show only the view along an axis, or as many as before where it is the only one."""
         self._active = self._slot_of(axis)
         self.set_layout(self._layout_before if self.layout_name == "single" else "single")
+
+    def turn(self) -> None:
+        """Work in the next plane; shown where one view is."""
+        self._active = (self._active + 1) % max(len(self._planes), 1)
+        self._arrange()
+        self.looked.emit()
 
     def set_position(self, zyx: Sequence[int]) -> None:
         """Show the slices through a voxel; one outside is moved to the nearest inside."""
@@ -355,7 +368,7 @@ class LinkedViews(QWidget):
     def _shown(self) -> list[int]:
         if not self._planes:
             return []
-        if self.layout_name == "single" or len(self._planes) == 1:
+        if self.layout_name in ("beside", "single") or len(self._planes) == 1:
             return [min(self._active, len(self._planes) - 1)]
         return list(range(len(self._planes)))
 
@@ -458,6 +471,11 @@ class LinkedViews(QWidget):
             work_here()
             self.step(steps)
 
+        def look() -> None:
+            if slot == self._active:
+                self.looked.emit()
+
+        view.looked.connect(look)
         view.pressed.connect(press)
         view.dragged.connect(self.dragged)
         view.linked.connect(link)

@@ -39,6 +39,8 @@ class SliceView(QWidget):
     picked = Signal(object)
     boxed = Signal(object)
     """Half-open voxel box of the part of the slice that was dragged over."""
+    looked = Signal()
+    """Another part of the slice is shown, or in another size."""
 
     def __init__(self, scene: Scene, plane: Plane, marks: Marks, parent: QWidget) -> None:
         super().__init__(parent)
@@ -166,6 +168,11 @@ class SliceView(QWidget):
             )
         )
 
+    def look(self, camera: ViewCamera) -> None:
+        """Show another part of the slice, or in another size."""
+        self._is_fitted = False
+        self._look(camera)
+
     def to_screen(self, point: Point) -> QPointF:
         """Return the place in the view of an array position."""
         return QPointF(*self._camera.to_screen(*self.plane.to_screen(point)))
@@ -206,6 +213,7 @@ class SliceView(QWidget):
         self._camera = self.overlay.camera = camera
         self.scene.look(camera.centre_mm, camera.zoom)
         self.overlay.update()
+        self.looked.emit()
 
     def _look_again(self) -> None:
         self._look(self._camera)
