@@ -73,12 +73,21 @@ class OpenCase:
     def cautions(self) -> tuple[str, ...]:
         """Say what looks forgotten and needs an explicit yes; empty when nothing does."""
         drawn = MaskValues(self.schema).drawn(self.drawing.values())
-        if not drawn:
+        marks = self.drawing.marks
+        if not drawn and not marks:
             return ("nothing is drawn: submit an empty reading?",)
-        return tuple(
-            f"“{label.name}” is not drawn: submit without it?"
-            for label in self.schema.labels
-            if label.required and label.value not in drawn
+        names = {mark.name for mark in marks if mark.kind == "landmark"}
+        return (
+            *(
+                f"“{label.name}” is not drawn: submit without it?"
+                for label in self.schema.labels
+                if label.required and label.value not in drawn
+            ),
+            *(
+                f"“{landmark.title}” is not marked: submit without it?"
+                for landmark in self.schema.landmarks
+                if landmark.required and landmark.key not in names
+            ),
         )
 
     def submit(self) -> Annotation:

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.label_groups import with_overlaps
-from annotator.domain.schema import Code, DiagnosisField, FieldKind, Label, LabelSchema, Overlap
+from annotator.domain.schema import (
+    Code,
+    DiagnosisField,
+    FieldKind,
+    Label,
+    LabelSchema,
+    Landmark,
+    Overlap,
+)
 
 DEFAULT_SCHEMA = "one-label"
 Text = Annotated[str, Field(min_length=1)]
@@ -43,6 +51,12 @@ class _Overlap(_Strict):
     labels: list[int]
 
 
+class _Landmark(_Strict):
+    key: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    title: Text
+    required: bool = False
+
+
 class _Field(_Strict):
     key: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     title: Text
@@ -67,12 +81,15 @@ class _Schema(_Strict):
     fields: list[_Field] = []
     windows: list[Text] = []
     overlaps: list[_Overlap] = []
+    landmarks: list[_Landmark] = []
 
     @model_validator(mode="after")
     def _distinct(self) -> _Schema:
         _unique("label value", [str(label.value) for label in self.labels])
         _unique("label name", [label.name for label in self.labels])
         _unique("field key", [field.key for field in self.fields])
+        _unique("landmark key", [landmark.key for landmark in self.landmarks])
+        _unique("landmark title", [landmark.title for landmark in self.landmarks])
         return self
 
 
@@ -131,6 +148,7 @@ def schema_from_json(text: str) -> LabelSchema:
         overlaps=tuple(
             Overlap(value=entry.value, labels=tuple(entry.labels)) for entry in given.overlaps
         ),
+        landmarks=tuple(Landmark(**entry.model_dump()) for entry in given.landmarks),
     )
     with_overlaps(schema)  # a project gives the values; here it is only seen that it can
     return schema
@@ -168,6 +186,10 @@ def schema_to_json(schema: LabelSchema) -> str:
         "windows": list(schema.windows),
         "overlaps": [
             {"value": entry.value, "labels": list(entry.labels)} for entry in schema.overlaps
+        ],
+        "landmarks": [
+            {"key": entry.key, "title": entry.title, "required": entry.required}
+            for entry in schema.landmarks
         ],
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
