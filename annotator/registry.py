@@ -12,6 +12,7 @@ from annotator.domain.errors import AnnotatorError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from annotator.api import (
         ContourDetector,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         NetworkFormat,
         PromptModel,
         Propagator,
+        Pyramid,
+        SlideReader,
         StudyReader,
         TraceDetector,
         Trainer,
@@ -128,6 +131,16 @@ class Registry:
     def readers(self) -> tuple[StudyReader, ...]:
         """Return every reader, in the order in which files are offered to them."""
         return tuple(cast("StudyReader", entry) for entry in self._open("readers").entries.values())
+
+    def open_slide(self, reader: str, directory: Path) -> Pyramid:
+        """Open what was kept of a slide, by the reader that read it.
+
+        Raises UnknownNameError where there is no such reader, UnreadableError on damaged files.
+        """
+        found = self._named("readers", reader)
+        if not hasattr(found, "open_slide"):
+            raise AnnotatorError(f"the reader {reader!r} opens no slides")
+        return cast("SlideReader", found).open_slide(directory)
 
     def fusion_method(self, name: str) -> AnyFusionMethod:
         """Return a fusion method by name; raises UnknownNameError."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis import kernels
+from annotator.analysis.sparse_array import is_large, sparse_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -261,11 +262,32 @@ def _joined(tables: list[SlabTable]) -> SlabTable:
 def decode(
     runs: MaskRuns, dtype: np.dtype[np.unsignedinteger] | None = None
 ) -> NDArray[np.unsignedinteger]:
-    """Return the dense ``(z, y, x)`` mask: uint8 where every label fits, else uint16."""
+    """Return the dense ``(z, y, x)`` mask: uint8 where every label fits, else uint16.
+
+    A large one takes memory only where something is drawn.
+    """
     chosen = np.dtype(dtype or mask_dtype(max(labels_in([runs]), default=0)))
-    mask = np.zeros(runs.grid.shape, chosen)
-    write_slabs(runs, mask)
+    mask = sparse_zeros(runs.grid.shape, chosen)
+    if is_large(mask):
+        write_labels(runs, mask)
+    else:
+        write_slabs(runs, mask)
     return mask
+
+
+def write_labels(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:
+    """Write the listed slabs into a mask of zeros without touching what stays 0."""
+    flat = mask.reshape(-1)
+    for slab, content in runs.slabs.items():
+        offset = runs.grid.offset(slab)
+        drawn = np.flatnonzero(content.labels)
+        stops = content.ends[drawn].astype(np.int64) + offset
+        starts = np.where(drawn > 0, content.ends[drawn - 1], 0).astype(np.int64) + offset
+        labels = content.labels[drawn]
+        for start, stop, label in zip(
+            starts.tolist(), stops.tolist(), labels.tolist(), strict=True
+        ):
+            flat[start:stop] = label
 
 
 def write_slabs(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:

@@ -5,6 +5,7 @@ A plugin is a :class:`Plugin` record, named by an entry point in the group ``ann
 
 from __future__ import annotations
 
+from annotator.analysis.pyramid import Pyramid, PyramidVoxels
 from annotator.api.cases import CaseVotes, CaseWindow
 from annotator.api.contours import ContourDetector, ContourLesson, DrawnContour, JudgedContour
 from annotator.api.fusion import (
@@ -41,12 +42,21 @@ from annotator.api.plugin import Plugin
 from annotator.api.progress import Progress, no_progress
 from annotator.api.prompts import Prompt, PromptAnswer, PromptedImage, PromptKind, PromptModel
 from annotator.api.propagation import Carrier, PlacedImage, Propagated, Propagator
-from annotator.api.readers import FoundSeries, ReadSeries, ScanResult, Skipped, StudyReader
+from annotator.api.readers import (
+    FOLDER_MARKS,
+    FoundSeries,
+    ReadSeries,
+    ScanResult,
+    Skipped,
+    StudyReader,
+)
+from annotator.api.slides import SlideFile, SlideFiles, SlideReader, kept_files, slide_digest
 from annotator.api.tracing import TraceDetector, TracedImage, TracedNeuron, TraceLesson
 from annotator.api.writers import MaskForExport, MaskWriter
 from annotator.checked_file import checked_file
 
 __all__ = [
+    "FOLDER_MARKS",
     "AnyFusionMethod",
     "BelievedLabels",
     "Carrier",
@@ -84,9 +94,14 @@ __all__ = [
     "PromptedImage",
     "Propagated",
     "Propagator",
+    "Pyramid",
+    "PyramidVoxels",
     "ReadSeries",
     "ScanResult",
     "Skipped",
+    "SlideFile",
+    "SlideFiles",
+    "SlideReader",
     "SpatialFusionMethod",
     "StudyReader",
     "SuppliedNetwork",
@@ -102,7 +117,9 @@ __all__ = [
     "are_voxels_of",
     "checked_file",
     "combined_series_id",
+    "kept_files",
     "no_progress",
     "series_id",
     "slice_digest",
+    "slide_digest",
 ]

@@ -11,16 +11,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.api.progress import Progress
+    from annotator.api.slides import SlideFiles
     from annotator.domain.study import Series
+
+FOLDER_MARKS = (".zgroup", ".zattrs", "zarr.json")
+"""A folder that holds one of these is one picture: readers are given it, and not its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadSeries:
-    """A series with its voxels, ``(z, y, x)`` or ``(z, y, x, channel)``, as stored (no rescale)."""
+    """A series with its voxels, ``(z, y, x)`` or ``(z, y, x, channel)``, as stored (no rescale).
+
+    ``slide`` says of a picture too large to be held what is kept in the place of its voxels.
+    """
 
     series: Series
-    voxels: NDArray[Any]
+    voxels: NDArray[Any] | PyramidVoxels
+    slide: SlideFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,8 @@ class FoundSeries:
     """A series that a scan found; nothing but headers has been read yet.
 
     ``read`` returns the whole series; ``first_slice`` the stored voxels of slice 0, ``(y, x)`` or
-    ``(y, x, channel)``, without reading the rest. Both raise UnreadableError.
+    ``(y, x, channel)``, without reading the rest; of a slide those of its coarsest level. Both
+    raise UnreadableError.
     """
 
     title: str

@@ -39,6 +39,25 @@ class DicomSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slide:
+    """What is kept of a picture too large to be held: its own files, read by regions.
+
+    Attributes
+    ----------
+    reader : str
+        Name of the reader that opens them.
+    sha256 : str
+        Over the names and the kept bytes of the files.
+    shapes : tuple of tuple of int
+        Levels that the files hold, ``(rows, columns)``, the finest first.
+    """
+
+    reader: str
+    sha256: str
+    shapes: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Facts of one series; its voxels are kept apart, as ``(z, y, x[, channel])``.
 
@@ -61,6 +80,9 @@ class Series:
         Source files, absolute, in slice order; they may have gone since.
     notes : tuple of str
         What a person should know about how it was read, in words.
+    slide : Slide, optional
+        Of a picture too large to be held; its ``series_id`` has the hash of the files in the place
+        of that of the voxels.
     """
 
     series_id: str
@@ -76,6 +98,7 @@ class Series:
     paths: tuple[str, ...] = ()
     dicom: DicomSource | None = None
     notes: tuple[str, ...] = ()
+    slide: Slide | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

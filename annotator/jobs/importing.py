@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.api import Skipped
+import numpy as np
+
+from annotator.api import FOLDER_MARKS, Skipped
 from annotator.domain.errors import AnnotatorError, CancelledError
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def import_paths(
         if isinstance(content, Skipped):
             skipped.append(content)
             continue
-        case = _keep(store, entry, content, reads, actor)
+        case = _keep(store, entry, content, reads, report, actor)
         path = _common_path(entry.paths)
         if case.case_id in cases:
             same = f"the same image as {sources[case.case_id]}, the case {case.title!r}"
@@ -97,7 +99,8 @@ def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
     """Return the regular files behind paths, sorted, and what cannot be looked into, with reasons.
 
     Pipes, sockets and devices are among the latter: reading from one could wait for ever. Hidden
-    files and directories (``.git``, ``.DS_Store``) inside a directory are passed over.
+    files and directories (``.git``, ``.DS_Store``) inside a directory are passed over. A folder
+    that is one picture stands among the files as it is.
     """
     if not paths:
         raise AnnotatorError("nothing to import: name at least one file or directory")
@@ -116,9 +119,14 @@ def list_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Skipped]]:
 
     for given in paths:
         path = Path(given).expanduser().absolute()
-        if path.is_dir():
+        if is_one_picture(path):
+            files[path] = None
+        elif path.is_dir():
             for directory, names, own in os.walk(path, onerror=complain):
                 names[:] = sorted(name for name in names if not name.startswith("."))
+                pictures = [name for name in names if is_one_picture(Path(directory, name))]
+                files.update((Path(directory, name), None) for name in pictures)
+                names[:] = [name for name in names if name not in pictures]
                 for name in sorted(own):
                     if not name.startswith("."):
                         take(Path(directory, name))
@@ -186,14 +194,31 @@ def _read(entry: FoundSeries, progress: Progress) -> ReadSeries | Skipped:
         return Skipped(path=_common_path(entry.paths), reason=_of_files(entry, _reason(error)))
 
 
-def _keep(store: Store, entry: FoundSeries, content: ReadSeries, reads: Reads, actor: str) -> Case:
+def _keep(
+    store: Store,
+    entry: FoundSeries,
+    content: ReadSeries,
+    reads: Reads,
+    progress: Progress,
+    actor: str,
+) -> Case:
+    if content.slide is not None and reads != "mask":
+        raise AnnotatorError(f"{entry.title} is a slide: neurons are traced in smaller images")
     try:
-        store.add_series(content.series, content.voxels, actor=actor)
+        if content.slide is not None:
+            store.add_slide(content.series, content.slide, progress, actor=actor)
+        else:
+            store.add_series(content.series, np.asarray(content.voxels), actor=actor)
         return store.add_case(entry.title, [content.series.series_id], reads=reads, actor=actor)
     except OSError as error:
         raise AnnotatorError(
             f"cannot keep {entry.title} in the project {store.location}: {_reason(error)}"
         ) from error
+
+
+def is_one_picture(path: Path) -> bool:
+    """Whether a path is a folder that readers are given whole: an OME-Zarr picture, for one."""
+    return path.is_dir() and any((path / mark).is_file() for mark in FOLDER_MARKS)
 
 
 def _why_no_file(path: Path) -> str | None:

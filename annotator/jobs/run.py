@@ -73,6 +73,7 @@ def _work(store: Store, registry: Registry, job: Job, *, is_own_process: bool) -
     state: JobState = "done"
     result: dict[str, object] = {}
     error = ""
+    store.open_slide = registry.open_slide
     try:
         with Heart(store, job.job_id, may_exit=is_own_process):
             parameters = {**json.loads(job.parameters), "job": job.job_id}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.runs import MaskRuns, SlabRuns
-    from annotator.api import Progress
+    from annotator.api import Progress, PyramidVoxels
     from annotator.api.tracing import TracedImage
     from annotator.domain.companions import Companion
     from annotator.domain.marks import Mark, MarkEdit
@@ -220,9 +220,9 @@ class OwnWork:
 
         return traced_image(self.__store, self.series(case_id))
 
-    def voxels(self, case_id: str) -> NDArray[Any]:
+    def voxels(self, case_id: str) -> NDArray[Any] | PyramidVoxels:
         """Return the stored voxels of an own case, ``(z, y, x[, channel])``, read-only."""
-        return self.__store.voxels(self.case(case_id).series_ids[0])
+        return self.__store.image(self.case(case_id).series_ids[0])
 
     def companions(self, case_id: str) -> tuple[Companion, ...]:
         """Return the series that can be shown beside an own case: images, and no readings.

@@ -13,6 +13,7 @@ from annotator.analysis.runs import (
     decode,
     decode_slab,
     encode_slab,
+    write_labels,
     write_slabs,
 )
 from annotator.domain.errors import IntegrityError
@@ -222,7 +223,11 @@ class DraftSession(KeptDraft[_Entry]):
         """Show what is on disk, and forget what cannot be put there; return the whole box."""
         stored, draft, marks = self._access.mask(), self._access.draft(), self._access.marks()
         self._drop(lambda entry: isinstance(entry, _Entry))
-        self.mask[...] = decode(stored, self.mask.dtype)
+        for row in range(0, self._grid.shape[1], self._grid.band_rows):
+            band = self.mask[:, row : row + self._grid.band_rows]
+            if band.any():  # what is 0 may take no memory
+                band[...] = 0
+        write_labels(stored, self.mask)
         self._slabs = dict(stored.slabs)
         self._marks.become(marks)
         self._draft = replace(draft, diagnosis=self._draft.diagnosis)

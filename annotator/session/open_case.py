@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.domain.companions import Companion
     from annotator.domain.reading import Annotation, Box
     from annotator.domain.schema import LabelSchema
@@ -30,7 +31,7 @@ class OpenCase:
         self._work = work
         self.case = work.case(case_id)
         self.series = work.series(case_id)
-        self.voxels: NDArray[Any] = work.voxels(case_id)
+        self.voxels: NDArray[Any] | PyramidVoxels = work.voxels(case_id)
         self.regions: tuple[Box, ...] = work.regions(case_id)
         """Half-open voxel boxes to read; empty where that is the whole case."""
         self.schema: LabelSchema = work.schema()

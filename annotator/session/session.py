@@ -55,6 +55,7 @@ class Session(ModelWork, TraceWork):
     def __init__(self, store: Store, registry: Registry | None = None) -> None:
         self.store = store
         self.registry = registry or Registry.load()
+        store.open_slide = self.registry.open_slide
         self.jobs = LocalWorker(store)
 
     @classmethod

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import insert, select
 
-from annotator.api import are_voxels_of
+from annotator.api import PyramidVoxels, are_voxels_of
 from annotator.domain.errors import (
     AnnotatorError,
     GeometryMismatchError,
@@ -21,7 +18,8 @@ from annotator.domain.errors import (
 from annotator.domain.study import Series
 from annotator.store.facts import digest, from_json, to_json
 from annotator.store.failures import explain_os_error
-from annotator.store.processes import is_alive, this_host
+from annotator.store.partials import partial_of
+from annotator.store.slide_cache import open_kept, slide_path
 from annotator.store.tables import series as table
 
 if TYPE_CHECKING:
@@ -31,12 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from annotator.store.database import Change
-
-
-_PARTIAL = ".partial"
-_NO_HOST = "npy"
-"""Stands where the host does in names that were made before it was part of them."""
-_DAY_S = 24 * 3600.0
+    from annotator.store.slide_cache import OpenSlide
 
 
 def add(change: Change, series: Series) -> None:
@@ -75,7 +68,7 @@ def ids(connection: Connection) -> tuple[str, ...]:
     )
 
 
-def check_voxels(series: Series, voxels: NDArray[Any]) -> None:
+def check_voxels(series: Series, voxels: NDArray[Any] | PyramidVoxels) -> None:
     """Raise where voxels do not have the shape and type that the series says."""
     expected = series.geometry.shape + ((series.n_channels,) if series.n_channels > 1 else ())
     if voxels.shape != expected:
@@ -98,8 +91,7 @@ def voxel_path(cache_dir: Path, series_id: str) -> Path:
 def write_voxels(cache_dir: Path, series_id: str, voxels: NDArray[Any]) -> None:
     """Write the cached voxels whole or not at all."""
     path = voxel_path(cache_dir, series_id)
-    writer = f"{_host_mark()}.{os.getpid()}.{os.urandom(4).hex()}"
-    partial = path.with_name(f"{path.name}.{writer}{_PARTIAL}")
+    partial = partial_of(path)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -118,26 +110,22 @@ def write_voxels(cache_dir: Path, series_id: str, voxels: NDArray[Any]) -> None:
         raise
 
 
-def remove_stale_partials(cache_dir: Path) -> None:
-    """Remove what writers that were killed have left; what a living one writes stays.
-
-    Whether the writer lives can be told on its own machine; what another one left goes after a day.
-    """
-    with contextlib.suppress(OSError):  # the next start tries again
-        for partial in cache_dir.glob(f"*{_PARTIAL}"):
-            _, host, pid, _ = ["", "", "", *partial.name.removesuffix(_PARTIAL).split(".")][-4:]
-            is_own = host in (_host_mark(), _NO_HOST) and pid.isdigit()
-            is_old = time.time() - partial.stat().st_mtime > _DAY_S
-            if is_old or (is_own and not is_alive(int(pid))):
-                partial.unlink(missing_ok=True)
-
-
-def _host_mark() -> str:
-    return hashlib.sha256(this_host().encode()).hexdigest()[:8]
+def is_cached(cache_dir: Path, series: Series) -> bool:
+    """Whether the voxels of a series, or the files of a slide, are there."""
+    path = voxel_path if series.slide is None else slide_path
+    return path(cache_dir, series.series_id).exists()
 
 
 def read_voxels(cache_dir: Path, series: Series) -> NDArray[Any]:
-    """Return the voxels, ``(z, y, x[, channel])``, memory-mapped; must not be written to."""
+    """Return the voxels, ``(z, y, x[, channel])``, memory-mapped; must not be written to.
+
+    Raises AnnotatorError for a slide, which no memory holds.
+    """
+    if series.slide is not None:
+        raise AnnotatorError(
+            f"{series.description or 'this'} is a slide, too large for what needs the whole "
+            "picture at once"
+        )
     path = voxel_path(cache_dir, series.series_id)
     try:
         found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -149,6 +137,24 @@ def read_voxels(cache_dir: Path, series: Series) -> NDArray[Any]:
     except (OSError, ValueError, GeometryMismatchError, AnnotatorError) as error:
         raise AnnotatorError(
             f"the cached images of {_shown(series)} are damaged ({path}: {error}). "
+            f"{_reimport(series)}"
+        ) from error
+    return found
+
+
+def read_slide(cache_dir: Path, series: Series, open_slide: OpenSlide | None) -> PyramidVoxels:
+    """Return what reads the voxels of a slide by regions; ``open_slide`` opens its kept files."""
+    path = slide_path(cache_dir, series.series_id)
+    if not path.exists():
+        raise AnnotatorError(
+            f"the kept slide of {_shown(series)} is gone ({path}). {_reimport(series)}"
+        )
+    try:
+        found = PyramidVoxels(open_kept(path, series, open_slide))
+        check_voxels(series, found)
+    except (OSError, AnnotatorError) as error:
+        raise AnnotatorError(
+            f"the kept slide of {_shown(series)} cannot be opened ({path}: {error}). "
             f"{_reimport(series)}"
         ) from error
     return found

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Self
 
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
-from annotator.store import audit, jobs, migrations, projects, series
+from annotator.store import audit, jobs, migrations, projects
 from annotator.store.companion_access import CompanionAccess
 from annotator.store.database import SYSTEM, Change, Database
 from annotator.store.failures import lacks_room
 from annotator.store.fit_access import FitAccess
 from annotator.store.network_access import NetworkAccess
+from annotator.store.partials import remove_stale_partials
 from annotator.store.places import Place
 from annotator.store.prediction_access import PredictionAccess
 from annotator.store.quality_access import QualityAccess
@@ -105,7 +106,7 @@ class Store(
                 raise
             store = cls._on(place, place.open_on_full_disk())
         if not store.is_read_only:
-            series.remove_stale_partials(store.cache_dir)
+            remove_stale_partials(store.cache_dir)
         return store
 
     @classmethod

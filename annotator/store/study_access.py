@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from annotator.api import no_progress
 from annotator.store import cases, projects, raters
 from annotator.store import series as series_rows
 from annotator.store.access import Access
+from annotator.store.slide_cache import write_slide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from annotator.api import Progress, PyramidVoxels, SlideFiles
     from annotator.domain.reading import Assignment, Box, Rater
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Case, Reads, Series
     from annotator.store.projects import ProjectInfo
+    from annotator.store.slide_cache import OpenSlide
 
 
 class StudyAccess(Access):
@@ -33,12 +37,24 @@ class StudyAccess(Access):
         """
         self._write(actor, projects.set_schema, schema)
 
+    open_slide: OpenSlide | None = None
+    """What opens the kept files of slides; who opens a project with plugins sets it."""
+
     def add_series(self, series: Series, voxels: NDArray[Any], *, actor: str) -> None:
         """Keep a series and cache its voxels, ``(z, y, x[, channel])``; once."""
         series_rows.check_voxels(series, voxels)
         self._database.refuse_if_read_only()
-        if not series_rows.voxel_path(self.cache_dir, series.series_id).exists():
+        if not series_rows.is_cached(self.cache_dir, series):
             series_rows.write_voxels(self.cache_dir, series.series_id, voxels)
+        self._write(actor, series_rows.add, series)
+
+    def add_slide(
+        self, series: Series, files: SlideFiles, progress: Progress = no_progress, *, actor: str
+    ) -> None:
+        """Keep a slide and its own files; once."""
+        self._database.refuse_if_read_only()
+        if not series_rows.is_cached(self.cache_dir, series):
+            write_slide(self.cache_dir, series, files, progress)
         self._write(actor, series_rows.add, series)
 
     def series(self, series_id: str) -> Series:
@@ -46,8 +62,18 @@ class StudyAccess(Access):
         return self._read(series_rows.read, series_id)
 
     def voxels(self, series_id: str) -> NDArray[Any]:
-        """Return stored voxels, ``(z, y, x[, channel])``, memory-mapped; must not be written to."""
+        """Return stored voxels, ``(z, y, x[, channel])``, memory-mapped; must not be written to.
+
+        Raises AnnotatorError for a slide, which no memory holds: see `image`.
+        """
         return series_rows.read_voxels(self.cache_dir, self.series(series_id))
+
+    def image(self, series_id: str) -> NDArray[Any] | PyramidVoxels:
+        """Return what `voxels` does and, of a slide, what reads its voxels by regions."""
+        series = self.series(series_id)
+        if series.slide is None:
+            return series_rows.read_voxels(self.cache_dir, series)
+        return series_rows.read_slide(self.cache_dir, series, self.open_slide)
 
     def rebuild_voxels(self, series_id: str, voxels: NDArray[Any]) -> None:
         """Put voxels back into the cache; they must be those of the series."""

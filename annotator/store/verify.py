@@ -21,6 +21,7 @@ from annotator.store import (
     verify_trees,
 )
 from annotator.store.facts import from_json
+from annotator.store.slide_cache import slide_problem
 from annotator.store.tables import series as series_table
 from annotator.store.words import Words
 
@@ -79,10 +80,15 @@ def _cached_voxels(connection: Connection, cache_dir: Path) -> Iterator[str]:
     for series_id, facts in connection.execute(
         select(series_table.c.series_id, series_table.c.facts).order_by(series_table.c.series_id)
     ):
-        if not series.voxel_path(cache_dir, series_id).exists():
-            continue
         try:
             fact = from_json(Series, facts)
+            if not series.is_cached(cache_dir, fact):
+                continue
+            if fact.slide is not None:
+                problem = slide_problem(cache_dir, fact, series_id)
+                if problem:
+                    yield f"series {series_id[:12]}: {problem}"
+                continue
             voxels = series.read_voxels(cache_dir, fact)
         except (AnnotatorError, ValueError, TypeError, KeyError) as error:
             yield f"series {series_id[:12]}: {error}"

@@ -40,6 +40,12 @@ def _picture_reader() -> StudyReader:
     return PictureReader()
 
 
+def _slide_reader() -> StudyReader:
+    from annotator_builtins.slide_reader import SlideReader
+
+    return SlideReader()
+
+
 def _majority() -> FusionMethod:
     from annotator_builtins.majority import MajorityVote
 
@@ -144,7 +150,7 @@ def _dicom_seg() -> MaskWriter:
 
 plugin = Plugin(
     name="annotator_builtins",
-    readers=(_dicom_reader, _volume_reader, _picture_reader),
+    readers=(_slide_reader, _dicom_reader, _volume_reader, _picture_reader),
     fusion_methods=(
         _majority,
         _soft_vote,

@@ -35,7 +35,7 @@ _MM_PER_UNIT = {
 def probe_tiff(path: str) -> Picture:
     """Read the header of a TIFF; raises UnreadableError in words."""
     try:
-        with _complaints_raised(), tifffile.TiffFile(path) as file:
+        with complaints_raised(), tifffile.TiffFile(path) as file:
             return _probe(path, file)
     except (UnreadableError, OSError):
         raise
@@ -56,7 +56,7 @@ class _Complaints(logging.Handler):
 
 
 @contextlib.contextmanager
-def _complaints_raised() -> Iterator[None]:
+def complaints_raised() -> Iterator[None]:
     """Turn errors that tifffile logs and passes over into UnreadableError."""
     logger, complaints = logging.getLogger("tifffile"), _Complaints()
     was_told = logger.propagate
@@ -71,7 +71,7 @@ def _complaints_raised() -> Iterator[None]:
         raise UnreadableError(f"damaged or cut off ({complaints.words[0][:200]})")
 
 
-def _refuse_cut(series: tifffile.TiffPageSeries, present: int) -> None:
+def refuse_cut(series: tifffile.TiffPageSeries, present: int) -> None:
     """Refuse a file that ends before the pixels that its pages point to."""
     for page in series.pages:
         ends = (
@@ -105,7 +105,7 @@ def _refuse_claims(path: str, series: tifffile.TiffPageSeries) -> None:
             f"its {sides} values take {claimed >> 20:,} MB; pictures up to {MOST_BYTES >> 20} MB "
             "can be read: export a part, or a lower level of the pyramid"
         )
-    _refuse_cut(series, present)
+    refuse_cut(series, present)
 
 
 def _probe(path: str, file: tifffile.TiffFile) -> Picture:
@@ -113,7 +113,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
         raise UnreadableError("a TIFF without a picture")
     series = file.series[0]
     axes, shape = _squeezed(series.axes, series.shape)
-    photometric = _photometric(series)
+    photometric = photometric_of(series)
     sides = _sides(series)
     _refuse_claims(path, series)
     notes: list[str] = []
@@ -134,7 +134,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
         )
     n = shape[0] if first else 1
     rows, columns = shape[axes.index("Y")], shape[axes.index("X")]
-    spacing, said = _spacing(file)
+    spacing, said = spacing_of(file)
     notes.extend(said)
     is_calibrated = spacing is not None
     if first and first != "T":
@@ -163,7 +163,7 @@ def _probe(path: str, file: tifffile.TiffFile) -> Picture:
     )
 
 
-def _photometric(series: tifffile.TiffPageSeries) -> str:
+def photometric_of(series: tifffile.TiffPageSeries) -> str:
     """Return tifffile's name of how values become colours; it keeps unknown numbers as they are."""
     kind: Any = series.keyframe.photometric
     return str(getattr(kind, "name", kind))
@@ -175,7 +175,9 @@ def _squeezed(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
     return "".join(a for a, _ in kept), tuple(n for _, n in kept)
 
 
-def _spacing(file: tifffile.TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
+def spacing_of(
+    file: tifffile.TiffFile,
+) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
     """Return spacing ``(z, y, x)`` in mm where a microscope's software wrote it, else None.
 
     ``z`` is 0 where it wrote none of slices.
@@ -209,7 +211,7 @@ def _imagej_spacing(file: tifffile.TiffFile) -> tuple[float, float, float] | Non
 
 def read_tiff(picture: Picture, *, first_only: bool) -> NDArray[Any]:
     """Return the pixels, ``(z, y, x)`` or ``(z, y, x, 3)``; of the first page only if asked."""
-    with _complaints_raised(), tifffile.TiffFile(picture.path) as file:
+    with complaints_raised(), tifffile.TiffFile(picture.path) as file:
         series = file.series[0]
         axes, shape = _squeezed(series.axes, series.shape)
         n = picture.geometry.shape[0]
