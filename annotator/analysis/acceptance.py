@@ -124,6 +124,20 @@ def provenance(model: MaskRuns, final: MaskRuns, labels: Sequence[int]) -> MaskR
     return spread(pair, value)
 
 
+def join_provenance(parts: Sequence[MaskRuns]) -> MaskRuns:
+    """Return whose each voxel is of what `provenance` says of each label group.
+
+    What was kept counts only where nothing else happened; what differs from group to group is a
+    change.
+    """
+    votes = merge_votes(parts, labels=tuple(PROVENANCE))
+    done = np.where(votes.patterns == KEPT, 0, votes.patterns)
+    most = done.max(axis=1)
+    is_one = ((done == 0) | (done == most[:, None])).all(axis=1)
+    was_kept = (votes.patterns == KEPT).any(axis=1)
+    return spread(votes, np.where(most == 0, was_kept * KEPT, np.where(is_one, most, CHANGED)))
+
+
 def _changed(pair: VoteRuns) -> float:
     had, has = pair.patterns.T
     either = int(pair.counts @ ((had > 0) | (has > 0)))

@@ -95,6 +95,28 @@ def find_changes_from_majority(votes: VoteRuns, fused: MaskRuns, voxel_mm3: floa
     return find_changes(majority_mask(votes), fused, votes.labels, voxel_mm3)
 
 
+def join_changes(parts: Sequence[Changes], voxel_mm3: float) -> Changes:
+    """Return everything that differs in any label group, of what differs in each.
+
+    A voxel where one group gains a label and another loses one is relabelled.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    votes = merge_votes([one.map for one in parts], labels=(ADDED, REMOVED, RELABELLED))
+    most = votes.patterns.max(axis=1)
+    is_one = ((votes.patterns == 0) | (votes.patterns == most[:, None])).all(axis=1)
+    n_voxels = int(votes.counts[most > 0].sum())
+    return Changes(
+        labels=tuple(
+            sorted((label for one in parts for label in one.labels), key=lambda one: one.label)
+        ),
+        n_voxels=n_voxels,
+        mm3=n_voxels * voxel_mm3,
+        n_regions=_count_regions(votes, most > 0),
+        map=spread(votes, np.where(is_one, most, RELABELLED)),
+    )
+
+
 def _of_label(pair: VoteRuns, label: int, voxel_mm3: float) -> LabelChange:
     was, is_now = (pair.patterns == label).T
     n_gained = int(pair.counts[is_now & ~was].sum())

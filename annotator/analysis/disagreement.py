@@ -41,7 +41,7 @@ def vote_entropy(votes: VoteRuns | VoteHistogram) -> NDArray[np.float64]:
     return np.asarray(np.maximum(0.0, -(share * logs).sum(axis=1)))
 
 
-def normalised_entropy(votes: VoteRuns) -> NDArray[np.float64]:
+def normalised_entropy(votes: VoteRuns | VoteHistogram) -> NDArray[np.float64]:
     """Return the entropy of each pattern's votes divided by the largest, ``(pattern,)``, 0 to 1.
 
     The largest is that of votes spread evenly over as many labels as raters and labels allow.

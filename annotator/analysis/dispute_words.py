@@ -108,9 +108,20 @@ def describe_stretch(
 
 
 def label_name(schema: LabelSchema, value: int) -> str:
-    """Return the name of a label, or its number where the schema has none."""
+    """Return the name of a mask value: its label's, or those of all labels that share the voxel.
+
+    Its number where the schema has none.
+    """
     label = schema.label(value)
-    return label.name if label else f"label {value}"
+    if label is not None:
+        return label.name
+    shared = next((entry.labels for entry in schema.overlaps if entry.value == value), ())
+    return " and ".join(label_name(schema, one) for one in shared) or f"label {value}"
+
+
+def group_words(schema: LabelSchema, group: str) -> str:
+    """Return what a person calls a label group: its name, or those of its labels."""
+    return group or ", ".join(label.name for label in schema.labels if label.group == group)
 
 
 def size_in_words(n_voxels: int, geometry: Geometry) -> str:

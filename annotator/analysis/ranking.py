@@ -15,6 +15,7 @@ from annotator.analysis.dispute_words import (
     size_in_words,
 )
 from annotator.analysis.edges import find_edges
+from annotator.analysis.group_votes import join_overlaps
 from annotator.analysis.overlap import measure_overlap
 from annotator.domain.review import CaseScore, StructureScore
 
@@ -34,7 +35,7 @@ _REFERENCE_MM = 5.0
 
 
 def case_score(
-    votes: VoteRuns,
+    votes: Sequence[VoteRuns],
     geometry: Geometry,
     findings: Sequence[Finding],
     *,
@@ -44,16 +45,21 @@ def case_score(
 ) -> CaseScore:
     """Return how much a case is disputed, and why in words.
 
+    ``votes`` are those on each label group: one, unless labels may share voxels.
+
     The score is above 2 where raters dispute the presence of something, above 1 more where they
     dispute the diagnosis; the rest, below 1, is the mean of a size-free part (how far the outlines
     lie from the consensus, against 5 mm) and a quality part (1 - mean Dice of all pairs).
     """
     n_presence = sum(finding.kind == "presence" for finding in findings)
     presence = sum(finding.score - 1.5 for finding in findings if finding.kind == "presence")
-    structures = structure_scores(votes, geometry, findings, schema=schema)
+    structures = tuple(
+        one for group in votes for one in structure_scores(group, geometry, findings, schema=schema)
+    )
     outlines = [one.outline_mm for one in structures if one.outline_mm is not None]
     apart_mm = float(np.mean(outlines)) if outlines else None
-    mean_dice = measure_overlap(votes, geometry.voxel_mm3).mean_dice()
+    overlaps = [measure_overlap(group, geometry.voxel_mm3) for group in votes]
+    mean_dice = join_overlaps(overlaps).mean_dice()
     disputed = disputed_answers(diagnoses, schema)
     doubt = ((apart_mm or 0.0) / ((apart_mm or 0.0) + _REFERENCE_MM) + 1.0 - (mean_dice or 0.0)) / 2
     score = doubt if mean_dice is not None else 0.0

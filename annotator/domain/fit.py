@@ -15,7 +15,8 @@ class FitRecipe:
     ``name`` and ``version`` are the fusion method's, the trainer's or the detector's.
     ``inputs`` are the ids of the annotations that were learned from, ``adjudications`` of what was
     signed off of them, ``targets`` of the fusions and sign-offs that were aimed at, each sorted;
-    ``parameters`` are (name, JSON value) pairs, sorted.
+    ``parameters`` are (name, JSON value) pairs, sorted. ``group`` is the label group that was
+    learned from, where a trainer learned from one of several; None where it was all.
     """
 
     kind: FitKind
@@ -25,6 +26,7 @@ class FitRecipe:
     adjudications: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,9 +85,11 @@ class Redrawing:
         drawing = view.case.redraw
         place, inside = view.slices(region), view.inside(region)
         before = drawing.mask[place].copy()
-        if np.any(before[inside]):
+        finding = view.findings[region]
+        if np.any(view.case.own_of(finding, before)[inside]):
             return
-        after = np.where(inside, view.fused_in(region), before).astype(before.dtype)
+        after = before.copy()
+        view.case.put(finding, view.fused_in(region), after)
         if np.array_equal(before, after):
             return
         drawing.mask[place] = after

@@ -27,7 +27,6 @@ class ReviewView:
             reading.rater_id: case.reading_mask(reading.rater_id) for reading in case.readings
         }
         self._fused = case.fused
-        self._regions = case.region_map
         self.entropy = case.entropy
         self.profiles = tuple(case.profile(axis) for axis in range(3))
         self.findings: dict[int, Finding] = {entry.region: entry for entry in case.findings}
@@ -55,8 +54,7 @@ class ReviewView:
 
     def inside(self, region: int) -> NDArray[np.bool_]:
         """Return which voxels of a region's box are the region's."""
-        inside: NDArray[np.bool_] = self._regions[self.slices(region)] == region
-        return inside
+        return self.case.inside(self.findings[region])
 
     def fused_in(self, region: int) -> NDArray[np.unsignedinteger]:
         """Return the fused labels of a region's box."""
@@ -94,7 +92,6 @@ class ReviewView:
 
     def _apply(self, finding: Finding, verdict: Verdict | None) -> None:
         place = self.slices(finding.region)
-        inside = self.inside(finding.region)
         chosen = self._fused[place]
         if verdict is not None and verdict.choice == "rater":
             chosen = self.masks[verdict.rater_id or ""][place]
@@ -102,6 +99,5 @@ class ReviewView:
             chosen = self.case.redrawn(verdict.reviewer_id)[place]
         elif verdict is not None and verdict.fusion_id is not None:
             chosen = self.case.fused_by(verdict.fusion_id)[place]
-        if verdict is not None and verdict.choice == "none":
-            chosen = np.where(chosen == finding.label, chosen.dtype.type(0), chosen)
-        np.copyto(self.shown_mask[place], chosen, where=inside)
+        clears = verdict is not None and verdict.choice == "none"
+        self.case.put(finding, chosen, self.shown_mask[place], clears=clears)

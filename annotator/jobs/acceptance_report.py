@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from annotator.analysis.acceptance import compare_with_model
 from annotator.analysis.anchoring import ShownReading, measure_anchoring
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.quality import WithoutModelRule
 from annotator.jobs.acceptance_facts import (
     AcceptanceReport,
@@ -16,8 +16,8 @@ from annotator.jobs.acceptance_facts import (
     TakenRow,
 )
 from annotator.jobs.agreement_means import mean_over_cases
+from annotator.jobs.group_comparing import against_model
 from annotator.jobs.judging import gold_truths, signed_off_truths
-from annotator.jobs.readings import labels_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +64,7 @@ class _Gathering:
         self._cases = cases
         self._raters: dict[str, Rater] = {rater.rater_id: rater for rater in store.raters()}
         self._known = store.acceptances()
+        self._values = MaskValues(store.project().schema)
         self._n_readings = self._n_unknown = 0
 
     def report(self, progress: Progress) -> AcceptanceReport:
@@ -133,8 +134,7 @@ class _Gathering:
         is_taken = last.started_from_id == model_reading
         with_truth: dict[int, float | None] = {}
         if truth is not None and can_be_compared:
-            labels = labels_in((truth, final))
-            judged = compare_with_model(truth, final, labels, geometry, with_surface=False)
+            judged = against_model(truth, final, self._values, geometry, with_surface=False)
             with_truth = {one.label: one.dice for one in judged.labels}
         return _Met(
             case_id=case.case_id,
@@ -144,9 +144,7 @@ class _Gathering:
             is_withheld=is_withheld,
             can_be_compared=can_be_compared,
             active_s=active_s,
-            compared=compare_with_model(
-                model, final, labels_in((model, final)), geometry, with_surface=is_taken
-            ),
+            compared=against_model(model, final, self._values, geometry, with_surface=is_taken),
             with_truth=with_truth,
         )
 

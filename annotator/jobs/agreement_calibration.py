@@ -110,9 +110,9 @@ class CaseCalibration:
     def _labels_of(self, store: Store, fusion: Fusion) -> tuple[int, ...]:
         """Return what the columns of the fusion's table stand for."""
         if fusion.recipe.inputs == self._readings.annotation_ids:
-            return self._readings.labels
+            return self._readings.all_labels
         inputs = [store.annotation(annotation_id) for annotation_id in fusion.recipe.inputs]
-        return Readings(store, self._readings.case, inputs).labels
+        return Readings(store, self._readings.case, inputs).drawn_labels
 
     def _of_fusion(
         self,

@@ -111,6 +111,41 @@ def measure_case(
     majority is what each is held against. Distances between surfaces are measured where
     ``tolerance_mm``, that of the surface Dice, is given.
     """
+    parts = [
+        _measure_group(
+            own,
+            models,
+            [(kind, own.own(mask)) for kind, mask in references],
+            pooled=pooled,
+            tolerance_mm=tolerance_mm,
+        )
+        for own in readings.by_group(*(mask for _, mask in references))
+    ]
+    first, *others = parts
+    return first if not others else _join(first, others)
+
+
+def _join(first: CaseFacts, others: Sequence[CaseFacts]) -> CaseFacts:
+    """Return what one case says of all label groups."""
+    parts = (first, *others)
+    return replace(
+        first,
+        pairs=tuple(entry for one in parts for entry in one.pairs),
+        raters=tuple(entry for one in parts for entry in one.raters),
+        labels=tuple(entry for one in parts for entry in one.labels),
+        groups=tuple(entry for one in parts for entry in one.groups),
+        sizes={key: size for one in parts for key, size in one.sizes.items()},
+    )
+
+
+def _measure_group(
+    readings: Readings,
+    models: frozenset[str],
+    references: Sequence[tuple[Reference, MaskRuns]],
+    *,
+    pooled: frozenset[str],
+    tolerance_mm: float | None,
+) -> CaseFacts:
     votes = readings.votes
     unit, voxel_size = size_unit(readings.series)
     is_model = np.array([rater_id in models for rater_id in readings.rater_ids], np.bool_)

@@ -259,10 +259,13 @@ def _gather(
     found.geometries.append(readings.series.geometry)
     columns = [column for column, rater_id in enumerate(readings.rater_ids) if rater_id in pooled]
     if len(columns) >= 2:
-        calibration = CaseCalibration(readings, columns, fusion, decided, settings.band_mm)
-        cells, fused = calibration.measure(store, registry)
-        found.cells.extend(cells)
-        found.fused.extend(fused)
+        given = [mask for _, mask in references]
+        for own in readings.by_group(*given):
+            signed = own.own(decided) if decided is not None else None
+            calibration = CaseCalibration(own, columns, fusion, signed, settings.band_mm)
+            cells, fused = calibration.measure(store, registry)
+            found.cells.extend(cells)
+            found.fused.extend(fused)
 
 
 def _about(

@@ -120,6 +120,7 @@ def _decided(store: Store, readings: Readings, adjudication: Adjudication) -> ND
     """Count the voxels of each pattern by decided label; labels that nobody drew are left out."""
     mask, _ = store.adjudication_mask(adjudication.adjudication_id)
     votes = readings.votes
+    mask = readings.of_group(readings.only_group).own(mask)
     labels = sorted({*votes.labels, *readings.schema.values})
     joint = merge_votes([*readings.masks, mask], labels=labels)
     place = {row.tobytes(): number for number, row in enumerate(votes.patterns)}

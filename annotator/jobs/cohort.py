@@ -10,9 +10,14 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from annotator.analysis.group_votes import summary_of
 from annotator.analysis.overlap import summarise
+from annotator.analysis.votes import VoteHistogram
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.finding import keep_votes
 from annotator.jobs.readings import Readings, findings_key
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from annotator.api import Progress
     from annotator.domain.review import VoteSummary
     from annotator.store import Store
-    from annotator.store.case_votes import StoredVotes
+    from annotator.store.case_votes import StoredHistogram, StoredVotes
 
 _AT_ONCE = 500
 """Cases that are in memory at a time."""
@@ -34,7 +39,8 @@ class CaseAgreement:
     """How far the raters of one case agree; None where that is undefined.
 
     ``mean_dice`` is over labels and pairs of raters, ``kappa`` is Fleiss' over all voxels,
-    ``entropy_bits`` the mean over all voxels.
+    ``entropy_bits`` the mean over all voxels. Where labels of several groups may share voxels,
+    ``kappa`` is the mean of the groups', and a voxel's entropy the largest of the groups'.
     """
 
     case_id: str
@@ -155,8 +161,18 @@ def _kept(store: Store, stored: StoredVotes) -> CaseAgreement:
         if votes is None:
             raise AnnotatorError(f"the vote histogram of {stored.title!r} has just been taken away")
         n_readings = votes.places.shape[1]
-        summary = summarise(votes.places, votes.counts, votes.labels)
+        summary = _summary(store, votes)
     return _row(stored.case_id, stored.title, n_readings, summary)
+
+
+def _summary(store: Store, votes: StoredHistogram) -> VoteSummary:
+    values = MaskValues(store.project().schema)
+    if not values.may_overlap:
+        return summarise(votes.places, votes.counts, votes.labels)
+    patterns = np.asarray(votes.labels, np.uint16)[votes.places]
+    return summary_of(
+        VoteHistogram(patterns=patterns, counts=votes.counts, labels=votes.labels), values
+    )
 
 
 def _made_anew(store: Store, readings: Readings, actor: str) -> CaseAgreement:

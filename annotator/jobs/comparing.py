@@ -11,7 +11,8 @@ import numpy as np
 
 from annotator.analysis.bootstrap import Interval, bootstrap_interval
 from annotator.analysis.chance import count_answers, fleiss_kappa, krippendorff_alpha
-from annotator.analysis.overlap import mean_entropy_bits, measure_overlap, voxel_kappa
+from annotator.analysis.group_votes import join_overlaps, mean_entropy_of
+from annotator.analysis.overlap import measure_overlap, voxel_kappa
 from annotator.analysis.surface import surface_distances
 from annotator.jobs.readings import Readings, counted
 from annotator.jobs.table_files import Table, Value
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.analysis.overlap import Overlap
     from annotator.api import Progress
     from annotator.domain.reading import Annotation
     from annotator.domain.schema import DiagnosisField, LabelSchema
@@ -55,7 +57,8 @@ class CaseAgreement:
     """All pairs of raters on one case.
 
     ``mean_dice`` runs over labels and pairs; ``kappa`` is Fleiss' over all voxels,
-    ``mean_entropy_bits`` the votes' entropy a voxel.
+    ``mean_entropy_bits`` the votes' entropy a voxel. Where labels of several groups may share
+    voxels, ``kappa`` is the mean of the groups', a voxel's entropy the largest of the groups'.
     """
 
     case: Case
@@ -104,10 +107,29 @@ class DiagnosisAgreement:
 def compare_case(readings: Readings) -> CaseAgreement:
     """Compare all pairs of readings of a case."""
     readings.require_two()
+    geometry = readings.series.geometry
+    parts = readings.by_group()
+    overlaps = [measure_overlap(part.votes, geometry.voxel_mm3) for part in parts]
+    kappas = [voxel_kappa(part.votes) for part in parts]
+    pairs = [
+        pair
+        for part, overlap in zip(parts, overlaps, strict=True)
+        for pair in _pairs(part, overlap)
+    ]
+    return CaseAgreement(
+        case=readings.case,
+        rater_ids=readings.rater_ids,
+        pairs=tuple(sorted(pairs, key=lambda pair: pair.label)),
+        mean_dice=join_overlaps(overlaps).mean_dice(),
+        kappa=_mean([kappa for kappa in kappas if kappa is not None]),
+        mean_entropy_bits=mean_entropy_of(readings.votes, readings.values),
+    )
+
+
+def _pairs(readings: Readings, overlap: Overlap) -> list[PairAgreement]:
     votes, geometry = readings.votes, readings.series.geometry
     # The frames of a video lie apart in time: no length leads from one to the next.
     is_video = readings.series.kind == "video"
-    overlap = measure_overlap(votes, geometry.voxel_mm3)
     pairs: list[PairAgreement] = []
     for label in votes.labels[1:]:
         for distance in surface_distances(votes, label, geometry.spacing_mm):
@@ -128,14 +150,7 @@ def compare_case(readings: Readings) -> CaseAgreement:
                     mean_surface_px=in_px[1],
                 )
             )
-    return CaseAgreement(
-        case=readings.case,
-        rater_ids=readings.rater_ids,
-        pairs=tuple(pairs),
-        mean_dice=overlap.mean_dice(),
-        kappa=voxel_kappa(votes),
-        mean_entropy_bits=mean_entropy_bits(votes),
-    )
+    return pairs
 
 
 def compare_cases(

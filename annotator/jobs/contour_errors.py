@@ -14,6 +14,7 @@ from annotator.analysis.runs import decode, encode
 from annotator.domain.review import CheckedContours, ContourError, Finding
 from annotator.jobs.case_votes import require_unreviewed
 from annotator.jobs.contour_drawn import cut_out
+from annotator.jobs.label_errors import region_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
     from annotator.analysis.contour_events import ContourStretch
     from annotator.analysis.contour_points import ContourPoints
-    from annotator.analysis.runs import MaskRuns
     from annotator.api import ContourDetector, DrawnContour, JudgedContour, Progress
     from annotator.domain.fit import Fit
     from annotator.domain.geometry import Geometry
     from annotator.jobs.contour_drawn import CutOut
+    from annotator.jobs.finding import Regions
     from annotator.jobs.readings import Readings
     from annotator.registry import Registry
     from annotator.store import Store
@@ -75,15 +76,18 @@ def check_contours(
     require_unreviewed(store, readings)
     detector = registry.contour_detector(fit.recipe.name)
     content = store.fit_content(fit.fit_id)
-    masks = [decode(runs) for runs in readings.masks]
-    around = cut_out(store, case, readings.series, masks)
+    drawn = [decode(runs) for runs in readings.masks]
+    around = cut_out(store, case, readings.series, drawn)
+    parts = [(part, column) for part in readings.by_group() for column in range(len(drawn))]
     stretches: list[_Stretch] = []
-    for number, (rater_id, mask) in enumerate(zip(readings.rater_ids, masks, strict=True)):
+    for number, (part, column) in enumerate(parts if around is not None else ()):
 
         def report(fraction: float, message: str, *, number: int = number) -> None:
-            progress((number + fraction) / len(masks), message)
+            progress((number + fraction) / len(parts), message)
 
         if around is not None:
+            mask = drawn[column] if part is readings else decode(part.masks[column])
+            rater_id = readings.rater_ids[column]
             stretches += _of_reading(detector, content, around, mask, rater_id, report)
     found = CheckedContours(
         case_id=case.case_id,
@@ -96,23 +100,26 @@ def check_contours(
 
 
 def with_contours(
-    store: Store, readings: Readings, findings: tuple[Finding, ...], regions: MaskRuns
-) -> tuple[tuple[Finding, ...], MaskRuns]:
+    store: Store, readings: Readings, findings: tuple[Finding, ...], regions: Regions
+) -> tuple[tuple[Finding, ...], Regions]:
     """Add to the regions of a case the stretches of contour that a check holds wrong.
 
     Where most of a stretch lies in a region that is there, it is told of that region; else what
     is left of it becomes one. Only what was found in exactly these readings counts. ``regions``
-    holds per voxel the number of its region, or 0.
+    holds for each label group per voxel the number of its region, or 0.
     """
     checked = store.contour_errors(readings.case.case_id)
     if checked is None or checked.findings_key != readings.findings_key or not checked.errors:
         return findings, regions
-    numbers = decode(regions, np.dtype(np.uint16)).copy()
-    flat = numbers.reshape(-1)
+    numbers: dict[str, NDArray[np.unsignedinteger]] = {}
     said: dict[int, list[str]] = {}
     found = list(findings)
     for error in checked.errors:
         position = _positions(error)
+        group = readings.values.group_of(error.label)
+        if group not in numbers:
+            numbers[group] = region_numbers(regions, group, readings)
+        flat = numbers[group].reshape(-1)
         own = flat[position]
         if 2 * int((own > 0).sum()) > len(own):
             region = int(np.bincount(own[own > 0]).argmax())
@@ -122,7 +129,7 @@ def with_contours(
         flat[free] = len(found) + 1
         found.append(_finding(readings, error, free, len(found) + 1))
     told = tuple(replace(one, why="; ".join([one.why, *said.get(one.region, ())])) for one in found)
-    return told, encode(numbers)
+    return told, regions | {group: encode(own) for group, own in numbers.items()}
 
 
 def _of_reading(

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 
 from annotator.analysis.contour_deviation import signed_deviation_mm
 from annotator.analysis.contour_points import contour_points
+from annotator.analysis.group_votes import split_masks
 from annotator.analysis.runs import decode
 from annotator.api import ContourLesson
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import FitRecipe
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.contour_drawn import cut_out
 from annotator.jobs.parameters import check_parameters, sorted_json
 from annotator.jobs.relearning import require_same, require_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from annotator.api import ContourDetector, Progress
     from annotator.domain.fit import Fit
     from annotator.domain.review import Adjudication
+    from annotator.domain.study import Case
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -121,8 +127,23 @@ def _readings_of(store: Store, signed: Adjudication) -> tuple[str, ...]:
 
 def _lessons_of(store: Store, signed: Adjudication) -> list[ContourLesson]:
     case = store.case(signed.case_id)
-    right = decode(store.adjudication_mask(signed.adjudication_id)[0])
-    masks = [decode(runs) for runs in store.annotation_masks(_readings_of(store, signed))]
+    decided = store.adjudication_mask(signed.adjudication_id)[0]
+    drawn = store.annotation_masks(_readings_of(store, signed))
+    values = MaskValues(store.project().schema)
+    return [
+        lesson
+        for _, (right, *masks) in split_masks([decided, *drawn], values)
+        for lesson in _lessons_in(store, case, decode(right), [decode(runs) for runs in masks])
+    ]
+
+
+def _lessons_in(
+    store: Store,
+    case: Case,
+    right: NDArray[np.unsignedinteger],
+    masks: Sequence[NDArray[np.unsignedinteger]],
+) -> list[ContourLesson]:
+    """Return what the contours of one label group teach, ``(z, y, x)`` each."""
     around = cut_out(store, case, store.series(case.series_ids[0]), [right, *masks])
     if around is None:
         return []

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.analysis.against_truth import compare_with_truth
 from annotator.analysis.bootstrap import Interval, bootstrap_interval
 from annotator.domain.errors import AnnotatorError, CancelledError, UnknownNameError
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.group_comparing import against_truth
 from annotator.jobs.learning import learn_for_fusion
 from annotator.jobs.readings import Readings
 from annotator.jobs.training import ADJUDICATED, fit_of_reader, predict_by_fit, reader_name
@@ -259,8 +260,8 @@ def _scores(
     store: Store, case: Case, drawn: MaskRuns, truth: MaskRuns, tolerance_mm: float
 ) -> tuple[LabelScore, ...]:
     geometry = store.series(case.series_ids[0]).geometry
-    labels = (0, *store.project().schema.values)
-    compared = compare_with_truth(drawn, truth, labels, geometry, tolerance_mm=tolerance_mm)
+    values = MaskValues(store.project().schema)
+    compared = against_truth(drawn, truth, values, geometry, tolerance_mm=tolerance_mm)
     return tuple(_score(one) for one in compared)
 
 

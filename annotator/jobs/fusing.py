@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from annotator.api import (
 from annotator.domain.errors import AnnotatorError, IntegrityError
 from annotator.domain.review import FusionRecipe
 from annotator.jobs.case_votes import case_votes, is_of, vote_patterns
+from annotator.jobs.group_fusing import join_kept, named_warnings
+from annotator.jobs.group_learning import of_group
 from annotator.jobs.keeping import MAX_ROWS, Kept, keep_voxels
 from annotator.jobs.learning import current_fit
 from annotator.jobs.parameters import (
@@ -27,7 +29,7 @@ from annotator.jobs.parameters import (
     sorted_json,
     with_names,
 )
-from annotator.jobs.readings import Readings
+from annotator.jobs.readings import GroupReadings, Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +119,51 @@ def _run(
     progress: Progress,
     actor: str,
 ) -> Fusion:
+    parts = readings.by_group()
+    made: list[_Made] = []
+    for number, part in enumerate(parts):
+
+        def report(fraction: float, message: str, *, number: int = number) -> None:
+            progress((number + fraction) / len(parts), message)
+
+        made.append(_fuse_alone(store, method, part, recipe, parameters, report))
+    kept, warnings = made[0].kept, made[0].fused.warnings
+    groups = [part for part in parts if isinstance(part, GroupReadings)]
+    if groups:
+        by_pattern = all(isinstance(one.fused, FusedPatterns) for one in made)
+        kept = join_kept(readings, groups, [one.kept for one in made], by_pattern=by_pattern)
+        warnings = named_warnings(readings, groups, [one.fused.warnings for one in made])
+    _require_few(len(kept.probability))
+    return store.add_fusion(
+        recipe,
+        labels=kept.labels,
+        patterns=kept.patterns,
+        probability=kept.probability,
+        performance=[entry for one in made for entry in one.fused.performance],
+        warnings=with_names(warnings, store.raters()),
+        weights=kept.weights,
+        training_target_only=any(
+            isinstance(one.fused, FusedVoxels) and one.fused.training_target_only for one in made
+        ),
+        actor=actor,
+    )
+
+
+class _Made(NamedTuple):
+    """What a method made of the readings of one label group."""
+
+    fused: FusedPatterns | FusedVoxels
+    kept: Kept
+
+
+def _fuse_alone(
+    store: Store,
+    method: AnyFusionMethod,
+    readings: Readings,
+    recipe: FusionRecipe,
+    parameters: BaseModel,
+    progress: Progress,
+) -> _Made:
     try:
         fused = _fuse(store, method, readings, recipe, parameters, progress)
     except (AnnotatorError, MemoryError):
@@ -125,18 +172,7 @@ def _run(
         raise AnnotatorError(
             f"{method.title} failed on {readings.case.title!r}: {type(error).__name__}: {error}"
         ) from error
-    kept = _kept(method.title, readings, fused)
-    return store.add_fusion(
-        recipe,
-        labels=kept.labels,
-        patterns=kept.patterns,
-        probability=kept.probability,
-        performance=fused.performance,
-        warnings=with_names(fused.warnings, store.raters()),
-        weights=kept.weights,
-        training_target_only=isinstance(fused, FusedVoxels) and fused.training_target_only,
-        actor=actor,
-    )
+    return _Made(fused=fused, kept=_kept(method.title, readings, fused))
 
 
 def _fuse(
@@ -153,7 +189,8 @@ def _fuse(
         return method.fuse_voxels(case_votes(store, readings), parameters, progress)
     fit = store.fit(recipe.fit_id or "")
     case = case_votes(store, readings, adjudication=_signed_off_then(store, readings, fit))
-    return method.fuse_learned(case, store.fit_content(fit.fit_id), parameters, progress)
+    content = of_group(store.fit_content(fit.fit_id), readings)
+    return method.fuse_learned(case, content, parameters, progress)
 
 
 def _signed_off_then(store: Store, readings: Readings, fit: Fit) -> Adjudication | None:
@@ -173,15 +210,18 @@ def _kept(title: str, readings: Readings, fused: FusedPatterns | FusedVoxels) ->
     if isinstance(fused, FusedVoxels):
         patterns: VotePatterns = vote_patterns(readings)
         return keep_voxels(fused, patterns, votes.grid, title)
-    n_patterns = len(votes.patterns)
+    _require_few(len(votes.patterns))
+    return Kept(
+        labels=spread(votes, fused.chosen),
+        # Pattern 0 is background by everyone, so the value of a voxel is its pattern's row.
+        patterns=spread(votes, np.arange(len(votes.patterns))),
+        probability=fused.probability,
+        weights={},
+    )
+
+
+def _require_few(n_patterns: int) -> None:
     if n_patterns > MAX_ROWS:
         raise AnnotatorError(
             f"the readings disagree in {n_patterns} ways; at most {MAX_ROWS} can be kept"
         )
-    return Kept(
-        labels=spread(votes, fused.chosen),
-        # Pattern 0 is background by everyone, so the value of a voxel is its pattern's row.
-        patterns=spread(votes, np.arange(n_patterns)),
-        probability=fused.probability,
-        weights={},
-    )

@@ -58,6 +58,27 @@ def import_studies(
     }
 
 
+def attach_series(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Put the series in the files and directories ``paths`` beside ``case``, as ``kind``."""
+    from annotator.jobs.attaching import attach_files
+
+    report = attach_files(
+        store,
+        registry,
+        parameters["case"],
+        parameters["paths"],
+        parameters.get("kind"),
+        progress,
+        actor=ACTOR,
+    )
+    return {
+        "series": [series.series_id for series in report.series],
+        "skipped": [{"path": entry.path, "reason": entry.reason} for entry in report.skipped],
+    }
+
+
 def predict(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Let ``model``, or ``network``, read ``cases``, or all; a case that does not fit is skipped.
 
@@ -154,6 +175,7 @@ def train(store: Store, registry: Registry, parameters: Parameters, progress: Pr
         parameters.get("parameters", {}),
         progress,
         target=parameters.get("target"),
+        group=parameters.get("group"),
         include_models=bool(parameters.get("include_models", False)),
         job_id=parameters.get("job"),
         actor=ACTOR,
@@ -408,6 +430,7 @@ def trace_report(store: Store, _: Registry, parameters: Parameters, progress: Pr
 
 HANDLERS: dict[str, Handler] = {
     "import": import_studies,
+    "attach series": attach_series,
     "predict": predict,
     "predict by fit": predict_by,
     "train": train,

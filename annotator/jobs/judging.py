@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from annotator.analysis.against_truth import compare_with_truth
-from annotator.jobs.readings import labels_in
+from annotator.domain.label_groups import MaskValues
+from annotator.jobs.group_comparing import against_truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,6 +89,7 @@ def judge_readings(
 
     Readings of some regions only are left out.
     """
+    values = MaskValues(store.project().schema)
     found = []
     for number, truth in enumerate(truths):
         progress(number / len(truths), f"comparing {truth.case.title}")
@@ -100,7 +101,6 @@ def judge_readings(
                 first.setdefault(entry.rater_id, entry.created_at)
                 last[entry.rater_id] = entry
         masks = store.annotation_masks([entry.annotation_id for entry in last.values()])
-        labels = labels_in((*masks, truth.mask))
         for entry, mask in zip(last.values(), masks, strict=True):
             n_right, n_asked = _answers(entry.diagnosis, truth.diagnosis, store)
             found.append(
@@ -108,10 +108,10 @@ def judge_readings(
                     truth=truth,
                     rater_id=entry.rater_id,
                     read_at=first[entry.rater_id],
-                    labels=compare_with_truth(
+                    labels=against_truth(
                         mask,
                         truth.mask,
-                        labels,
+                        values,
                         truth.series.geometry,
                         tolerance_mm=tolerance_mm,
                     ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from annotator.domain.reading import Box
 
 MAX_ROWS = 1 << 16
-_LEVELS = (250, 100, 50, 20, 10)
+LEVELS = (250, 100, 50, 20, 10)
 """Steps of probability that are kept: the first with which few enough rows differ."""
 _MOST_OFF = 0.01
 """How far probabilities may be from summing to 1: more does not fit the byte that keeps them."""
@@ -97,7 +97,7 @@ def _rows(probability: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     """Return the row of each voxel and the ``(row, label)`` table, background for certain first."""
     n_labels = probability.shape[1]
     background = np.eye(1, n_labels)
-    for levels in _LEVELS:
+    for levels in LEVELS:
         rounded = np.rint(probability * levels).astype(np.uint8)
         rounded[rounded.sum(axis=1) == 0, 0] = levels
         packed = np.ascontiguousarray(rounded).view(np.dtype((np.void, n_labels)))[:, 0]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotator.analysis.label_errors import RejectedPlace
-    from annotator.analysis.runs import MaskRuns
     from annotator.api import BelievedLabels, Progress
     from annotator.domain.geometry import Geometry
     from annotator.domain.reading import Box
+    from annotator.jobs.finding import Regions
     from annotator.jobs.readings import Readings
     from annotator.registry import Registry
     from annotator.store import Store
@@ -72,10 +72,17 @@ def check_labels(
         case_id=case.case_id,
         fit_id=fit.fit_id,
         findings_key=readings.findings_key,
-        errors=_errors(readings, believed),
+        errors=_errors(_judged(readings, believed), believed),
     )
     store.put_label_errors(found, actor=actor)
     return found
+
+
+def _judged(readings: Readings, believed: BelievedLabels) -> Readings:
+    """Return the readings of the label group that a model learned."""
+    values = readings.values
+    known = [values.group_of(label) for label in believed.labels if label]
+    return readings.of_group(known[0] if known else readings.only_group)
 
 
 def _errors(readings: Readings, believed: BelievedLabels) -> tuple[LabelError, ...]:
@@ -116,12 +123,12 @@ def _error(
 
 
 def with_rejected(
-    store: Store, readings: Readings, findings: tuple[Finding, ...], regions: MaskRuns
-) -> tuple[tuple[Finding, ...], MaskRuns]:
+    store: Store, readings: Readings, findings: tuple[Finding, ...], regions: Regions
+) -> tuple[tuple[Finding, ...], Regions]:
     """Add to the disputed regions those where all agree but a check of labels rejects them.
 
-    Only what was found in exactly these readings counts. ``regions`` holds per voxel the number of
-    its region, or 0.
+    Only what was found in exactly these readings counts. ``regions`` holds for each label group
+    per voxel the number of its region, or 0.
     """
     checked = store.label_errors(readings.case.case_id)
     if checked is None or checked.findings_key != readings.findings_key:
@@ -130,13 +137,26 @@ def with_rejected(
     if not errors:
         return findings, regions
     shape = readings.series.geometry.shape
-    numbers = decode(regions, np.dtype(np.uint16)).reshape(-1).copy()
+    numbers: dict[str, NDArray[np.unsignedinteger]] = {}
     added = []
     for number, error in enumerate(errors, start=len(findings) + 1):
         position = _positions(error)
-        numbers[position] = number
-        added.append(_finding(readings, error, position, number))
-    return (*findings, *added), encode(numbers.reshape(shape))
+        finding = _finding(readings, error, position, number)
+        group = readings.values.group_of(finding.label)
+        if group not in numbers:
+            numbers[group] = region_numbers(regions, group, readings).reshape(-1)
+        numbers[group][position] = number
+        added.append(finding)
+    found = {group: encode(own.reshape(shape)) for group, own in numbers.items()}
+    return (*findings, *added), regions | found
+
+
+def region_numbers(regions: Regions, group: str, readings: Readings) -> NDArray[np.unsignedinteger]:
+    """Return the number of the region of a label group at each voxel, ``(z, y, x)``, or 0."""
+    known = regions.get(group)
+    if known is None:
+        return np.zeros(readings.series.geometry.shape, np.uint16)
+    return decode(known, np.dtype(np.uint16))
 
 
 def _positions(error: LabelError) -> NDArray[np.int64]:

@@ -7,9 +7,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from annotator.api import DeskTrainer, LearnedFusionMethod
-from annotator.domain.errors import AnnotatorError
+from annotator.analysis.dispute_words import group_words
+from annotator.api import DeskTrainer, Learned, LearnedFusionMethod
+from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.fit import FitRecipe
+from annotator.jobs.group_learning import drawn_groups, pack
 from annotator.jobs.lessons import LessonCases, lessons_again, lessons_of, targets_of
 from annotator.jobs.parameters import (
     by_rater_id,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from annotator.api import Learned, Progress, Trainer
+    from annotator.api import Progress, Trainer
     from annotator.domain.fit import Fit, FitKind
     from annotator.jobs.lessons import Lesson
     from annotator.registry import Registry
@@ -77,10 +79,14 @@ def fit_lessons(
     progress: Progress,
     *,
     kind: FitKind,
+    group: str | None = None,
     job_id: int | None = None,
     actor: str,
 ) -> Fit:
     """Learn from these cases, or return what was learned from them before.
+
+    A fusion method learns each label group by itself; a trainer the ``group`` that is named, or
+    all where there is but one.
 
     A trainer with a desk is watched there, and goes on from what it kept. Where a person stops
     it, the recipe of what it learned names the round.
@@ -95,6 +101,7 @@ def fit_lessons(
         ),
         targets=targets_of(lessons),
         parameters=sorted_json(parameters),
+        group=group,
     )
     known = store.fit_of(recipe)
     if known is not None:
@@ -103,7 +110,7 @@ def fit_lessons(
     if isinstance(method, DeskTrainer):
         training = store.begin_training(recipe, job_id=job_id, actor=actor)
         desk = StoreDesk(store, training.training_id)
-    learned = _learn(store, method, parameters, lessons, progress, desk)
+    learned = _learn(store, method, parameters, lessons, progress, desk=desk, group=group)
     if learned.stopped_after is not None:
         recipe = _stopped(recipe, parameters, learned.stopped_after)
     fit = store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
@@ -148,7 +155,8 @@ def relearn(
     require_version(stored, method.version)
     given = {name: json.loads(value) for name, value in recipe.parameters}
     parameters = check_parameters(method.name, method.parameters, given)
-    learned = _learn(store, method, parameters, lessons_again(store, recipe), progress)
+    lessons = lessons_again(store, recipe)
+    learned = _learn(store, method, parameters, lessons, progress, group=recipe.group)
     again = store.add_fit(recipe, content=learned.content, summary=learned.summary, actor=actor)
     require_same(stored, again)
     return again
@@ -169,9 +177,52 @@ def _learn(
     parameters: BaseModel,
     lessons: Sequence[Lesson],
     progress: Progress,
+    *,
     desk: StoreDesk | None = None,
+    group: str | None = None,
 ) -> Learned:
-    cases = LessonCases(store, lessons)
+    groups = drawn_groups(store, lessons) if isinstance(method, LearnedFusionMethod) else ()
+    if len(groups) < 2:
+        learned = _learn_alone(store, method, parameters, lessons, progress, desk, group)
+        return learned if group is None else _said_of_group(store, learned, group)
+    found: dict[str, Learned] = {}
+    for number, one in enumerate(groups):
+        words = group_words(store.project().schema, one)
+
+        def report(fraction: float, message: str, *, number: int = number) -> None:
+            progress((number + fraction) / len(groups), message)
+
+        try:
+            found[one] = _learn_alone(store, method, parameters, lessons, report, None, one)
+        except CancelledError:
+            raise
+        except AnnotatorError as error:
+            raise AnnotatorError(f"{words}: {error}") from error
+    return Learned(
+        content=pack({one: learned.content for one, learned in found.items()}),
+        summary=tuple(
+            f"{group_words(store.project().schema, one)}: {sentence}"
+            for one, learned in found.items()
+            for sentence in learned.summary
+        ),
+    )
+
+
+def _said_of_group(store: Store, learned: Learned, group: str) -> Learned:
+    words = group_words(store.project().schema, group)
+    return replace(learned, summary=(f"Learned of {words} only.", *learned.summary))
+
+
+def _learn_alone(
+    store: Store,
+    method: LearnedFusionMethod | Trainer,
+    parameters: BaseModel,
+    lessons: Sequence[Lesson],
+    progress: Progress,
+    desk: StoreDesk | None,
+    group: str | None,
+) -> Learned:
+    cases = LessonCases(store, lessons, group)
     try:
         if isinstance(method, LearnedFusionMethod):
             return method.learn(cases, parameters, progress)

@@ -12,6 +12,7 @@ import numpy as np
 
 from annotator.analysis.runs import decode, labels_in
 from annotator.jobs.case_votes import case_votes, signed_off
+from annotator.jobs.group_fusing import probability_in
 from annotator.jobs.readings import Readings, counted_by_case
 
 if TYPE_CHECKING:
@@ -107,11 +108,15 @@ def lessons_again(store: Store, recipe: FitRecipe) -> tuple[Lesson, ...]:
 
 
 class LessonCases(Sequence["CaseVotes"]):
-    """Lessons as methods see them; votes are read when a case is asked for, some stay in memory."""
+    """Lessons as methods see them; votes are read when a case is asked for, some stay in memory.
 
-    def __init__(self, store: Store, lessons: Sequence[Lesson]) -> None:
+    Of ``group`` alone where one is given: other label groups are not seen.
+    """
+
+    def __init__(self, store: Store, lessons: Sequence[Lesson], group: str | None = None) -> None:
         self._store = store
         self._lessons = lessons
+        self._group = group
         self._held: OrderedDict[int, CaseVotes] = OrderedDict()
 
     def __len__(self) -> int:
@@ -125,7 +130,7 @@ class LessonCases(Sequence["CaseVotes"]):
     def __getitem__(self, index: int | slice) -> CaseVotes | Sequence[CaseVotes]:
         """Return a case, or some of them."""
         if isinstance(index, slice):
-            return LessonCases(self._store, self._lessons[index])
+            return LessonCases(self._store, self._lessons[index], self._group)
         number = range(len(self))[index]
         if number not in self._held:
             self._held[number] = self._read(self._lessons[number])
@@ -138,6 +143,8 @@ class LessonCases(Sequence["CaseVotes"]):
         # A lesson's own readings would keep their masks for as long as there is the lesson.
         given = lesson.readings
         readings = Readings(self._store, given.case, given.annotations)
+        if self._group is not None:
+            readings = readings.of_group(self._group)
         adjudication = lesson.adjudication
         if lesson.aims_at_adjudication and adjudication is not None:
             labels = self._decided_labels(adjudication, readings)
@@ -145,25 +152,28 @@ class LessonCases(Sequence["CaseVotes"]):
                 self._store,
                 readings,
                 adjudication=adjudication,
-                target=partial(_decided_target, self._store, adjudication, labels),
+                target=partial(_decided_target, self._store, adjudication, readings, labels),
                 target_labels=labels,
             )
-        target = partial(_fused_target, self._store, lesson.target) if lesson.target else None
+        target = None
+        if lesson.target is not None:
+            target = partial(_fused_target, self._store, lesson.target, readings)
         return case_votes(self._store, readings, adjudication=adjudication, target=target)
 
     def _decided_labels(self, adjudication: Adjudication, readings: Readings) -> tuple[int, ...]:
         mask, _ = self._store.adjudication_mask(adjudication.adjudication_id)
-        return tuple(sorted({0, *labels_in([mask]), *readings.labels}))
+        return tuple(sorted({0, *labels_in([readings.own(mask)]), *readings.labels}))
 
 
-def _fused_target(store: Store, fusion: Fusion) -> NDArray[np.float32]:
+def _fused_target(store: Store, fusion: Fusion, readings: Readings) -> NDArray[np.float32]:
     patterns, table = store.fusion_probability(fusion.fusion_id)
+    table = probability_in(readings, table)
     return np.moveaxis(table.astype(np.float32)[decode(patterns)], -1, 0)
 
 
 def _decided_target(
-    store: Store, adjudication: Adjudication, labels: tuple[int, ...]
+    store: Store, adjudication: Adjudication, readings: Readings, labels: tuple[int, ...]
 ) -> NDArray[np.float32]:
     mask, _ = store.adjudication_mask(adjudication.adjudication_id)
-    dense = decode(mask)
+    dense = decode(readings.own(mask))
     return np.stack([dense == label for label in labels]).astype(np.float32)

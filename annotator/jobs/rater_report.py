@@ -135,6 +135,15 @@ def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ..
     """Compare each reading of the whole case with the consensus, label by label."""
     if not readings.annotations:
         return ()
+    found = [
+        entry
+        for own in readings.by_group(consensus)
+        for entry in _compare_group(own, own.own(consensus))
+    ]
+    return tuple(sorted(found, key=lambda entry: entry.label))
+
+
+def _compare_group(readings: Readings, consensus: MaskRuns) -> list[RaterCase]:
     in_consensus = {
         int(value) for runs in consensus.slabs.values() for value in np.unique(runs.labels)
     }
@@ -165,7 +174,7 @@ def compare_case(readings: Readings, consensus: MaskRuns) -> tuple[RaterCase, ..
                     n_missed=int(n_missed[column]),
                 )
             )
-    return tuple(found)
+    return found
 
 
 def _misses(votes: VoteRuns, drawn: NDArray[np.bool_]) -> tuple[int, NDArray[np.int64]]:

@@ -9,10 +9,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from annotator.analysis.group_votes import groups_in, join_masks, labels_of
+from annotator.analysis.label_tables import group_table, mapped
 from annotator.analysis.partial_readings import complete_readings
 from annotator.analysis.runs import labels_in as labels_of_runs
 from annotator.analysis.votes import VoteRuns, merge_votes
 from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.label_groups import MaskValues
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,7 @@ class Readings:
         self._store = store
         self.case = case
         self.annotations = tuple(sorted(annotations, key=lambda entry: entry.annotation_id))
+        self._of_group: dict[str, Readings] = {}
 
     @classmethod
     def load(cls, store: Store, case_id: str, *, include_models: bool = False) -> Readings:
@@ -86,11 +90,16 @@ class Readings:
         found = self._store.annotation_masks(self.annotation_ids)
         if not self.regions:
             return found
-        return complete_readings(
-            found,
-            [self.regions.get(rater_id, ()) for rater_id in self.rater_ids],
-            labels_in(found),
-        )
+        boxes = [self.regions.get(rater_id, ()) for rater_id in self.rater_ids]
+        drawn = groups_in(self.values, labels_of_runs(found)) if self.values.may_overlap else ()
+        if len(drawn) < 2:
+            return complete_readings(found, boxes, labels_in(found))
+        by_group = []
+        for group in drawn:
+            table = group_table(self.values, group)
+            own = [mapped(mask, table) for mask in found]
+            by_group.append(complete_readings(own, boxes, labels_in(own)))
+        return tuple(join_masks(parts, self.values) for parts in zip(*by_group, strict=True))
 
     @cached_property
     def regions(self) -> dict[str, tuple[Box, ...]]:
@@ -102,12 +111,58 @@ class Readings:
         }
 
     @cached_property
+    def values(self) -> MaskValues:
+        """What the values of the project's masks stand for."""
+        return MaskValues(self.schema)
+
+    @cached_property
     def labels(self) -> tuple[int, ...]:
-        """Labels that occur in any mask, ascending, 0 first; at least one besides 0.
+        """Mask values that occur in any mask, ascending, 0 first; at least one besides 0.
 
         They depend on the readings alone: a label that the schema gains later changes no fusion.
         """
         return labels_in(self.masks)
+
+    @cached_property
+    def drawn_labels(self) -> tuple[int, ...]:
+        """Labels that occur in any mask, each once, ascending, 0 first.
+
+        These are `labels`, but for the values of labels that share voxels.
+        """
+        return labels_of(self.values, self.labels)
+
+    @property
+    def all_labels(self) -> tuple[int, ...]:
+        """The columns of a fusion of these readings: `drawn_labels` of all label groups."""
+        return self.drawn_labels
+
+    def by_group(self, *others: MaskRuns) -> tuple[Readings, ...]:
+        """Return these readings once for each label group that they, or other masks, hold.
+
+        Where that is one group or none, these readings themselves: nothing overlaps in them.
+        """
+        if not self.values.may_overlap:
+            return (self,)
+        held = {*self.labels, *labels_of_runs(others)}
+        drawn = groups_in(self.values, held)
+        return tuple(map(self.of_group, drawn)) if len(drawn) > 1 else (self,)
+
+    def of_group(self, group: str) -> Readings:
+        """Return what these readings hold of one label group; themselves where there is but one."""
+        if not self.values.may_overlap:
+            return self
+        if group not in self._of_group:
+            self._of_group[group] = GroupReadings(self, group)
+        return self._of_group[group]
+
+    @property
+    def only_group(self) -> str:
+        """The label group that is drawn, where it is one; the first where it is none."""
+        return (*groups_in(self.values, self.labels), self.values.groups[0])[0]
+
+    def own(self, mask: MaskRuns) -> MaskRuns:
+        """Return what another mask of the project holds of the label group of these readings."""
+        return mask
 
     @cached_property
     def votes(self) -> VoteRuns:
@@ -133,6 +188,72 @@ class Readings:
             raise AnnotatorError(
                 f"case {self.case.title!r} has {has}; two or more must have been submitted"
             )
+
+
+class GroupReadings(Readings):
+    """What readings hold of one label group; ``labels`` are its labels, no overlaps."""
+
+    def __init__(self, whole: Readings, group: str) -> None:
+        super().__init__(whole._store, whole.case, whole.annotations)
+        self.whole = whole
+        self.group = group
+        self.table = group_table(whole.values, group)
+
+    @cached_property
+    def masks(self) -> tuple[MaskRuns, ...]:
+        """Masks in the order of the annotations, with nothing in them of other groups."""
+        return tuple(map(self.own, self.whole.masks))
+
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """Labels that occur in any mask, ascending, 0 first; at least one of the group."""
+        found = {0, *labels_of_runs(self.masks)}
+        of_group = [one.value for one in self.schema.labels if one.group == self.group]
+        return tuple(sorted(found if len(found) > 1 else {0, min(of_group)}))
+
+    @cached_property
+    def schema(self) -> LabelSchema:
+        """The project's schema, whole."""
+        return self.whole.schema
+
+    @cached_property
+    def series(self) -> Series:
+        """The series whose grid the masks lie on."""
+        return self.whole.series
+
+    @cached_property
+    def raters(self) -> dict[str, Rater]:
+        """Raters of the project by id."""
+        return self.whole.raters
+
+    @cached_property
+    def regions(self) -> dict[str, tuple[Box, ...]]:
+        """The half-open boxes of those raters who were not asked for the whole case, by id."""
+        return self.whole.regions
+
+    def by_group(self, *others: MaskRuns) -> tuple[Readings, ...]:
+        """Return these readings, whatever else other masks hold."""
+        return (self,)
+
+    @property
+    def all_labels(self) -> tuple[int, ...]:
+        """The columns of a fusion of the readings that these are a part of."""
+        return self.whole.drawn_labels
+
+    @property
+    def only_group(self) -> str:
+        """The label group of these readings."""
+        return self.group
+
+    def of_group(self, group: str) -> Readings:
+        """Return these readings; they are of one group already."""
+        if group != self.group:
+            raise ValueError(f"readings of group {self.group!r} hold nothing of {group!r}")
+        return self
+
+    def own(self, mask: MaskRuns) -> MaskRuns:
+        """Return what another mask of the project holds of this group."""
+        return mapped(mask, self.table)
 
 
 def labels_in(masks: Sequence[MaskRuns]) -> tuple[int, ...]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.bootstrap import bootstrap_interval
+from annotator.analysis.group_votes import split_masks
 from annotator.analysis.kappa import answer_table, cohen_kappa
 from annotator.analysis.overlap import measure_overlap
 from annotator.analysis.surface import surface_distances
 from annotator.analysis.votes import merge_votes
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.comparing import mean_interval
 from annotator.jobs.readings import labels_in
 
@@ -131,28 +133,29 @@ def _compare(
     masks = store.annotation_masks([first.annotation_id, second.annotation_id])
     series = store.series(store.case(repeat.original_id).series_ids[0])
     geometry = series.geometry
-    votes = merge_votes(masks, labels=labels_in(masks))
-    overlap = measure_overlap(votes, geometry.voxel_mm3)
     days = (_submitted(second) - _submitted(first)).total_seconds() / 86400
     found = []
-    for label in votes.labels[1:]:
-        dice, _ = overlap.pair(label, 0, 1)
-        if dice is None:
-            continue
-        hd95_mm = None
-        if geometry.is_calibrated and series.kind != "video":
-            (distance,) = surface_distances(votes, label, geometry.spacing_mm)
-            hd95_mm = distance.hd95_mm
-        found.append(
-            RepeatPair(
-                rater_id=repeat.rater_id,
-                original_id=repeat.original_id,
-                label=label,
-                dice=dice,
-                hd95_mm=hd95_mm,
-                days_between=days,
+    for _, own in split_masks(masks, MaskValues(store.project().schema)):
+        votes = merge_votes(own, labels=labels_in(own))
+        overlap = measure_overlap(votes, geometry.voxel_mm3)
+        for label in votes.labels[1:]:
+            dice, _ = overlap.pair(label, 0, 1)
+            if dice is None:
+                continue
+            hd95_mm = None
+            if geometry.is_calibrated and series.kind != "video":
+                (distance,) = surface_distances(votes, label, geometry.spacing_mm)
+                hd95_mm = distance.hd95_mm
+            found.append(
+                RepeatPair(
+                    rater_id=repeat.rater_id,
+                    original_id=repeat.original_id,
+                    label=label,
+                    dice=dice,
+                    hd95_mm=hd95_mm,
+                    days_between=days,
+                )
             )
-        )
     return found
 
 

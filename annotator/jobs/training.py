@@ -14,6 +14,7 @@ from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.fit import Forecast
 from annotator.jobs.fusing import fuse_readings
+from annotator.jobs.group_learning import group_to_learn
 from annotator.jobs.learning import fit_lessons, learn_for_fusion
 from annotator.jobs.lessons import adjudicated_lessons, lessons_of
 from annotator.jobs.parameters import by_rater_id, check_parameters
@@ -67,6 +68,7 @@ def train_model(
     progress: Progress,
     *,
     target: str | None = None,
+    group: str | None = None,
     include_models: bool = False,
     job_id: int | None = None,
     actor: str,
@@ -80,8 +82,12 @@ def train_model(
     - ``adjudicated``: every case that was signed off, and the model aims at what was decided;
     - the name of a fusion method: every case that two or more have read is fused by it first, and
       the model aims at the fusions.
+
+    A model draws one label of a voxel: where labels of several groups may share one, it learns
+    from the ``group`` of that name, or of that label, the first where none is named.
     """
     trainer = registry.trainer(trainer_name)
+    learned = group_to_learn(store.project().schema, group)
     given = by_rater_id(parameters, store.raters())
     checked = check_parameters(trainer.name, trainer.parameters, given)
     start = 0.0
@@ -116,7 +122,15 @@ def train_model(
         progress(start + (1.0 - start) * fraction, message)
 
     return fit_lessons(
-        store, trainer, checked, lessons, report, kind="trainer", job_id=job_id, actor=actor
+        store,
+        trainer,
+        checked,
+        lessons,
+        report,
+        kind="trainer",
+        group=learned,
+        job_id=job_id,
+        actor=actor,
     )
 
 

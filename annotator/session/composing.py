@@ -10,7 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from annotator.analysis.disagreement import is_disputed
-from annotator.analysis.runs import decode_slab
+from annotator.analysis.group_votes import join_masks
+from annotator.analysis.label_tables import group_table
+from annotator.analysis.runs import decode, decode_slab, encode
 from annotator.analysis.votes import to_dense
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.analysis.label_tables import Table
     from annotator.analysis.runs import MaskRuns
     from annotator.analysis.votes import VoteRuns
     from annotator.domain.reading import Box
     from annotator.domain.review import Finding, Verdict
+    from annotator.jobs.readings import Readings
 
     Mask = NDArray[np.unsignedinteger]
 
@@ -57,7 +61,7 @@ def compose(
         verdict = verdicts.get(finding.region)
         if verdict is None:
             continue
-        slices = _slices(finding.box)
+        slices = box_slices(finding.box)
         inside = region_map[slices] == finding.region
         if verdict.choice == "rater":
             chosen = decode_box(masks[verdict.rater_id or ""], finding.box, mask.dtype)
@@ -117,6 +121,79 @@ def _spill(
         origins[reaches] = finding.region
 
 
-def _slices(box: Box) -> tuple[slice, slice, slice]:
+def compose_groups(
+    readings: Readings,
+    fused: Mask,
+    region_maps: Mapping[str, NDArray[np.uint16]],
+    findings: Sequence[Finding],
+    verdicts: Mapping[int, Verdict],
+    redrawn: Callable[[str], Mask],
+    fused_by: Callable[[str], Mask],
+) -> tuple[Mask, NDArray[np.uint16]]:
+    """Compose each label group by itself, and put them together; arguments as in `compose`.
+
+    ``region_maps`` holds the regions by label group. A verdict says nothing of other groups than
+    that of its region's label, whatever a rater or a drawing has of them there. Where regions of
+    several groups decided a voxel, its origin is the first of them.
+    """
+    values = readings.values
+    if not values.may_overlap:
+        masks = {rater_id: readings.mask_of(rater_id) for rater_id in readings.rater_ids}
+        (region_map,) = region_maps.values()
+        return compose(
+            readings.votes, fused, region_map, findings, verdicts, masks, redrawn, fused_by
+        )
+    drawn = [part.only_group for part in readings.by_group(encode(fused))]
+    composed = [
+        _compose_group(
+            readings.of_group(group),
+            group_table(values, group),
+            fused,
+            region_maps.get(group, np.zeros(fused.shape, np.uint16)),
+            [one for one in findings if values.group_of(one.label) == group],
+            verdicts,
+            redrawn,
+            fused_by,
+        )
+        for group in dict.fromkeys((*drawn, *region_maps))
+    ]
+    mask = join_masks([encode(own) for own, _ in composed], values)
+    return decode(mask, fused.dtype), first_of([origin for _, origin in composed])
+
+
+def _compose_group(
+    readings: Readings,
+    table: Table,
+    fused: Mask,
+    region_map: NDArray[np.uint16],
+    findings: Sequence[Finding],
+    verdicts: Mapping[int, Verdict],
+    redrawn: Callable[[str], Mask],
+    fused_by: Callable[[str], Mask],
+) -> tuple[Mask, NDArray[np.uint16]]:
+    """Compose the masks of one label group; ``table`` is its by mask value."""
+    return compose(
+        readings.votes,
+        table[fused],
+        region_map,
+        findings,
+        verdicts,
+        {rater_id: readings.mask_of(rater_id) for rater_id in readings.rater_ids},
+        lambda reviewer_id: table[redrawn(reviewer_id)],
+        lambda fusion_id: table[fused_by(fusion_id)],
+    )
+
+
+def first_of(region_maps: Sequence[NDArray[np.uint16]]) -> NDArray[np.uint16]:
+    """Return the lowest number, 0 aside, that any map ``(z, y, x)`` has at each voxel, or 0."""
+    if len(region_maps) == 1:
+        return region_maps[0]
+    last = np.iinfo(np.uint16).max
+    lowest = np.min([np.where(one == 0, last, one) for one in region_maps], axis=0)
+    return np.where(lowest == last, 0, lowest).astype(np.uint16)
+
+
+def box_slices(box: Box) -> tuple[slice, slice, slice]:
+    """Return the slices that cut a half-open box out of ``(z, y, x)``."""
     (z0, y0, x0), (z1, y1, x1) = box
     return slice(z0, z1), slice(y0, y1), slice(x0, x1)

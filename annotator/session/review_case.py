@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.analysis.disagreement import is_disputed, normalised_entropy
+from annotator.analysis.disagreement import is_disputed
+from annotator.analysis.group_votes import normalised_entropy_of, replace_group
+from annotator.analysis.label_tables import group_table
 from annotator.analysis.runs import decode, encode, mask_dtype
 from annotator.analysis.votes import profile, to_dense
 from annotator.api import FusionMethod
@@ -20,7 +22,7 @@ from annotator.jobs.fusion_facts import believed
 from annotator.jobs.learning import count_newer
 from annotator.jobs.readings import Readings
 from annotator.session.access import DraftAccess
-from annotator.session.composing import compose
+from annotator.session.composing import box_slices, compose_groups, first_of
 from annotator.session.diagnosis import require_diagnosis
 from annotator.session.draft import DraftSession
 
@@ -115,7 +117,7 @@ class ReviewCase:
         self.findings: tuple[Finding, ...]
         self.score, self.findings, self._regions = find_readings(store, self._readings, actor=actor)
         self.readings: tuple[Reading, ...] = tell_apart(self._readings)
-        self._dtype = mask_dtype(max(*self.schema.values, *self._readings.labels))
+        self._dtype = mask_dtype(max(*self._readings.values.known, *self._readings.labels))
         self._redraw: DraftSession | None = None
 
     @property
@@ -130,14 +132,65 @@ class ReviewCase:
 
     @cached_property
     def entropy(self) -> NDArray[np.float32]:
-        """How much the readings disagree on each voxel, ``(z, y, x)`` from 0 to 1."""
+        """How much the readings disagree on each voxel, ``(z, y, x)`` from 0 to 1.
+
+        Where labels of several groups may share voxels, about whichever is disputed most.
+        """
         votes = self._readings.votes
-        return to_dense(votes, normalised_entropy(votes), np.float32)
+        return to_dense(votes, normalised_entropy_of(votes, self._readings.values), np.float32)
 
     @cached_property
     def region_map(self) -> NDArray[np.uint16]:
-        """The number of the disputed region that each voxel lies in, ``(z, y, x)``, or 0."""
-        return decode(self._regions, np.dtype(np.uint16)).astype(np.uint16, copy=False)
+        """The number of the disputed region that each voxel lies in, ``(z, y, x)``, or 0.
+
+        Where regions of several label groups share a voxel, the worst: the first.
+        """
+        return first_of(list(self._region_maps.values()))
+
+    @cached_property
+    def _region_maps(self) -> dict[str, NDArray[np.uint16]]:
+        """The regions of the labels of each group, ``(z, y, x)``."""
+        return {
+            group: decode(regions, np.dtype(np.uint16)).astype(np.uint16, copy=False)
+            for group, regions in self._regions.items()
+        }
+
+    def inside(self, finding: Finding) -> NDArray[np.bool_]:
+        """Return which voxels of a region's box are the region's."""
+        group = self._readings.values.group_of(finding.label)
+        inside: NDArray[np.bool_] = (
+            self._region_maps[group][box_slices(finding.box)] == finding.region
+        )
+        return inside
+
+    def own_of(
+        self, finding: Finding, mask: NDArray[np.unsignedinteger]
+    ) -> NDArray[np.unsignedinteger]:
+        """Return what mask values hold of the label group of a region, same shape."""
+        values = self._readings.values
+        if not values.may_overlap:
+            return mask
+        return np.asarray(group_table(values, values.group_of(finding.label))[mask])
+
+    def put(
+        self,
+        finding: Finding,
+        chosen: NDArray[np.unsignedinteger],
+        onto: NDArray[np.unsignedinteger],
+        *,
+        clears: bool = False,
+    ) -> None:
+        """Write into the mask of a region's box what was chosen there; of its label group only.
+
+        ``clears`` turns the label of the region to background. Other groups' labels stay.
+        """
+        values, label = self._readings.values, finding.label
+        chosen = self.own_of(finding, chosen)
+        if clears:
+            chosen = np.where(chosen == label, chosen.dtype.type(0), chosen)
+        if values.may_overlap:
+            chosen = replace_group(onto, chosen, values, values.group_of(label))
+        np.copyto(onto, chosen, where=self.inside(finding))
 
     def probability(self, label: int) -> NDArray[np.float32]:
         """Return the fused probability of a label, ``(z, y, x)`` from 0 to 1."""
@@ -146,10 +199,11 @@ class ReviewCase:
                 "label", str(label), [str(value) for value in self.schema.values]
             )
         votes = self._readings.votes
-        if label not in votes.labels:
+        known = self._readings.drawn_labels
+        if label not in known:
             return np.zeros(votes.grid.shape, np.float32)
         rows, table = self._fused_rows
-        column = table[:, votes.labels.index(label)].astype(np.float32)
+        column = table[:, known.index(label)].astype(np.float32)
         return np.asarray(column[rows])
 
     def belief(self, rater_id: str) -> NDArray[np.float32]:
@@ -312,16 +366,15 @@ class ReviewCase:
     ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint16]]:
         """Return the mask that verdicts make, and the region that decided each voxel.
 
-        Both are ``(z, y, x)``; see `compose` for what each verdict does. Without ``verdicts``, by
-        region, those count that hold now.
+        Both are ``(z, y, x)``; see `compose` for what each verdict does, and `compose_groups` where
+        labels may share voxels. Without ``verdicts``, by region, those count that hold now.
         """
-        return compose(
-            self._readings.votes,
+        return compose_groups(
+            self._readings,
             self.fused,
-            self.region_map,
+            self._region_maps,
             self.findings,
             self.verdicts if verdicts is None else verdicts,
-            {rater_id: self._readings.mask_of(rater_id) for rater_id in self._readings.rater_ids},
             self.redrawn,
             self.fused_by,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import zstandard
@@ -10,7 +11,7 @@ from sqlalchemy import delete, insert, select
 
 from annotator.domain.errors import IntegrityError, UnknownNameError
 from annotator.domain.fit import Fit, FitRecipe, Forecast
-from annotator.store.facts import canonical, digest, from_json, list_from_json, to_json
+from annotator.store.facts import canonical, digest, from_json, list_from_json
 from annotator.store.tables import fits, forecasts
 
 if TYPE_CHECKING:
@@ -29,9 +30,18 @@ def identity(row: Mapping[str, Any], content: bytes) -> str:
     return digest([row["recipe"], row["summary"], hashlib.sha256(content).hexdigest()])
 
 
+def recipe_text(recipe: FitRecipe) -> str:
+    """Return a recipe as it goes into the identity of a fit."""
+    document = asdict(recipe)
+    # Left out where there is nothing to say, as in projects from before there was.
+    if recipe.group is None:
+        del document["group"]
+    return canonical(document)
+
+
 def add(change: Change, recipe: FitRecipe, *, content: bytes, summary: Sequence[str]) -> Fit:
     """Keep a fit; the one that is there where the recipe was learned by before."""
-    row: dict[str, Any] = {"recipe": to_json(recipe), "summary": canonical(list(summary))}
+    row: dict[str, Any] = {"recipe": recipe_text(recipe), "summary": canonical(list(summary))}
     fit_id = identity(row, content)
     known = of_recipe(change.connection, recipe)
     if known is not None and known.fit_id != fit_id:
@@ -53,7 +63,7 @@ def add(change: Change, recipe: FitRecipe, *, content: bytes, summary: Sequence[
 
 def of_recipe(connection: Connection, recipe: FitRecipe) -> Fit | None:
     """Return what was learned by a recipe, or None."""
-    row = connection.execute(select(*_FACTS).where(fits.c.recipe == to_json(recipe))).first()
+    row = connection.execute(select(*_FACTS).where(fits.c.recipe == recipe_text(recipe))).first()
     return None if row is None else _fact(row)
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import delete, insert, select, update
 from annotator.domain.errors import ConflictError, IntegrityError, UnknownNameError
 from annotator.domain.fit import FitRecipe
 from annotator.domain.training import CurvePoint, Training
-from annotator.store.facts import digest, from_json, to_json
+from annotator.store.facts import digest, from_json
+from annotator.store.fits import recipe_text
 from annotator.store.tables import jobs, training_examples, training_points, trainings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def begin(change: Change, recipe: FitRecipe, *, job_id: int | None) -> Training:
 
     Raises ConflictError where another job is at it.
     """
-    training_id = digest(to_json(recipe))
+    training_id = digest(recipe_text(recipe))
     known = change.connection.execute(
         select(*_FACTS).where(trainings.c.training_id == training_id)
     ).first()
@@ -44,7 +45,7 @@ def begin(change: Change, recipe: FitRecipe, *, job_id: int | None) -> Training:
         change.connection.execute(
             insert(trainings).values(
                 training_id=training_id,
-                recipe=to_json(recipe),
+                recipe=recipe_text(recipe),
                 job_id=job_id,
                 stop_requested=False,
                 created_at=change.now,

@@ -317,7 +317,7 @@ def _measure_rest(store: Store) -> None:
     )
     row(f"disputed regions ({len(findings)})", seconds)
     _, seconds = timed(
-        lambda: case_score(votes, GEOMETRY, findings, case_id="liver", schema=SCHEMA), 3
+        lambda: case_score([votes], GEOMETRY, findings, case_id="liver", schema=SCHEMA), 3
     )
     row("case score", seconds)
 

@@ -55,7 +55,7 @@ def regions(
 def score(votes: VoteRuns, diagnoses: tuple[Diagnosis, ...] = ()) -> CaseScore:
     geometry = Geometry(shape=votes.grid.shape, spacing_mm=SPACING)
     return case_score(
-        votes,
+        [votes],
         geometry,
         regions(votes)[0],
         case_id="case",
