@@ -75,13 +75,13 @@ class LandmarkAgreement:
     n_read, n_missing : int
         Readings of cases in which anybody set it, and those that lack it.
     pair_distances : tuple of ndarray
-        Of each case the distances of all pairs of raters, ``(pair,)``.
+        Of each case the distances of all pairs of pooled raters, ``(pair,)``.
     pairs : Spread
         Of all of them together.
     consensus : ndarray
         Geometric median of each case's places, ``(case, 3)``; NaN where nobody set it.
     to_consensus : ndarray
-        Each place's distance to it, ``(case, rater)``; NaN where there is none, or no other.
+        Each pooled place's distance to it, ``(case, rater)``; NaN where there is none, or no other.
     raters : tuple of RaterLandmark
         In the order of the columns.
     icc : tuple of IccTable
@@ -150,34 +150,37 @@ def _total(points: NDArray[np.float64], at: NDArray[np.float64]) -> float:
 
 
 def landmark_agreement(
-    positions: NDArray[np.float64], was_read: NDArray[np.bool_]
+    positions: NDArray[np.float64], was_read: NDArray[np.bool_], is_pooled: NDArray[np.bool_]
 ) -> LandmarkAgreement:
     """Compare ``(case, rater, 3)`` places of one landmark; ``was_read`` is ``(case, rater)``.
 
-    Missing ones are counted, in cases in which another rater set it, and compared with nothing.
+    ``is_pooled`` ``(rater,)`` says who makes up the consensus, the pairs and the sums; the others
+    are held against that consensus only. Missing ones are counted, in cases in which another rater
+    set it, and compared with nothing.
     """
     known: NDArray[np.bool_] = np.asarray(np.isfinite(positions).all(axis=2), np.bool_)
-    counts = known.sum(axis=1)
-    apart = tuple(_pair_distances(row[here]) for row, here in zip(positions, known, strict=True))
+    pooled = known & is_pooled
+    counts = pooled.sum(axis=1)
+    apart = tuple(_pair_distances(row[here]) for row, here in zip(positions, pooled, strict=True))
     consensus = np.full((len(positions), 3), np.nan)
     for case in np.flatnonzero(counts):
-        consensus[case] = geometric_median(positions[case, known[case]])
+        consensus[case] = geometric_median(positions[case, pooled[case]])
     to_consensus = np.linalg.norm(positions - consensus[:, None], axis=2)
-    to_consensus[counts < 2] = np.nan
-    expected = was_read & (counts > 0)[:, None]
+    to_consensus[(counts < 2)[:, None] | ~pooled] = np.nan
+    expected = was_read & is_pooled & (counts > 0)[:, None]
     return LandmarkAgreement(
         n_cases=int((counts >= 2).sum()),
         n_read=int(expected.sum()),
-        n_missing=int((expected & ~known).sum()),
+        n_missing=int((expected & ~pooled).sum()),
         pair_distances=apart,
         pairs=spread_of(np.concatenate([np.zeros(0), *apart])),
         consensus=consensus,
         to_consensus=to_consensus,
         raters=tuple(
-            _against_others(positions, known, was_read, column)
+            _against_others(positions, pooled, was_read, column)
             for column in range(positions.shape[1])
         ),
-        icc=tuple(intraclass(positions[:, :, axis]) for axis in range(3)),  # type: ignore[arg-type]
+        icc=tuple(intraclass(positions[:, is_pooled, axis]) for axis in range(3)),  # type: ignore[arg-type]
     )
 
 
@@ -208,20 +211,21 @@ def _pair_distances(places: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _against_others(
     positions: NDArray[np.float64],
-    known: NDArray[np.bool_],
+    pooled: NDArray[np.bool_],
     was_read: NDArray[np.bool_],
     column: int,
 ) -> RaterLandmark:
-    others = known.copy()
+    known = np.isfinite(positions[:, column]).all(axis=1)
+    others = pooled.copy()
     others[:, column] = False
     offsets = np.full((len(positions), 3), np.nan)
-    for case in np.flatnonzero(others.any(axis=1) & known[:, column]):
+    for case in np.flatnonzero(others.any(axis=1) & known):
         reference = geometric_median(positions[case, others[case]])
         offsets[case] = positions[case, column] - reference
     expected = was_read[:, column] & others.any(axis=1)
     return RaterLandmark(
-        n_read=int((expected | known[:, column]).sum()),
-        n_missing=int((expected & ~known[:, column]).sum()),
+        n_read=int((expected | known).sum()),
+        n_missing=int((expected & ~known).sum()),
         distances=np.linalg.norm(offsets, axis=1),
         offset=_mean_offset(offsets[np.isfinite(offsets).all(axis=1)]),
     )

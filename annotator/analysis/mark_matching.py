@@ -58,7 +58,7 @@ def match_near(distances: NDArray[np.float64], limit: float) -> list[tuple[int, 
     if not distances.size:
         return []
     is_near = distances <= limit
-    too_far = (limit + 1.0) * (min(distances.shape) + 1)
+    too_far = (float(distances.max()) + 1.0) * (min(distances.shape) + 1)
     rows, columns = linear_sum_assignment(np.where(is_near, distances, too_far))
     return [
         (row, column)
@@ -83,27 +83,30 @@ def match_overlapping(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def match_all(
-    counts: Sequence[int], distance: Callable[[int, int, int, int], float], limit: float
+    counts: Sequence[int],
+    compare: Callable[[int, int, int, int], float],
+    match: Callable[[NDArray[np.float64]], list[tuple[int, int]]],
 ) -> list[dict[int, int]]:
     """Return groups of marks of several raters that mean the same: rater → number of the mark.
 
-    ``counts`` is how many marks each rater has, ``distance(rater, mark, other rater, mark)`` how
-    far two are apart. Rater by rater, each mark joins the group whose marks are nearest on the
-    mean, as `match_near` pairs them, or begins one: other orders may give other groups.
+    ``counts`` is how many marks each rater has, ``compare(rater, mark, other rater, mark)`` how far
+    apart two are, or how much they overlap. Rater by rater, marks join the groups with which
+    ``match`` pairs them by the mean over a group's marks, or begin one: other orders of raters may
+    give other groups.
     """
     groups: list[dict[int, int]] = []
     for rater, count in enumerate(counts):
         apart = np.array(
             [
                 [
-                    np.mean([distance(other, place, rater, mark) for other, place in group.items()])
+                    np.mean([compare(other, place, rater, mark) for other, place in group.items()])
                     for mark in range(count)
                 ]
                 for group in groups
             ],
             np.float64,
         ).reshape(len(groups), count)
-        joined = match_near(apart, limit)
+        joined = match(apart)
         for group, mark in joined:
             groups[group][rater] = mark
         taken = {mark for _, mark in joined}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from annotator.analysis.mark_agreement import (
     landmark_agreement,
     shares_within,
 )
+from annotator.analysis.mark_groups import group_marks, pairs_of
 from annotator.analysis.mark_matching import (
     Found,
     box_overlap,
@@ -25,6 +28,7 @@ from annotator.analysis.mark_matching import (
     match_near,
     match_overlapping,
 )
+from annotator.domain.marks import Mark
 
 pytestmark = pytest.mark.unit
 
@@ -64,7 +68,7 @@ def test_a_landmark_is_compared_between_raters_and_missing_ones_are_counted() ->
     positions[2, 2] = [1, 1, 1]
     was_read = np.ones((4, 3), bool)
     was_read[1, 2] = False
-    found = landmark_agreement(positions, was_read)
+    found = landmark_agreement(positions, was_read, np.ones(3, bool))
     assert found.n_cases == 2
     assert (found.n_read, found.n_missing) == (3 + 2 + 3, 2), "nobody set it in the last case"
     assert [one.tolist() for one in found.pair_distances] == [[5, 0, 5], [2], [], []]
@@ -86,6 +90,13 @@ def test_a_landmark_is_compared_between_raters_and_missing_ones_are_counted() ->
         assert estimate.value == pytest.approx(offsets[:, axis].mean())
         assert (estimate.low, estimate.high) == pytest.approx((peer.low, peer.high))
     assert cem.offset is None, "of one case no interval can be told"
+    people = np.array([True, True, False])
+    model = landmark_agreement(positions, was_read, people)
+    assert (model.pairs.n, model.pairs.mean) == (2, 3.5), "of the people"
+    np.testing.assert_allclose(model.consensus[0], [1.5, 2, 0])
+    np.testing.assert_allclose(model.raters[2].distances[:1], 2.5)
+    np.testing.assert_allclose(model.raters[0].distances[:2], [5, 2])
+    assert np.isnan(model.to_consensus[:, 2]).all()
 
 
 def test_coordinates_have_an_intraclass_correlation_along_each_axis() -> None:
@@ -94,7 +105,7 @@ def test_coordinates_have_an_intraclass_correlation_along_each_axis() -> None:
     positions = true + rng.normal(0, [0.1, 10.0, 1.0], (30, 4, 3))
     x, y, z = (
         table.form("A,1").value
-        for table in landmark_agreement(positions, np.ones((30, 4), bool)).icc
+        for table in landmark_agreement(positions, np.ones((30, 4), bool), np.ones(4, bool)).icc
     )
     assert x is not None
     assert y is not None
@@ -139,7 +150,7 @@ def test_marks_of_several_raters_make_groups() -> None:
     def distance(rater: int, mark: int, other: int, place: int) -> float:
         return abs(places[rater][mark] - places[other][place])
 
-    assert match_all([len(own) for own in places], distance, 2.0) == [
+    assert match_all([len(own) for own in places], distance, partial(match_near, limit=2.0)) == [
         {0: 0, 1: 1, 3: 0},
         {0: 1, 1: 0, 3: 1},
         {1: 2, 2: 0},
@@ -179,3 +190,33 @@ def test_boxes_overlap_as_their_voxels_do() -> None:
     assert box_overlap(flat, flat, spacing) == 1.0
     assert box_overlap(flat, one, spacing) == pytest.approx(1 / 4)
     assert box_overlap(flat, flat + np.array([1.0, 0, 0]), spacing) == 0.0
+
+
+def test_marks_of_a_case_are_grouped_by_what_they_mean() -> None:
+    def point(number: int, *place: float, kind: str = "point", name: str = "") -> Mark:
+        return Mark(mark_id=number, kind=kind, name=name, places=(place,))  # type: ignore[arg-type]
+
+    spur = partial(point, kind="landmark", name="spur")
+    box = Mark(mark_id=9, kind="box", places=((0.0, 0.0, 0.0), (4.0, 4.0, 4.0)))
+    readings = {
+        "a": (spur(1, 0.0, 0, 0), point(2, 1.0, 5, 5), box),
+        "b": (spur(1, 9.0, 9, 9), spur(3, 0.0, 0, 4), point(2, 1.0, 6, 5), replace(box, label=1)),
+        "c": (point(1, 9.0, 9, 9), replace(box, places=((2.0, 0.0, 0.0), (4.0, 4.0, 4.0)))),
+    }
+    spacing = (2.0, 1.0, 0.5)
+    found = group_marks(readings, spacing, limit=3.0)
+    assert [(group.key.kind, group.key.label, sorted(group.marks)) for group in found] == [
+        ("box", 0, ["a", "c"]),
+        ("box", 1, ["b"]),
+        ("landmark", 0, ["a", "b"]),
+        ("point", 0, ["a", "b"]),
+        ("point", 0, ["c"]),
+    ]
+    landmark, pair = found[2], found[3]
+    assert landmark.marks["b"].mark_id == 3, "the one that was set last"
+    assert landmark.consensus == (0.0, 0.0, 2.0)
+    assert landmark.distances == {"a": 1.0, "b": 1.0}, "in mm"
+    assert pair.consensus == (1.0, 5.5, 5.0)
+    assert found[0].consensus is None
+    boxes = [readings["a"][2], readings["c"][1]]
+    assert pairs_of("box", boxes[:1], boxes[1:], spacing, 0.0) == [(0, 0, 0.5)]
