@@ -75,6 +75,24 @@ class LabelLayers:
             found[place] = self.drawn(mask[place], group, label)
         return found
 
+    def outlined(self, section: Mask) -> Mask:
+        """Return a slice ``(y, x)`` of a mask with each label kept at its own border only.
+
+        The border is what has a neighbour of another label of the group, so that a label that
+        lies in another one leaves no line in that.
+        """
+        found = np.zeros_like(section)
+        for group in self.values.groups:
+            labels = self.labels(section, group)
+            is_border = np.zeros(labels.shape, np.bool_)
+            for axis in (0, 1):
+                differs = np.diff(labels, axis=axis) != 0
+                first, last = (slice(None, -1), slice(None)), (slice(1, None), slice(None))
+                is_border[first if axis == 0 else first[::-1]] |= differs
+                is_border[last if axis == 0 else last[::-1]] |= differs
+            found = self.written(found, group, np.where(is_border, labels, 0))
+        return found
+
     def in_area(self, mask: Mask, rules: MaskingRules) -> NDArray[np.bool_]:
         """Return where a part of a mask lies in the area of rules, whatever groups it names."""
         key = ("area", rules.area, rules.area_label, rules.hidden)

@@ -105,6 +105,13 @@ class Surface:
         """The labels of the whole, to be cut out part by part; must not be written to."""
         return self.mask if self.layer is None else LayerSections(self.mask, self.layer)
 
+    def labels_at(self, voxel: tuple[int, int, int]) -> tuple[int, ...]:
+        """Return the labels of all groups that a voxel ``(z, y, x)`` has; none for background."""
+        value = int(self.mask[voxel])
+        if self.layers is not None:
+            return self.layers.values.labels(value)
+        return (value,) if value else ()
+
     def region(self, box: Box, label: int) -> NDArray[np.bool_]:
         """Return where a label, of whatever group, is drawn over a box ``(z, y, x)``."""
         found = self.mask[box_slices(box)]

@@ -11,9 +11,11 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
 
-from annotator.analysis.label_surface import label_box
 from annotator.domain.errors import GeometryMismatchError
+from annotator.domain.label_groups import MaskValues
 from annotator.drawing.gesture import UNMARKED
+from annotator.drawing.label_layers import LabelLayers
+from annotator.drawing.scope import Scope
 from annotator.drawing.surface import Surface
 from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.gestures import Gestures
@@ -142,6 +144,10 @@ class Canvas(QWidget):
                 "a mask is drawn on the grid of its series"
             )
         self._colors.use(schema)
+        values = MaskValues(schema)
+        layers = self._marks.layers = (
+            LabelLayers(values, mask.dtype) if values.may_overlap else None
+        )
         self._gestures.use(
             Surface(
                 mask=mask,
@@ -150,6 +156,8 @@ class Canvas(QWidget):
                 unit="mm" if series.geometry.is_calibrated else "px",
                 slope=series.slope,
                 intercept=series.intercept,
+                layers=layers,
+                group=values.groups[0],
             )
         )
         self._marks.contours = ContourBook()
@@ -160,7 +168,7 @@ class Canvas(QWidget):
         planes = planes_of(series)
         self._marks.has_crosshair = len(planes) == 3
         self._views.show_volume(voxels, mask, planes)
-        self.space.use(mask, planes, series.geometry.spacing_mm)
+        self.space.use(mask, planes, series.geometry.spacing_mm, layers)
         self.space.set_position(self.position)
         self._window = first_window(voxels, series)
         self._marks.window_text = ""
@@ -201,6 +209,11 @@ class Canvas(QWidget):
         axis = self.plane_in_hand.axis
         return next((one for one in self.views if one.plane.axis == axis), self.views[0])
 
+    @property
+    def shows_contours(self) -> bool:
+        """Whether labels are lines and not areas."""
+        return self._marks.style.is_contour
+
     def offer_companion(self, on: bool) -> None:
         """Have the layout ``beside``, or not."""
         self._views.has_companion = on
@@ -234,12 +247,13 @@ class Canvas(QWidget):
     def zoom_to_label(self) -> bool:
         """Bring the label that is drawn with into view; False where it is not drawn."""
         surface = self.surface
-        found = None if surface is None else label_box(surface.mask, self.label)
+        if surface is None:
+            return False
+        found = Scope(surface=surface, box=surface.whole, plane=None).find(self.label)
         if found is None:
             return False
-        z, y, x = ((part.start, part.stop) for part in found)
-        self.set_position([(start + stop) // 2 for start, stop in (z, y, x)])
-        self._views.zoom_to(((z[0], y[0], x[0]), (z[1], y[1], x[1])))
+        self.set_position([(start + stop) // 2 for start, stop in zip(*found, strict=True)])
+        self._views.zoom_to(found)
         return True
 
     def zoom_by(self, factor: float) -> None:

@@ -46,7 +46,7 @@ class CanvasHolder(QWidget):
         self._voxels: NDArray[Any] | None = None
         self._series: Series | None = None
         self._mask: NDArray[Any] | None = None
-        self._schema: LabelSchema | None = None
+        self._names: dict[int, str] = {}
         self._busy = EmptyState("job", "Opening…", "", is_busy=True)
         self._stack = QStackedWidget()
         self._stack.addWidget(empty)
@@ -96,7 +96,8 @@ class CanvasHolder(QWidget):
     ) -> Canvas:
         """Show a series with a mask on it; the canvas is built at the first call."""
         canvas = self._canvas()
-        self._voxels, self._series, self._mask, self._schema = voxels, series, mask, schema
+        self._voxels, self._series, self._mask = voxels, series, mask
+        self._names = label_names(schema)
         self._stack.setCurrentWidget(canvas)
         self._foot.show()
         self.notes.setVisible(bool(series.notes))
@@ -141,10 +142,17 @@ class CanvasHolder(QWidget):
         else:
             unit = " HU" if series.modality == "CT" else ""
             value = f"{float(stored) * series.slope + series.intercept:g}{unit}"
-        number = int(self._mask[z, y, x])
-        found = self._schema.label(number) if self._schema is not None else None
-        name = f" · {found.name}" if found is not None else ""
+        names = self._names.get(int(self._mask[z, y, x]), "")
+        name = f" · {names}" if names else ""
         where = f"row {y + 1}, column {x + 1}"
         if series.geometry.shape[0] > 1:
             where = f"slice {z + 1}, {where}"
         self.readout.setText(f"{where} · {value}{name}")
+
+
+def label_names(schema: LabelSchema) -> dict[int, str]:
+    """Return what each mask value is called: names of its labels, ``Liver + Lesion``."""
+    names = {label.value: label.name for label in schema.labels}
+    return names | {
+        entry.value: " + ".join(names[value] for value in entry.labels) for entry in schema.overlaps
+    }

@@ -408,7 +408,7 @@ class Gestures(QObject):
                 return
             marks.tint = None
         else:
-            marks.tint = Tint(surface, self._desk.label)
+            marks.tint = Tint(surface.of(self._desk.label), self._desk.label)
         self._views.repaint_marks()
 
     def _show_pen(self) -> None:

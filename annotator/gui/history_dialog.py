@@ -13,6 +13,7 @@ from annotator.drawing.tools import OPERATIONS, TOOLS
 from annotator.gui.buttons import Button, label
 from annotator.gui.history_list import HistoryModel, HistoryView, Moment, moments_of
 from annotator.gui.history_picture import picture, slice_of
+from annotator.gui.label_colors import opaque_colors
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QModelIndex
@@ -155,7 +156,7 @@ class HistoryDialog(QDialog):
         if box is None:
             self._next_picture()
             return
-        colors = {entry.value: entry.color for entry in opened.schema.labels}
+        colors = opaque_colors(opened.schema)
 
         def paint() -> QImage:
             z = slice_of(box)

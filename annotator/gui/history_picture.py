@@ -34,7 +34,7 @@ def picture(
 ) -> QImage:
     """Return a square picture of a slice around a box, with what is drawn there in colour.
 
-    ``image`` is ``(y, x[, channel])``, ``mask`` ``(y, x)``; ``colors`` are ``#rrggbb`` by label.
+    ``image`` is ``(y, x[, channel])``, ``mask`` ``(y, x)``; ``colors`` are ``#rrggbb`` by value.
     """
     side = max(_LEAST_SIDE, _AROUND * max(box[1][1] - box[0][1], box[1][2] - box[0][2]))
     side = min(side, max(mask.shape))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QColor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from annotator.domain.schema import LabelSchema
 
 Color = tuple[float, float, float, float]
@@ -45,6 +48,16 @@ class LabelColors:
         return label.color if label is not None else "#ffffff"
 
     def table(self) -> dict[int, Color]:
+        """Return the colour of each mask value that is shown; several labels' colours are mixed."""
+        colors = self._labels()
+        overlaps = self._schema.overlaps if self._schema is not None else ()
+        for entry in overlaps:
+            parts = [colors[value] for value in entry.labels if value in colors]
+            if parts:
+                colors[entry.value] = mixed(parts)
+        return colors
+
+    def _labels(self) -> dict[int, Color]:
         """Return the colour of each label that is shown."""
         labels = self._schema.labels if self._schema is not None else ()
         colors: dict[int, Color] = {}
@@ -61,5 +74,29 @@ class LabelColors:
             return {}
         return {
             value: (red, green, blue, self._parts.get(value, 1.0))
-            for value, (red, green, blue, _) in self.table().items()
+            for value, (red, green, blue, _) in self._labels().items()
         }
+
+
+def mixed(colors: Sequence[Color]) -> Color:
+    """Return the colour of what several labels share: their mean, each as strong as it is shown.
+
+    It lets as little of the image through as sheets of these colours that lie on each other.
+    """
+    total = sum(alpha for *_, alpha in colors)
+    shares = [alpha / total if total else 1 / len(colors) for *_, alpha in colors]
+    red, green, blue = (
+        sum(share * color[part] for share, color in zip(shares, colors, strict=True))
+        for part in range(3)
+    )
+    return red, green, blue, 1 - math.prod(1 - alpha for *_, alpha in colors)
+
+
+def opaque_colors(schema: LabelSchema) -> dict[int, str]:
+    """Return the colour of each mask value of a schema, ``#rrggbb``, all labels equally strong."""
+    colors = LabelColors()
+    colors.use(schema)
+    return {
+        value: QColor.fromRgbF(red, green, blue).name()
+        for value, (red, green, blue, _) in colors.table().items()
+    }

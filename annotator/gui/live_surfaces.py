@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
+    from annotator.drawing.label_layers import LabelLayers
     from annotator.gui.patient_frame import PatientFrame
 
 T = TypeVar("T")
@@ -47,25 +48,37 @@ class PatientSurface:
 class SurfaceBook:
     """What a live mask held when it was looked at last, and what of it has changed since.
 
-    Used by one thread at a time. Nothing but :meth:`note` reads the live mask.
+    Used by one thread at a time. Nothing but :meth:`note` reads the live mask. ``layers`` is given
+    where labels of several groups may share a voxel.
     """
 
-    def __init__(self, mask: Mask, frame: PatientFrame) -> None:
+    def __init__(self, mask: Mask, frame: PatientFrame, layers: LabelLayers | None = None) -> None:
         self._mask = mask
         self._frame = frame
+        self._layers = layers
         self._seen = np.zeros_like(mask)
         self._boxes: dict[int, Box] = {}
 
     def note(self, box: Box) -> list[int]:
         """Look at a box of the mask again; returns the labels that were changed there."""
+        place = box_slices(box)
+        now, before = self._mask[place].copy(), self._seen[place].copy()
+        self._seen[place] = now
+        if self._layers is None:
+            return self._changed(box, now, before)
+        parts = [
+            self._changed(box, self._layers.labels(now, group), self._layers.labels(before, group))
+            for group in self._layers.values.groups
+        ]
+        return sorted(label for changed in parts for label in changed)
+
+    def _changed(self, box: Box, now: Mask, before: Mask) -> list[int]:
+        """Return the labels that changed in a box, and keep where they are."""
         from scipy import ndimage  # takes a while to import
 
-        place = box_slices(box)
-        now, before = self._mask[place].copy(), self._seen[place]
         differs = now != before
         counts = [np.bincount(labels[differs]) for labels in (now, before)]
         changed = sorted({int(label) for count in counts for label in np.flatnonzero(count)} - {0})
-        self._seen[place] = now
         found = ndimage.find_objects(now) if changed else []
         for label in changed:
             there = found[label - 1] if label <= len(found) else None
@@ -77,13 +90,13 @@ class SurfaceBook:
     def surface(self, label: int) -> PatientSurface | None:
         """Return the surface of a label as it was seen; None where it is not drawn."""
         known = self._boxes.get(label)
-        there = None if known is None else label_box(self._seen[box_slices(known)], label)
+        there = None if known is None else label_box(self._labels(known, label), label)
         if known is None or there is None:
             self._boxes.pop(label, None)
             return None
         box = self._boxes[label] = _within(known, there)
         spacing = self._frame.spacing_mm
-        made = label_surface(self._seen[box_slices(box)], label, spacing)
+        made = label_surface(self._labels(box, label), label, spacing)
         if made is None:
             return None
         normals = vertex_normals(made.points, made.triangles, _ROUNDS)
@@ -94,6 +107,12 @@ class SurfaceBook:
             normals=np.ascontiguousarray(self._frame.from_mm(normals)),
             triangles=np.ascontiguousarray(triangles),
         )
+
+    def _labels(self, box: Box, label: int) -> Mask:
+        """Return what was seen of the group of a label over a box."""
+        seen = self._seen[box_slices(box)]
+        layers = self._layers
+        return seen if layers is None else layers.labels(seen, layers.values.group_of(label))
 
 
 class LiveSurfaces(QObject):
@@ -121,10 +140,10 @@ class LiveSurfaces(QObject):
         """Whether what is shown is not what is drawn."""
         return self._is_busy
 
-    def use(self, mask: Mask, frame: PatientFrame) -> None:
+    def use(self, mask: Mask, frame: PatientFrame, layers: LabelLayers | None = None) -> None:
         """Follow another live mask ``(z, y, x)``."""
         self.clear()
-        self._book, self._shape = SurfaceBook(mask, frame), frame.shape
+        self._book, self._shape = SurfaceBook(mask, frame, layers), frame.shape
         self._looked_at = -_PAUSE_S
         self.touch(None)
 

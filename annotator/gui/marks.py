@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from annotator.api import Prompt
     from annotator.domain.reading import Box
+    from annotator.drawing.label_layers import LabelLayers
     from annotator.gui.hint import Hint
     from annotator.gui.suggestion import Suggestion
     from annotator.gui.tint import Tint
@@ -68,6 +69,8 @@ class Marks:
         Colour of what is being drawn, ``#rrggbb``.
     preview, preview_axis, preview_index
         What is seen of the gesture in progress, on which slice along which axis.
+    layers : LabelLayers or None
+        Given where labels of several groups may share a voxel.
     kept : MarkLayer
         Points, lines and the like that were set on the case.
     suggestion : Suggestion or None
@@ -103,6 +106,7 @@ class Marks:
     preview: Preview = NOTHING
     preview_axis: int | None = None
     preview_index: int | None = None
+    layers: LabelLayers | None = None
     kept: MarkLayer = NO_MARKS
     suggestion: Suggestion | None = None
     tint: Tint | None = None

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.drawing.edit import box_slices
-from annotator.drawing.operation import Asked, apply, trimmed
+from annotator.drawing.operation import Asked, apply, label_change, mask_change, trimmed
 from annotator.drawing.tools import OPERATIONS
 from annotator.gui.option_form import kept_options
 from annotator.gui.suggestion import Suggestion
@@ -72,6 +72,7 @@ class OperationDesk(QObject):
         self._schema: LabelSchema | None = None
         self._watch: _Watch | None = None
         self._suggestion: Suggestion | None = None
+        self._label = 0
         self._is_accepting = False
         self._again = QTimer(self, singleShot=True, interval=_AGAIN_MS)
         self._again.timeout.connect(self.preview)
@@ -177,6 +178,8 @@ class OperationDesk(QObject):
             return
         self._stop()
         operation = OPERATIONS[panel.operation]
+        self._label = canvas.label
+        surface = surface.of(self._label)
         watch = self._watch = _Watch()
         watch.told.connect(panel.progress.setValue)
         panel.show_state("working", "")
@@ -239,7 +242,8 @@ class OperationDesk(QObject):
         surface = None if canvas is None else canvas.surface
         if canvas is None or surface is None or suggestion is None or self._panel is None:
             return False
-        change: Change | None = suggestion.on(surface.mask)
+        surface = surface.of(self._label)
+        change: Change | None = label_change(surface, suggestion.on(surface.mask))
         if slice_only and change is not None:
             change = change.within(_slice_box(surface, canvas))
         edit = None if change is None else apply(surface, change)
@@ -261,12 +265,13 @@ class OperationDesk(QObject):
     def _show_rest(self, surface: Surface) -> None:
         """Go on with what is suggested on other slices."""
         suggestion = self._suggestion
-        rest = None if suggestion is None else trimmed(surface, suggestion.on(surface.mask))
-        found = None if rest is None else Suggestion(rest, surface.labels(rest.box).copy())
-        if found is None:
+        if suggestion is None:
+            return
+        rest = trimmed(surface, label_change(surface, suggestion.on(surface.mask)))
+        if rest is None:
             self.drop()
         else:
-            self._show(found)
+            self._show(_suggestion(surface, rest))
 
     def drop(self) -> bool:
         """Take the suggestion away, and stop what is worked out; False where there was neither."""
@@ -324,7 +329,13 @@ def _worked(
     kept = None if change is None else trimmed(surface, change)
     if kept is None:
         return None
-    return Suggestion(kept, surface.mask[box_slices(kept.box)].copy())
+    return _suggestion(surface, kept)
+
+
+def _suggestion(surface: Surface, change: Change) -> Suggestion:
+    """Return a change of labels as the views show it, by what the mask holds."""
+    before = surface.mask[box_slices(change.box)].copy()
+    return Suggestion(mask_change(surface, change), before)
 
 
 def _slice_box(surface: Surface, canvas: Canvas) -> Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,7 +106,10 @@ class SliceView(QWidget):
             self._style.projection,
         )
         self._style = style
-        self.scene.set_style(style)
+        layers = self._marks.layers
+        self.scene.set_style(style if layers is None else replace(style, is_contour=False))
+        if layers is not None and self._mask is not None:
+            self.scene.put_mask(self._labels(self._mask))
         if is_cut_anew and self._voxels is not None:
             self.scene.put_image(self._image(self._voxels))
 
@@ -122,12 +126,20 @@ class SliceView(QWidget):
         if self._mask is None or (box is not None and not self.plane.meets(box, self.index)):
             return
         window = (slice(None), slice(None)) if box is None else self.plane.window(box)
+        if self._marks.layers is not None and self._style.is_contour:
+            rows, columns = window  # what is beside may be a border now, or none any more
+            window = _wider(rows), _wider(columns)
         self.scene.put_mask(self._labels(self._mask), window)
 
     def _labels(self, mask: Mask) -> NDArray[Any]:
         """Return the slice of the mask, with what is suggested on it."""
         section, suggestion = self.plane.cut(mask, self.index), self._marks.suggestion
-        return section if suggestion is None else suggestion.pasted(section, self.plane, self.index)
+        if suggestion is not None:
+            section = suggestion.pasted(section, self.plane, self.index)
+        layers = self._marks.layers
+        if layers is not None and self._style.is_contour:
+            return layers.outlined(section)
+        return section
 
     def fit(self) -> None:
         """Show the whole slice."""
@@ -217,3 +229,10 @@ class SliceView(QWidget):
 
     def _look_again(self) -> None:
         self._look(self._camera)
+
+
+def _wider(part: slice) -> slice:
+    """Return a slice with one more at each side."""
+    if part.start is None:
+        return part
+    return slice(max(0, part.start - 1), part.stop + 1)

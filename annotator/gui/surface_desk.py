@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
+    from annotator.drawing.label_layers import LabelLayers
     from annotator.gui.label_colors import Color
     from annotator.gui.planes import Plane
     from annotator.gui.surface_view import SurfaceView
@@ -36,6 +37,7 @@ class SurfaceDesk(QObject):
         self.view: SurfaceView | None = None
         self.live = LiveSurfaces(self)
         self._mask: Mask | None = None
+        self._layers: LabelLayers | None = None
         self._frame: PatientFrame | None = None
         self._colors: Mapping[int, Color] = {}
         self._position = (0, 0, 0)
@@ -64,12 +66,21 @@ class SurfaceDesk(QObject):
         self._open(view)
         return view
 
-    def use(self, mask: Mask, planes: Sequence[Plane], spacing_mm: Sequence[float]) -> None:
-        """Show the labels of another live mask ``(z, y, x)``; nothing where it is no volume."""
+    def use(
+        self,
+        mask: Mask,
+        planes: Sequence[Plane],
+        spacing_mm: Sequence[float],
+        layers: LabelLayers | None = None,
+    ) -> None:
+        """Show the labels of another live mask ``(z, y, x)``; nothing where it is no volume.
+
+        ``layers`` is given where labels of several groups may share a voxel.
+        """
         self.clear()
         if len(planes) == 3:
             z, y, x = mask.shape
-            self._mask = mask
+            self._mask, self._layers = mask, layers
             self._frame = PatientFrame.of(planes, (z, y, x), spacing_mm)
             if self.view is not None:
                 self._open(self.view)
@@ -77,7 +88,7 @@ class SurfaceDesk(QObject):
     def clear(self) -> None:
         """Let the mask go."""
         self.live.clear()
-        self._mask = self._frame = None
+        self._mask = self._frame = self._layers = None
         if self.view is not None:
             self.view.show_volume(None)
 
@@ -124,4 +135,4 @@ class SurfaceDesk(QObject):
         view.set_colors(self._colors)
         view.set_position(self._position)
         if self._mask is not None and self._frame is not None:
-            self.live.use(self._mask, self._frame)
+            self.live.use(self._mask, self._frame, self._layers)
