@@ -70,6 +70,12 @@ class MaskLevels:
             )
         return found
 
+    def live(self, level: int, rows: Rows, columns: Rows) -> Mask:
+        """Return rows and columns of a level as it is at any time, ``(1, y, x)``; to read only."""
+        found = self._levels[level][slice(*rows), slice(*columns)].view()
+        found.flags.writeable = False
+        return found[np.newaxis]
+
     def drawn(self, rows: Rows, columns: Rows) -> Iterator[tuple[int, int, int, int]]:
         """Yield where something may be drawn: blocks ``(top, left, bottom, right)``, cut off."""
         block_rows = slice(rows[0] // BLOCK, -(-rows[1] // BLOCK))

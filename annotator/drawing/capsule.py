@@ -7,12 +7,13 @@ scanline meets it in one interval, whose ends are computed and not searched for.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotator.analysis import brush_kernels
+from annotator.drawing.large_shapes import coarser_box, coarser_point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,21 @@ class Swept:
         # A larger brush reaches every voxel that its centre passes through anyway.
         if self.reach_mm < math.hypot(*self.spacing_mm) / 2:
             _mark_path(live, self.start, self.end, self.origin, value)
+
+    def within(self, box: Box) -> Swept:
+        """Return the part of it in a box that lies inside its own."""
+        return replace(self, box=box)
+
+    def coarser(self, factor: int) -> Swept:
+        """Return it on one slice across axis 0 in pixels that are so many times as large."""
+        depth, row, column = self.spacing_mm
+        return replace(
+            self,
+            box=coarser_box(self.box, factor),
+            start=coarser_point(self.start, factor),
+            end=coarser_point(self.end, factor),
+            spacing_mm=(depth, row * factor, column * factor),
+        )
 
     def _figures(self) -> Figures:
         """Return start, end, direction and spacing in mm, then the length of the way and reach."""

@@ -154,7 +154,7 @@ class EditRecorder:
         """Return what changed since the start, or None where no voxel is another one now."""
         changed: Box | None = None
         for key, tile in self._tiles.items():
-            held = _tile_box(key, tile.shape)
+            held = tile_box(key, tile.shape)
             joined = join_boxes(changed, held)
             if joined != changed and not np.array_equal(tile, self._mask[_tile_slices(key)]):
                 changed = joined
@@ -194,7 +194,7 @@ class EditRecorder:
     def _before(self, box: Box) -> Mask:
         before = self._mask[box_slices(box)].copy()
         for key, tile in self._tiles.items():
-            held = _tile_box(key, tile.shape)
+            held = tile_box(key, tile.shape)
             common = common_box(held, box)
             if all(a < b for a, b in zip(*common, strict=True)):
                 before[_inside(common, box)] = tile[_inside(common, held)]
@@ -224,7 +224,8 @@ def _tile_slices(key: tuple[int, int, int]) -> tuple[slice, slice, slice]:
     return z, y, x
 
 
-def _tile_box(key: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+def tile_box(key: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    """Return the box of a tile that a recorder holds, of its number and shape."""
     z, y, x = (number * size for number, size in zip(key, _TILE, strict=True))
     return (z, y, x), (z + shape[0], y + shape[1], x + shape[2])
 

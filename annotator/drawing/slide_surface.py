@@ -1,0 +1,244 @@
+"""Drawing on a picture of gigapixels: at its finest level, whatever the size of a stroke."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotator.drawing.edit import (
+    Edit,
+    EditRecorder,
+    box_slices,
+    common_box,
+    join_boxes,
+    tile_box,
+)
+from annotator.drawing.gesture import NothingToDoError
+from annotator.drawing.large_shapes import coarser_box, stamp_shape
+from annotator.drawing.surface import Surface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from annotator.analysis.mask_levels import MaskLevels
+    from annotator.analysis.slide_tiles import SlideTiles
+    from annotator.domain.reading import Box
+    from annotator.drawing.edit import Editable, Shape
+    from annotator.drawing.large_shapes import LargeShape
+
+AT_ONCE_PIXELS = 1 << 21
+"""A larger shape is shown at the level seen while the mouse moves, and written afterwards."""
+COPIED_PIXELS = 1 << 24
+"""A box of a stroke up to this size is copied while the window waits."""
+MAX_PIXELS = 1 << 30
+"""What the box of one stroke may cover: two of 32 thousand pixels a side would not fit memory."""
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a view of the slide shows: ``factor`` finest pixels a pixel of the mask, and where.
+
+    ``box`` is what is seen and as much around it, in finest pixels.
+    """
+
+    factor: int = 1
+    box: Box = ((0, 0, 0), (1, 1, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlideSurface(Surface):
+    """A live mask ``(1, y, x)`` that may be larger than memory as long as little is drawn on it.
+
+    Attributes
+    ----------
+    levels : MaskLevels
+        Of that mask.
+    tiles : SlideTiles
+        Of the image.
+    sight : callable
+        Returns what is seen now.
+    """
+
+    levels: MaskLevels
+    tiles: SlideTiles
+    sight: Callable[[], Sight] = Sight
+
+    def recorder(self) -> SlideRecorder:
+        """Return what writes an edit under the rules."""
+        return SlideRecorder(self, self._allowed if self.rules.bind else None)
+
+
+class SlideRecorder(EditRecorder):
+    """Writes small shapes at once; from the first large one on, when `catch_up` is called.
+
+    What waits is shown at the level that is seen. The pixels that are written do not depend on
+    which way they took.
+    """
+
+    def __init__(self, surface: SlideSurface, editable: Editable | None) -> None:
+        super().__init__(surface.mask, editable, surface.layer)
+        self._levels = surface.levels
+        self._factor = surface.sight().factor
+        self._waiting: list[tuple[LargeShape, int]] = []
+        self._waiting_box: Box | None = None
+        self._edit: Edit | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits to be written, or to be copied, beside the window."""
+        if self._edit is not None:
+            return False
+        return bool(self._waiting) or _n_pixels(self._whole_box()) > COPIED_PIXELS
+
+    def paint(
+        self, origin: tuple[int, int, int], stamp: NDArray[np.bool_], value: int
+    ) -> Box | None:
+        """Set the pixels of a stamp, whose first pixel lies at ``origin``, to ``value``."""
+        if stamp.size <= AT_ONCE_PIXELS and not self._waiting:
+            self._refuse_endless((origin, _end(origin, stamp.shape)))
+            return super().paint(origin, stamp, value)
+        shape = stamp_shape((origin[1], origin[2]), stamp[0], 1, self._mask.shape)
+        return None if shape is None else self.paint_large(shape, value)
+
+    def paint_shape(self, shape: Shape, value: int) -> Box:
+        """Set the pixels of a shape, which lies inside the mask, to ``value``; returns its box."""
+        if _n_pixels(shape.box) <= AT_ONCE_PIXELS and not self._waiting:
+            self._refuse_endless(shape.box)
+            return super().paint_shape(shape, value)
+        return self.paint_large(shape, value)  # type: ignore[arg-type]
+
+    def paint_large(self, shape: LargeShape, value: int) -> Box:
+        """Show a shape as it looks at the level that is seen; it is written later."""
+        self._refuse_endless(shape.box)
+        self._waiting.append((shape, value))
+        self._waiting_box = join_boxes(self._waiting_box, shape.box)
+        factor = self._factor
+        while _n_pixels(shape.box) > AT_ONCE_PIXELS * factor**2:
+            factor *= 2
+        level = min(factor.bit_length() - 1, self._levels.n_levels - 1)
+        (_, top, left), (_, bottom, right) = coarser_box(shape.box, 1 << level)
+        seen = self._levels.area(level, (top, bottom), (left, right))[None]
+        reached = np.zeros(seen.shape, np.bool_)
+        shape.coarser(1 << level).fill(reached.view(np.uint8), 1)
+        np.copyto(seen, self._drawn(seen, value), where=reached)
+        self._levels.sketch(level, (top, bottom), (left, right), seen[0])
+        return shape.box
+
+    def catch_up(self) -> Edit | None:
+        """Write what waits and find the edit; beside the window. Only this may write meanwhile."""
+        box = self._whole_box()
+        if box is None:
+            return None
+        shape = tuple(b - a for a, b in zip(*box, strict=True))
+        before, after = np.zeros(shape, self._mask.dtype), np.zeros(shape, self._mask.dtype)
+        for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
+            block: Box = ((0, top, left), (1, bottom, right))
+            before[_inside(block, box)] = self._mask[box_slices(block)]
+        for key, tile in self._tiles.items():
+            held = tile_box(key, tile.shape)
+            common = common_box(held, box)
+            before[_inside(common, box)] = tile[_inside(common, held)]
+        for rows in self._write(box):
+            self._levels.update(rows, _columns(box))
+        self._waiting.clear()
+        for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
+            block = ((0, top, left), (1, bottom, right))
+            after[_inside(block, box)] = self._mask[box_slices(block)]
+        self._edit = Edit(box=box, before=before, after=after)
+        return self._edit
+
+    def finish(self) -> Edit | None:
+        """Return what changed since the start, or None where no voxel is another one now."""
+        return super().finish() if self._edit is None else self._edit
+
+    def revert(self) -> Box | None:
+        """Put everything back as it was; returns the box, or None where nothing was written."""
+        box, self._waiting_box = self._whole_box(), None
+        self._waiting.clear()
+        for key, tile in self._tiles.items():
+            self._mask[box_slices(tile_box(key, tile.shape))] = tile
+        self._tiles.clear()
+        self._is_held[...] = False
+        self._low = None
+        return box
+
+    def _write(self, box: Box) -> Iterator[tuple[int, int]]:
+        """Write what waits, block by block; yields the rows that are done."""
+        if not self._waiting:
+            return
+        values = {value for _, value in self._waiting}
+        (_, y0, x0), (_, y1, x1) = self._waiting_box or box
+        boxes = np.array([(*shape.box[0][1:], *shape.box[1][1:]) for shape, _ in self._waiting])
+        for top in range(y0 // _BLOCK * _BLOCK, y1, _BLOCK):
+            rows = (max(y0, top), min(y1, top + _BLOCK))
+            for left in range(x0 // _BLOCK * _BLOCK, x1, _BLOCK):
+                columns = (max(x0, left), min(x1, left + _BLOCK))
+                meets = (boxes[:, 0] < rows[1]) & (boxes[:, 2] > rows[0])
+                meets &= (boxes[:, 1] < columns[1]) & (boxes[:, 3] > columns[0])
+                if not meets.any():
+                    continue
+                block: Box = ((0, rows[0], columns[0]), (1, rows[1], columns[1]))
+                for value in values:
+                    shapes = [
+                        shape
+                        for number in np.flatnonzero(meets)
+                        for shape, wanted in [self._waiting[number]]
+                        if wanted == value
+                    ]
+                    self._write_block(block, shapes, value)
+            yield rows
+
+    def _write_block(self, block: Box, shapes: Sequence[LargeShape], value: int) -> None:
+        reached = np.zeros([b - a for a, b in zip(*block, strict=True)], np.bool_)
+        n_left = reached.size
+        for shape in shapes:
+            part = common_box(shape.box, block)
+            shape.within(part).fill(reached[_inside(part, block)].view(np.uint8), 1)
+            n_left = reached.size - int(np.count_nonzero(reached))
+            if not n_left:
+                break
+        if n_left == reached.size:
+            return
+        live = self._mask[box_slices(block)]
+        inside = self._allowed(block, live, reached, value)
+        np.copyto(live, self._drawn(live, value), where=inside)
+
+    def _whole_box(self) -> Box | None:
+        written = None if self._low is None else (self._low, self._high)
+        return join_boxes(written, self._waiting_box)
+
+    def _refuse_endless(self, box: Box) -> None:
+        whole = join_boxes(self._whole_box(), box)
+        if _n_pixels(whole) > MAX_PIXELS:
+            raise NothingToDoError(
+                "One stroke may cover an area of at most "
+                f"{math.isqrt(MAX_PIXELS):,} × {math.isqrt(MAX_PIXELS):,} pixels, and this one "
+                "grew larger: nothing of it was kept. Draw it in several strokes."
+            )
+
+
+def _n_pixels(box: Box | None) -> int:
+    return 0 if box is None else math.prod(b - a for a, b in zip(*box, strict=True))
+
+
+def _columns(box: Box) -> tuple[int, int]:
+    return box[0][2], box[1][2]
+
+
+def _end(origin: tuple[int, int, int], shape: Sequence[int]) -> tuple[int, int, int]:
+    z, y, x = (a + n for a, n in zip(origin, shape, strict=True))
+    return z, y, x
+
+
+def _inside(box: Box, outer: Box) -> tuple[slice, slice, slice]:
+    z, y, x = (
+        slice(first - start, last - start)
+        for first, last, start in zip(*box, outer[0], strict=True)
+    )
+    return z, y, x
