@@ -187,7 +187,7 @@ class DrawingDesk(QObject):
         if self.is_working or self.has_begun:
             self.told.emit("Still working. Esc cancels it." if self.is_working else _ELSEWHERE)
             return
-        self.gesture = SpaceScissors(self._surface, self._held(), drawn)
+        self.gesture = SpaceScissors(self._surface.of(self.label), self._held(), drawn)
         self._go_on(self.gesture.confirm)
 
     def point(self, plane: int, point: Point, *, is_positive: bool, is_scribble: bool) -> None:
@@ -283,7 +283,7 @@ class DrawingDesk(QObject):
         held = self._held(is_erasing=is_erasing)
         if gesture is not None and is_same and gesture.held == held:
             return gesture
-        made = tool(surface, held, plane=plane, index=index)
+        made = tool(surface.of(self.label), held, plane=plane, index=index)
         self.gesture = made
         return made
 
@@ -368,12 +368,21 @@ class DrawingDesk(QObject):
             self._go_on(lambda: gesture.take(result))
 
     def pick(self, point: Point) -> None:
-        """Tell the label at an array position."""
+        """Tell the label at an array position; where there are several, the one after that in hand.
+
+        Of several, the one of the group in hand is told first.
+        """
         if self._surface is None:
             return
         voxel = self._surface.voxel_at(point)
         if voxel is not None:
-            self.label_picked.emit(int(self._surface.labels(self._surface.whole)[voxel]))
+            found = self._surface.labels_at(voxel)
+            if self.label in found:
+                picked = found[(found.index(self.label) + 1) % len(found)]
+            else:
+                own = self._surface.of(self.label)
+                picked = min(found, key=lambda label: not own.has_in_group(label), default=0)
+            self.label_picked.emit(picked)
 
     def _emit(self, name: str, edit: Edit | None) -> None:
         if edit is not None:
