@@ -25,6 +25,7 @@ from annotator.session.access import DraftAccess
 from annotator.session.composing import box_slices, compose_groups, first_of
 from annotator.session.diagnosis import require_diagnosis
 from annotator.session.draft import DraftSession
+from annotator.session.review_marks import ReviewMarks, review_marks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -269,6 +270,11 @@ class ReviewCase:
     def reading_mask(self, rater_id: str) -> NDArray[np.unsignedinteger]:
         """Return a rater's mask, ``(z, y, x)``; decoded anew at each call."""
         return decode(self._readings.mask_of(rater_id), self._dtype)
+
+    @cached_property
+    def marks(self) -> ReviewMarks:
+        """What each rater marked, and where they agree that it is; signing off keeps masks only."""
+        return review_marks(self._store, self._readings)
 
     def profile(self, axis: int) -> NDArray[np.int64]:
         """Return how many voxels of each slice along an axis of ``(z, y, x)`` are disputed."""
