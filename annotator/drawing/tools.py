@@ -27,6 +27,7 @@ from annotator.drawing.region_growing import RegionGrowing
 from annotator.drawing.ruler import Ruler
 from annotator.drawing.scissors import Scissors
 from annotator.drawing.smoothing import Smoothing
+from annotator.drawing.threshold import Threshold
 from annotator.drawing.threshold_brush import ThresholdBrush
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ OPERATIONS: dict[str, Operation] = {
         Booleans(),
         Mirror(),
         CopySlice(),
+        Threshold(),
         GrowFromSeeds(),
         Interpolation(),
     )

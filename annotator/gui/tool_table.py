@@ -65,6 +65,7 @@ _OPERATION_KEYS = {
     "booleans": "Shift+B",
     "mirror": "Shift+X",
     "copy-slice": "Shift+C",
+    "threshold": "Shift+T",
 }
 
 
