@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Point
     from annotator.drawing.surface import Surface
 
+MOVED = "move-mark"
+"""What the history calls a step in which a place of a mark was moved."""
 _STILL = 0.4
 """Share of the reach that the pointer may move before a place follows it: a click moves none."""
 
@@ -103,6 +105,11 @@ class MarkGesture(Gesture):
         before = None if self.grip is None else self.grip.mark
         after = self.mark
         return None if after is None or after == before else MarkEdit(before=before, after=after)
+
+    @property
+    def deed(self) -> str:
+        """What the history calls it."""
+        return self.name if self.grip is None else MOVED
 
     @property
     def marked(self) -> int:

@@ -34,6 +34,10 @@ def _can_draw(window: MainWindow) -> bool:
     return window.canvas_tools().is_drawing
 
 
+def _asks_for_landmarks(window: MainWindow) -> bool:
+    return _can_draw(window) and window.rater.masks.marks.asks_for_landmarks
+
+
 def _has_canvas(window: MainWindow) -> bool:
     return window.canvas_tools().has_canvas
 
@@ -48,7 +52,7 @@ def _tool(tool: Tool) -> Action:
         menu="Tools",
         icon=tool.icon,
         run=lambda window: _tools(window).set_tool(tool.name),
-        enabled=_can_draw,
+        enabled=_asks_for_landmarks if tool.name == "landmark" else _can_draw,
         checked=lambda window: _tools(window).tool == tool.name,
     )
 

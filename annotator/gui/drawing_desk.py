@@ -48,7 +48,7 @@ class DrawingDesk(QObject):
     previewed
         What is shown of the gesture in progress is another thing now.
     marked : str, MarkEdit
-        A mark that was set or moved, with the name of the tool.
+        A mark that was set or moved, with what the history calls that.
     mark_taken : int
         The number of the mark that it was, or that was only clicked.
     label_picked : int
@@ -328,7 +328,7 @@ class DrawingDesk(QObject):
         if isinstance(gesture, MarkGesture):
             change = gesture.finish_mark()
             if change is not None:
-                self.marked.emit(gesture.name, change)
+                self.marked.emit(gesture.deed, change)
             if gesture.marked:
                 self.mark_taken.emit(gesture.marked)
             return

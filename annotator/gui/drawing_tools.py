@@ -39,6 +39,8 @@ class DrawingTools(QObject):
     moved = Signal()
     """An edit was taken back, or done again."""
     cancelled = Signal()
+    marks_hidden = Signal()
+    """What is drawn was hidden, or is shown again."""
     """Esc, with nothing in progress that is the tools' own."""
     advised = Signal(str)
     """What to do with the tool that was taken up."""
@@ -211,6 +213,7 @@ class DrawingTools(QObject):
             self._canvas.set_mask_opacity(0.0 if on else self._settings.mask_opacity)
 
     def _end_peek(self) -> None:
+        self.marks_hidden.emit()
         self.hide_marks(not self.are_marks_hidden)
         self.tool_changed.emit()
 

@@ -14,6 +14,7 @@ from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.history_desk import HistoryDesk
 from annotator.gui.mask_panel import MaskPanel
+from annotator.gui.mark_desk import MarkDesk
 from annotator.gui.operation_desk import OperationDesk
 from annotator.gui.pointing import Pointing
 from annotator.gui.prompt_bar import PromptBar
@@ -134,6 +135,11 @@ class MaskDesk(QWidget):
         self.pointing.end()
         self._bench.set_shown(False)
         self.holder.show_empty()
+
+    def settle(self) -> None:
+        """Keep what is being measured."""
+        if self.holder.canvas is not None:
+            self.holder.canvas.settle()
 
     def show_start(self) -> None:
         """Show what the drawing has just started from."""

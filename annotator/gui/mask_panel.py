@@ -1,10 +1,11 @@
-"""The right side of a case on which masks are drawn: labels, diagnosis, submit."""
+"""The right side of a case on which masks are drawn: labels, marks, diagnosis, submit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from annotator.gui.drawing_side import DrawingSide
+from annotator.gui.mark_panel import MarkPanel
 from annotator.gui.reading_panel import ReadingPanel, StartWords
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ _WORDS = StartWords(
 
 
 class MaskPanel(ReadingPanel):
-    """Labels, the diagnosis form and the submit button of one open case."""
+    """Labels, marks, the diagnosis form and the submit button of one open case."""
 
     def __init__(
         self, schema: LabelSchema, *, opacity: float, parent: QWidget | None = None
     ) -> None:
         self.drawing = DrawingSide(schema, opacity=opacity)
         self.labels = self.drawing.labels
-        super().__init__(schema, [("", self.drawing)], _WORDS, parent)
+        self.marks = MarkPanel(schema)
+        super().__init__(schema, [("", self.drawing), ("", self.marks)], _WORDS, parent)

@@ -152,6 +152,7 @@ class RaterRoomPanel(QWidget):
         if self.open_case is None:
             return True
         try:
+            self.masks.settle()
             self._keep_answers()
             self.open_case.close()
         except AnnotatorError as error:
@@ -367,6 +368,7 @@ class RaterRoomPanel(QWidget):
             return
         confirmed = confirmed or panel.is_asking()
         try:
+            self.masks.settle()
             self._keep_answers()
             problems = opened.problems()
             if problems:

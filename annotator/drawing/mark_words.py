@@ -1,0 +1,85 @@
+"""What a mark is called and what it measures, in words and as a row of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.drawing.mark_measures import measure_mark
+
+if TYPE_CHECKING:
+    from annotator.domain.marks import Mark
+    from annotator.domain.schema import LabelSchema
+    from annotator.drawing.measures import Intensities
+    from annotator.drawing.surface import Surface
+
+_WHOLE_FROM = 100
+"""Areas and volumes of so much and more are said without a fraction."""
+
+
+def mark_title(mark: Mark, schema: LabelSchema) -> str:
+    """Return the name of a mark: of its landmark, as it was given, or by kind and number."""
+    found = schema.landmark(mark.name) if mark.kind == "landmark" else None
+    if found is not None:
+        return found.title
+    return mark.name or f"{mark.kind.capitalize()} {mark.mark_id}"
+
+
+def size_words(mark: Mark, surface: Surface) -> str:
+    """Return how large a mark is, in mm or what the image has; empty for a point."""
+    unit = surface.unit
+    if mark.kind == "box":  # the image inside a large one takes long to look at
+        first, last = mark.places
+        edges = [
+            abs(a - b) * step for a, b, step in zip(first, last, surface.spacing_mm, strict=True)
+        ]
+        return " × ".join(f"{edge:.1f}" for edge in edges[::-1] if edge > 0) + f" {unit}"
+    if mark.kind in ("point", "landmark"):
+        return ""
+    found = measure_mark(mark, surface)
+    if found.angle_degrees is not None:
+        return f"{found.angle_degrees:.0f}°"
+    if found.area is not None:
+        return f"{_number(found.area)} {unit}²"
+    return "" if found.length is None else f"{found.length:.1f} {unit}"
+
+
+def value_words(mark: Mark, surface: Surface, unit: str) -> str:
+    """Return how bright the image is at a point, along a line or inside an area; else nothing."""
+    found = None if mark.kind in ("box", "angle") else measure_mark(mark, surface).intensities
+    if found is None:
+        return ""
+    spread = "" if mark.kind in ("point", "landmark") else f" ± {found.sd:.3g}"
+    return f"{found.mean:.4g}{spread} {unit}".rstrip()
+
+
+def table_columns(unit: str) -> tuple[str, ...]:
+    """Return the titles of the columns of `table_row`; ``unit`` is that of lengths."""
+    return (
+        *("Mark", "Kind", "Label", f"Length, {unit}", "Angle, °", f"Area, {unit}²"),
+        *(f"Volume, {unit}³", "Mean", "SD", "Lowest", "Highest", "Places (slice, row, column)"),
+    )
+
+
+def table_row(mark: Mark, surface: Surface, schema: LabelSchema) -> tuple[str, ...]:
+    """Return all that is measured of a mark, and where it is; slices, rows, columns from 1."""
+    found = measure_mark(mark, surface)
+    about = schema.label(mark.label)
+    sizes = (found.length, found.angle_degrees, found.area, found.volume)
+    places = "; ".join(" ".join(f"{at + 1:.2f}" for at in place) for place in mark.places)
+    return (
+        *(mark_title(mark, schema), mark.kind, "" if about is None else about.name),
+        *("" if size is None else f"{size:.5g}" for size in sizes),
+        *_values(found.intensities),
+        places,
+    )
+
+
+def _values(found: Intensities | None) -> tuple[str, ...]:
+    if found is None:
+        return ("", "", "", "")
+    shown = (found.mean, found.sd, found.minimum, found.maximum)
+    return tuple(f"{value:.5g}" for value in shown)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= _WHOLE_FROM else f"{value:.1f}"
