@@ -13,8 +13,8 @@ from annotator.gui.canvas_holder import CanvasHolder
 from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
 from annotator.gui.history_desk import HistoryDesk
-from annotator.gui.mask_panel import MaskPanel
 from annotator.gui.mark_desk import MarkDesk
+from annotator.gui.mask_panel import MaskPanel
 from annotator.gui.operation_desk import OperationDesk
 from annotator.gui.pointing import Pointing
 from annotator.gui.prompt_bar import PromptBar
@@ -79,6 +79,12 @@ class MaskDesk(QWidget):
             lambda word: self.hint_changed.emit(f"There is nothing to {word}.")
         )
         self.tools.failed.connect(self.failed)
+        self.marks = MarkDesk(self.tools, self)
+        self.marks.told.connect(self.hint_changed)
+        self.marks.failed.connect(self.failed)
+        self.marks.state_changed.connect(self.state_changed)
+        self.marks.changed.connect(self.history.mask_changed)
+        self.marks.changed.connect(self.drew)
         self.pointing = self._make_pointing()
         self.start_note = StartNote(background, self)
         self.tools.moved.connect(self.start_note.touch)
@@ -118,10 +124,16 @@ class MaskDesk(QWidget):
         regions = () if entry is None else entry.regions
         self.tools.begin(canvas, drawing, opened.series, panel.drawing, regions)
         self.history.begin(canvas, opened)
+        self.marks.begin(canvas, drawing, opened.schema, panel.marks, panel.drawing.unit)
         self._point_at(canvas, opened, room)
         self.saving.follow(drawing)
         self._frame_regions(canvas, opened, entry)
         canvas.setFocus()
+
+    def settle(self) -> None:
+        """Keep what is being measured."""
+        if self.holder.canvas is not None:
+            self.holder.canvas.settle()
 
     def let_go(self) -> None:
         """Let the case go."""
@@ -130,16 +142,12 @@ class MaskDesk(QWidget):
         self.doubt.off()
         self.saving.follow(None)
         self.history.end()
+        self.marks.end()
         self.tools.end()
         self._background.drop("prompt models")
         self.pointing.end()
         self._bench.set_shown(False)
         self.holder.show_empty()
-
-    def settle(self) -> None:
-        """Keep what is being measured."""
-        if self.holder.canvas is not None:
-            self.holder.canvas.settle()
 
     def show_start(self) -> None:
         """Show what the drawing has just started from."""
@@ -164,6 +172,7 @@ class MaskDesk(QWidget):
         self.tools.connect_canvas(canvas)
         self.pointing.connect_canvas(canvas)
         self.history.connect_canvas(canvas)
+        self.marks.connect_canvas(canvas)
         if self.tools.operations is not None:
             self.tools.operations.connect_canvas(canvas)
         canvas.edited.connect(self._drew)
