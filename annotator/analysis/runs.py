@@ -30,6 +30,10 @@ _CHUNK = 1 << 20
 """Runs that there is room for at a time when a mask is encoded."""
 SLAB_VOXELS = 1 << 18
 """Voxels that a slab aims at: a 512 x 512 slice is one slab, a photograph is cut into bands."""
+LARGE_SLICE = 1 << 29
+"""A slice of more voxels is a slide: nothing else that can be read is as large."""
+LARGE_SLAB_VOXELS = 1 << 22
+"""What a slab of a slide aims at: bands of two rows would make ten thousand of a large stroke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class SlabGrid:
     def band_rows(self) -> int:
         """Rows in a slab (the last band of a slice may have fewer)."""
         _, rows, columns = self.shape
-        return min(rows, max(1, SLAB_VOXELS // max(1, columns)))
+        aim = SLAB_VOXELS if rows * columns <= LARGE_SLICE else LARGE_SLAB_VOXELS
+        return min(rows, max(1, aim // max(1, columns)))
 
     @property
     def bands(self) -> int:
@@ -269,13 +274,13 @@ def decode(
     chosen = np.dtype(dtype or mask_dtype(max(labels_in([runs]), default=0)))
     mask = sparse_zeros(runs.grid.shape, chosen)
     if is_large(mask):
-        write_labels(runs, mask)
+        _write_labels(runs, mask)
     else:
         write_slabs(runs, mask)
     return mask
 
 
-def write_labels(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:
+def _write_labels(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:
     """Write the listed slabs into a mask of zeros without touching what stays 0."""
     flat = mask.reshape(-1)
     for slab, content in runs.slabs.items():
@@ -288,6 +293,25 @@ def write_labels(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:
             starts.tolist(), stops.tolist(), labels.tolist(), strict=True
         ):
             flat[start:stop] = label
+
+
+def replace_slabs(
+    grid: SlabGrid, slabs: Mapping[int, SlabRuns | None], mask: NDArray[np.unsignedinteger]
+) -> None:
+    """Make slabs of a dense ``(z, y, x)`` mask what is given, background where that is None.
+
+    Of a large mask no voxel is written that is 0 and stays so: it may take no memory.
+    """
+    drawn = {slab: runs for slab, runs in slabs.items() if runs is not None}
+    whole = is_large(mask)
+    for slab in slabs if whole else slabs.keys() - drawn.keys():
+        z, first, last = grid.rows(slab)
+        band = mask[z, first:last]
+        np.copyto(band, 0, where=band != 0)
+    if whole:
+        _write_labels(MaskRuns(grid, drawn), mask)
+    else:
+        write_slabs(MaskRuns(grid, drawn), mask)
 
 
 def write_slabs(runs: MaskRuns, mask: NDArray[np.unsignedinteger]) -> None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from annotator.analysis.run_boxes import replace_box
 from annotator.analysis.runs import (
     MaskRuns,
     SlabGrid,
     decode,
     decode_slab,
-    encode_slab,
-    write_labels,
-    write_slabs,
+    replace_slabs,
 )
 from annotator.domain.errors import IntegrityError
 from annotator.domain.marks import box_of_edit
@@ -208,11 +207,7 @@ class DraftSession(KeptDraft[_Entry]):
         if moved is None:
             return None
         step, slabs = moved
-        drawn = {slab: runs for slab, runs in slabs.items() if runs is not None}
-        for slab in slabs.keys() - drawn.keys():
-            z, first, last = self._grid.rows(slab)
-            self.mask[z, first:last] = 0
-        write_slabs(MaskRuns(self._grid, drawn), self.mask)
+        replace_slabs(self._grid, slabs, self.mask)
         self._take_over(slabs)
         self._marks.become(self._access.marks())
         self._draft = self._access.draft()
@@ -223,11 +218,8 @@ class DraftSession(KeptDraft[_Entry]):
         """Show what is on disk, and forget what cannot be put there; return the whole box."""
         stored, draft, marks = self._access.mask(), self._access.draft(), self._access.marks()
         self._drop(lambda entry: isinstance(entry, _Entry))
-        for row in range(0, self._grid.shape[1], self._grid.band_rows):
-            band = self.mask[:, row : row + self._grid.band_rows]
-            if band.any():  # what is 0 may take no memory
-                band[...] = 0
-        write_labels(stored, self.mask)
+        every: dict[int, SlabRuns | None] = dict.fromkeys(range(self._grid.n_slabs))
+        replace_slabs(self._grid, {**every, **stored.slabs}, self.mask)
         self._slabs = dict(stored.slabs)
         self._marks.become(marks)
         self._draft = replace(draft, diagnosis=self._draft.diagnosis)
@@ -244,7 +236,7 @@ class DraftSession(KeptDraft[_Entry]):
         if isinstance(stroke, _MarkStroke):
             stroke.step.step_id = self._access.record_mark(stroke.tool, stroke.step.edit).step_id
             return
-        changed = changed_slabs(self._grid, self._slabs, stroke.edit, self.mask.dtype)
+        changed = changed_slabs(self._grid, self._slabs, stroke.edit)
         # Before the disk is asked: what fails after that would be written twice.
         parts = parts_of(stroke.edit)
         step = self._access.record_step(stroke.tool, stroke.edit.box, changed)
@@ -275,16 +267,13 @@ class DraftSession(KeptDraft[_Entry]):
 
 
 def changed_slabs(
-    grid: SlabGrid,
-    slabs: Mapping[int, SlabRuns],
-    edit: Edit,
-    dtype: np.dtype[np.unsignedinteger],
+    grid: SlabGrid, slabs: Mapping[int, SlabRuns], edit: Edit
 ) -> dict[int, SlabRuns | None]:
     """Return the new content of the slabs that an edit changes; None where one becomes empty.
 
     Starts from the slabs' runs, not from a live mask. Must not write to its input.
     """
-    (z0, y0, x0), (_, y1, x1) = edit.box
+    (z0, y0, x0), (_, y1, _) = edit.box
     changed: dict[int, SlabRuns | None] = {}
     for slab in grid.touched(edit.box):
         z, first, last = grid.rows(slab)
@@ -293,11 +282,9 @@ def changed_slabs(
         if np.array_equal(edit.before[z - z0, rows], edit.after[z - z0, rows]):
             continue
         current = slabs.get(slab)
-        voxels = (
-            np.zeros(grid.n_voxels(slab), dtype) if current is None else decode_slab(current, dtype)
-        ).reshape(last - first, -1)
-        voxels[top - first : bottom - first, x0:x1] = edit.after[z - z0, rows]
-        runs = encode_slab(voxels)
+        runs = replace_box(
+            current, last - first, grid.shape[2], (top - first, x0), edit.after[z - z0, rows]
+        )
         is_same = current is None if runs is None else current is not None and runs.equals(current)
         if not is_same:
             changed[slab] = runs

@@ -21,6 +21,8 @@ KEPT_STEPS = 1000
 """How many steps are kept, however small they are."""
 _PART_VOXELS = 1 << 17
 """What is unpacked at a time: it stays in the processor's cache until it is in the mask."""
+_BAND_VOXELS = 1 << 20
+"""Of a slice that is larger, a band of rows is a part: the slice of a slide may fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,30 +160,46 @@ class RecentSteps:
 
 
 def parts_of(edit: Edit) -> tuple[_Part, ...]:
-    """Return where an edit changed something, a few slices at a time, as runs before and after."""
-    depth = max(1, _PART_VOXELS // max(1, edit.before[0].size))
-    found: list[_Part] = []
-    for first in range(0, len(edit.before), depth):
-        before, after = edit.before[first : first + depth], edit.after[first : first + depth]
-        changed = before != after
-        if not changed.any():
-            continue
-        by_axis = [changed.any(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
-        low, high = zip(*(np.flatnonzero(line)[[0, -1]].tolist() for line in by_axis), strict=True)
-        z, y, x = (slice(start, end + 1) for start, end in zip(low, high, strict=True))
-        (z0, y0, x0), _ = edit.box
-        box: Box = (
-            (z0 + first + z.start, y0 + y.start, x0 + x.start),
-            (z0 + first + z.stop, y0 + y.stop, x0 + x.stop),
-        )
-        runs = [encode(np.ascontiguousarray(voxels[z, y, x])) for voxels in (before, after)]
-        found.append(_Part(box, runs[0], runs[1]))
-    return tuple(found)
+    """Return where an edit changed something, a few slices at a time, as runs before and after.
+
+    Of large slices a band of rows at a time.
+    """
+    n_slices, n_rows, n_columns = edit.before.shape
+    depth = max(1, _PART_VOXELS // max(1, n_rows * n_columns))
+    tall = n_rows if n_rows * n_columns <= _BAND_VOXELS else max(1, _BAND_VOXELS // n_columns)
+    found = (
+        _part(edit, slice(first, first + depth), slice(top, top + tall))
+        for first in range(0, n_slices, depth)
+        for top in range(0, n_rows, tall)
+    )
+    return tuple(part for part in found if part is not None)
+
+
+def _part(edit: Edit, slices: slice, rows: slice) -> _Part | None:
+    before, after = edit.before[slices, rows], edit.after[slices, rows]
+    changed = before != after
+    if not changed.any():
+        return None
+    by_axis = [changed.any(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
+    low, high = zip(*(np.flatnonzero(line)[[0, -1]].tolist() for line in by_axis), strict=True)
+    z, y, x = (slice(start, end + 1) for start, end in zip(low, high, strict=True))
+    z0, y0, x0 = (
+        start + begun
+        for start, begun in zip(edit.box[0], (slices.start, rows.start, 0), strict=True)
+    )
+    box: Box = (
+        (z0 + z.start, y0 + y.start, x0 + x.start),
+        (z0 + z.stop, y0 + y.stop, x0 + x.stop),
+    )
+    runs = [encode(np.ascontiguousarray(voxels[z, y, x])) for voxels in (before, after)]
+    return _Part(box, runs[0], runs[1])
 
 
 def changes(edit: Edit) -> bool:
-    """Whether an edit makes any voxel another one."""
+    """Whether an edit makes any voxel another one; looks until it finds one."""
+    tall = max(1, _BAND_VOXELS // max(1, edit.before.shape[2]))
     return any(
-        not np.array_equal(before, after)
+        not np.array_equal(before[top : top + tall], after[top : top + tall])
         for before, after in zip(edit.before, edit.after, strict=True)
+        for top in range(0, len(before), tall)
     )
