@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from annotator.gui.app_actions import APP, PROJECT
 from annotator.gui.drawing_actions import CANVAS_ACTIONS, DRAWING_ACTIONS, RATER
-from annotator.gui.review_actions import REVIEW
 from annotator.gui.mark_actions import MARK_ACTIONS
+from annotator.gui.review_actions import REVIEW
 from annotator.gui.tracing.actions import TRACING
 from annotator.gui.tracing.review_actions import TRACE_REVIEW
 from annotator.gui.view_actions import VIEW_ACTIONS
@@ -22,9 +22,9 @@ ACTIONS: tuple[Action, ...] = (
     *CANVAS_ACTIONS,
     *VIEW_ACTIONS,
     *RATER,
+    *MARK_ACTIONS,
     *TRACING,
     *REVIEW,
-    *MARK_ACTIONS,
     *TRACE_REVIEW,
 )
 """Every action, in the order of the menus."""

@@ -38,9 +38,9 @@ class DrawingTools(QObject):
     failed = Signal(object)
     moved = Signal()
     """An edit was taken back, or done again."""
-    cancelled = Signal()
     marks_hidden = Signal()
     """What is drawn was hidden, or is shown again."""
+    cancelled = Signal()
     """Esc, with nothing in progress that is the tools' own."""
     advised = Signal(str)
     """What to do with the tool that was taken up."""
@@ -211,9 +211,9 @@ class DrawingTools(QObject):
         self.are_marks_hidden = on
         if self._canvas is not None:
             self._canvas.set_mask_opacity(0.0 if on else self._settings.mask_opacity)
+        self.marks_hidden.emit()
 
     def _end_peek(self) -> None:
-        self.marks_hidden.emit()
         self.hide_marks(not self.are_marks_hidden)
         self.tool_changed.emit()
 
