@@ -220,7 +220,7 @@ class OperationDesk(QObject):
         mm3 = 0.0 if surface is None else float(np.prod(surface.spacing_mm)) * voxels
         again = " Strokes change what is suggested." if OPERATIONS[panel.operation].is_live else ""
         panel.show_state(
-            "suggested", f"{voxels:,} voxels ({mm3 / 1000:.3g} ml) would change.{again}"
+            "suggested", f"{voxels:,} voxels ({_millilitres(mm3)}) would change.{again}"
         )
         canvas.setFocus()
 
@@ -344,3 +344,8 @@ def _slice_box(surface: Surface, canvas: Canvas) -> Box:
     low[axis] = canvas.position[axis]
     high[axis] = low[axis] + 1
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+
+
+def _millilitres(mm3: float) -> str:
+    ml = mm3 / 1000
+    return f"{ml:,.0f} ml" if ml >= 100 else f"{ml:.3g} ml"
