@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from annotator.domain.errors import AnnotatorError, CancelledError
@@ -216,12 +216,9 @@ class OperationDesk(QObject):
             self.told.emit(f"{OPERATIONS[panel.operation].title}: nothing would change.")
             return
         surface = canvas.surface
-        voxels = found.n_voxels
-        mm3 = 0.0 if surface is None else float(np.prod(surface.spacing_mm)) * voxels
+        size = "" if surface is None else _size(surface, found.n_voxels)
         again = " Strokes change what is suggested." if OPERATIONS[panel.operation].is_live else ""
-        panel.show_state(
-            "suggested", f"{voxels:,} voxels ({_millilitres(mm3)}) would change.{again}"
-        )
+        panel.show_state("suggested", f"{size} would change.{again}")
         canvas.setFocus()
 
     def _fail(self, error: Exception) -> None:
@@ -346,6 +343,9 @@ def _slice_box(surface: Surface, canvas: Canvas) -> Box:
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
-def _millilitres(mm3: float) -> str:
-    ml = mm3 / 1000
-    return f"{ml:,.0f} ml" if ml >= 100 else f"{ml:.3g} ml"
+def _size(surface: Surface, n_voxels: int) -> str:
+    """Say how much so many voxels are."""
+    if surface.shape[0] == 1 or surface.unit != "mm":
+        return f"{n_voxels:,} pixels"
+    ml = prod(surface.spacing_mm) * n_voxels / 1000
+    return f"{n_voxels:,} voxels ({f'{ml:,.0f}' if ml >= 100 else f'{ml:.3g}'} ml)"
