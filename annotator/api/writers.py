@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class MaskForExport:
     """One mask on its way out.
 
+    Values of ``mask`` are labels, or overlaps of the schema: see `domain.label_groups.MaskValues`.
     ``role`` is ``reading``, ``fused`` or ``adjudicated``; ``creator`` is the rater's or reviewer's
     name, or the fusion's title; ``probability`` is ``(z, y, x)`` float32 per label value, if kept;
     ``belief`` says by rater name how far a fusion believed them, ``(z, y, x)`` float32, 0 to 1;

@@ -172,8 +172,9 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Argument(
                 names=("--mask",),
-                help="the mask: NIfTI, NRRD, MHA, PNG or TIFF, on the grid of the case",
-                options={"metavar": "FILE", "required": True},
+                help="the mask: NIfTI, NRRD, MHA, PNG or TIFF, on the grid of the case; given "
+                "several times, for example a file a label group, the masks are joined",
+                options={"metavar": "FILE", "required": True, "action": "append"},
             ),
             Argument(
                 names=("--diagnosis",),

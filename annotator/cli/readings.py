@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotator.analysis.runs import decode
 from annotator.cli.command import Result
 from annotator.domain.errors import AnnotatorError, UnreadableError
+from annotator.domain.label_groups import label_names
 from annotator.domain.reading import Diagnosis
 from annotator.jobs.importing import scan_files
 from annotator.session.session import Session
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 
 
 def add_reading(arguments: argparse.Namespace, progress: Progress) -> Result:
-    """Add a mask from a file as a rater's reading of a case."""
+    """Add a mask from a file, or one a label group, as a rater's reading of a case."""
     with Session.open(arguments.project) as session:
         case = session.store.case(arguments.case)
         rater = session.store.rater(arguments.rater)
         diagnosis = parse_diagnosis(arguments.diagnosis, session.project().schema)
-        mask, geometry = read_mask(session.registry, Path(arguments.mask), progress)
+        (mask, geometry), *others = [
+            read_mask(session.registry, Path(path), progress) for path in arguments.mask
+        ]
         try:
             annotation = session.add_reading(
                 case.case_id,
@@ -40,12 +44,20 @@ def add_reading(arguments: argparse.Namespace, progress: Progress) -> Result:
                 mask,
                 geometry,
                 diagnosis,
+                others=others,
                 resample=arguments.resample,
                 extend=arguments.extend,
             )
         except AnnotatorError as error:
-            raise type(error)(f"{arguments.mask}: {error}{_option_hint(str(error))}") from error
-    n_voxels = int(np.count_nonzero(mask))
+            given = ", ".join(arguments.mask)
+            raise type(error)(f"{given}: {error}{_option_hint(str(error))}") from error
+        kept = decode(session.store.annotation_mask(annotation.annotation_id))
+        schema = session.project().schema
+    n_voxels = int(np.count_nonzero(kept))
+    shared = sorted(
+        {value for part, _ in ((mask, geometry), *others) for value in np.unique(part).tolist()}
+        & {entry.value for entry in schema.overlaps}
+    )
     document = {
         "annotation": annotation.annotation_id,
         "case": case.case_id,
@@ -55,7 +67,9 @@ def add_reading(arguments: argparse.Namespace, progress: Progress) -> Result:
         "n_voxels": n_voxels,
     }
     line = f"{rater.name} on {case.title}: revision {annotation.revision}, {n_voxels} voxels drawn."
-    return Result(document=document, lines=(line,))
+    names = label_names(schema)
+    taken = [f"Value {value} was taken for {names[value]}." for value in shared]
+    return Result(document=document, lines=(line, *taken))
 
 
 def _option_hint(message: str) -> str:

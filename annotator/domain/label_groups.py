@@ -75,6 +75,14 @@ def in_place_of(kept: LabelSchema, wanted: LabelSchema) -> LabelSchema:
     return with_overlaps(replace(wanted, overlaps=(*kept.overlaps, *new)))
 
 
+def label_names(schema: LabelSchema) -> dict[int, str]:
+    """Return what each mask value is called: names of its labels, ``Liver + Lesion``."""
+    names = {label.value: label.name for label in schema.labels}
+    return names | {
+        entry.value: " + ".join(names[value] for value in entry.labels) for entry in schema.overlaps
+    }
+
+
 def _check(entry: Overlap, schema: LabelSchema) -> None:
     """Raise AnnotatorError where an overlap makes no sense in a schema."""
     value, labels = entry.value, entry.labels

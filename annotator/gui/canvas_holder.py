@@ -15,12 +15,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from annotator.domain.label_groups import label_names
 from annotator.gui.buttons import Button, label
 from annotator.gui.empty_state import EmptyState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from annotator.analysis.mask_levels import MaskLevels
+    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.domain.schema import LabelSchema
     from annotator.domain.study import Series
     from annotator.gui.canvas import Canvas
@@ -43,7 +46,7 @@ class CanvasHolder(QWidget):
         super().__init__(parent)
         self.empty = empty
         self.canvas: Canvas | None = None
-        self._voxels: NDArray[Any] | None = None
+        self._voxels: NDArray[Any] | PyramidVoxels | None = None
         self._series: Series | None = None
         self._mask: NDArray[Any] | None = None
         self._names: dict[int, str] = {}
@@ -92,9 +95,17 @@ class CanvasHolder(QWidget):
         self._foot.hide()
 
     def show_case(
-        self, voxels: NDArray[Any], series: Series, mask: NDArray[Any], schema: LabelSchema
+        self,
+        voxels: NDArray[Any] | PyramidVoxels,
+        series: Series,
+        mask: NDArray[Any],
+        schema: LabelSchema,
+        levels: MaskLevels | None = None,
     ) -> Canvas:
-        """Show a series with a mask on it; the canvas is built at the first call."""
+        """Show a series with a mask on it; the canvas is built at the first call.
+
+        ``levels`` are those of the mask of a slide on which something is drawn.
+        """
         canvas = self._canvas()
         self._voxels, self._series, self._mask = voxels, series, mask
         self._names = label_names(schema)
@@ -102,7 +113,8 @@ class CanvasHolder(QWidget):
         self._foot.show()
         self.notes.setVisible(bool(series.notes))
         self.notes.setToolTip("\n".join(("How this image was read:", *series.notes)))
-        canvas.show_volume(voxels, series, mask, schema)
+        canvas.show_volume(voxels, series, mask, schema, levels)
+        self._voxels = canvas.slide.picture or voxels
         return canvas
 
     def put_beside(self, widget: QWidget) -> None:
@@ -148,11 +160,3 @@ class CanvasHolder(QWidget):
         if series.geometry.shape[0] > 1:
             where = f"slice {z + 1}, {where}"
         self.readout.setText(f"{where} · {value}{name}")
-
-
-def label_names(schema: LabelSchema) -> dict[int, str]:
-    """Return what each mask value is called: names of its labels, ``Liver + Lesion``."""
-    names = {label.value: label.name for label in schema.labels}
-    return names | {
-        entry.value: " + ".join(names[value] for value in entry.labels) for entry in schema.overlaps
-    }

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.comparing import agreement_table, diagnosis_table
+from annotator.jobs.mark_tables import marks_table
 from annotator.jobs.rater_report import report_raters
 from annotator.jobs.readings import current_fusions, has_current_findings
 from annotator.jobs.table_files import Table, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from annotator.analysis.runs import MaskRuns
     from annotator.api import Progress
@@ -45,15 +47,20 @@ def tables_of(store: Store, case_ids: Sequence[str] | None, progress: Progress) 
         "verdicts": _verdicts(store, cases, names),
         "adjudications": _adjudications(store, cases, names, schema),
         "performance": _performance(store, cases, names, schema),
+        "marks": marks_table(store, cases, names, schema),
     }
 
 
-def label_volumes_mm3(mask: MaskRuns, values: Iterable[int], voxel_mm3: float) -> dict[int, float]:
-    """Return the volume of each label in mm³, from the runs."""
+def label_volumes_mm3(mask: MaskRuns, schema: LabelSchema, voxel_mm3: float) -> dict[int, float]:
+    """Return the volume of each label in mm³, from the runs; shared voxels count for each."""
     counts = np.zeros(1 << 16, np.int64)
     for slab in mask.slabs.values():
         np.add.at(counts, slab.labels, np.diff(slab.ends.astype(np.int64), prepend=0))
-    return {value: float(counts[value] * voxel_mm3) for value in values}
+    meaning = MaskValues(schema)
+    return {
+        label: float(counts[list(meaning.holding(label))].sum() * voxel_mm3)
+        for label in schema.values
+    }
 
 
 def _readings(
@@ -67,7 +74,7 @@ def _readings(
         for annotation in store.annotations(case.case_id):
             rater = names[annotation.rater_id]
             mask = store.annotation_mask(annotation.annotation_id)
-            volumes = label_volumes_mm3(mask, schema.values, geometry.voxel_mm3)
+            volumes = label_volumes_mm3(mask, schema, geometry.voxel_mm3)
             row: Row = {
                 "case_id": case.case_id,
                 "case": case.title,
@@ -264,7 +271,7 @@ def _adjudications(
             "created_at": adjudication.created_at,
         }
         row |= _diagnosis(adjudication.diagnosis, schema)
-        volumes = label_volumes_mm3(mask, schema.values, voxel_mm3)
+        volumes = label_volumes_mm3(mask, schema, voxel_mm3)
         rows.append(row | {f"volume_mm3.{value}": volumes[value] for value in schema.values})
     columns = (
         "case_id",

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from annotator.analysis.label_tables import group_table, holds_table, put_table
 from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
-from annotator.domain.label_groups import MaskValues
+from annotator.domain.label_groups import MaskValues, in_place_of
 from annotator.domain.schema import Label
 from annotator.session.diagnosis import require_diagnosis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from annotator.domain.geometry import Geometry
@@ -35,23 +38,36 @@ def add_reading(
     geometry: Geometry,
     diagnosis: Diagnosis,
     *,
+    others: Sequence[tuple[NDArray[Any], Geometry]] = (),
     resample: bool,
     extend: bool,
     actor: str,
 ) -> Annotation:
     """Add a mask ``(z, y, x)`` with its grid as a rater's reading of a case.
 
+    ``others`` are further masks with their grids, of labels of other groups, that belong to the
+    same reading. A value that stands for several labels in this project is taken for these.
     Raises GeometryMismatchError where the grid is another one, unless ``resample`` takes the
     nearest voxel, and AnnotatorError on values that the schema lacks, unless ``extend`` adds them.
     The same reading again gives the annotation that exists.
     """
     case = store.case(case_id)
     found = store.rater(rater)
-    labels = on_grid_of(store, case, mask, geometry, resample=resample)
-    values = set(np.unique(labels).tolist()) - {0}
+    masks = [
+        on_grid_of(store, case, part, grid, resample=resample)
+        for part, grid in ((mask, geometry), *others)
+    ]
+    values = {value for part in masks for value in np.unique(part).tolist()} - {0}
+    before = store.project().schema
+    labels = masks[0]
+    if others:
+        unknown = sorted(values.difference(MaskValues(before).known))
+        labels = joined(masks, in_place_of(before, extended(before, unknown)))
 
     def fit(schema: LabelSchema) -> LabelSchema:
         """Check the reading against the schema; called while nobody else can change it."""
+        if others and schema != before:
+            raise AnnotatorError("the labels of the project were changed meanwhile; try again")
         unknown = sorted(values.difference(MaskValues(schema).known))
         if unknown and not extend:
             raise AnnotatorError(
@@ -89,6 +105,33 @@ def on_grid_of(
             "Ask for resampling to bring it there by nearest neighbour"
         )
     return resample_nearest(labels, geometry, grid) if differences else labels
+
+
+def joined(
+    masks: Sequence[NDArray[np.unsignedinteger]], schema: LabelSchema
+) -> NDArray[np.unsignedinteger]:
+    """Return one mask that holds the labels of several, each of other groups at every voxel.
+
+    Raises AnnotatorError where two of them give a voxel different labels of one group.
+    """
+    values = MaskValues(schema)
+    names = {label.value: label.name for label in schema.labels}
+    found = np.zeros(masks[0].shape, np.uint16)
+    for mask in masks:
+        for label in sorted(values.drawn(np.unique(mask).tolist())):
+            place = holds_table(values, label)[mask]
+            there = group_table(values, values.group_of(label))[found[place]]
+            differs = np.flatnonzero((there != 0) & (there != label))
+            if differs.size:
+                z, y, x = (int(axis[differs[0]]) for axis in np.nonzero(place))
+                other = int(there[differs[0]])
+                raise AnnotatorError(
+                    f"the masks cannot be joined: slice {z + 1}, row {y + 1}, column {x + 1} is "
+                    f"{names.get(label, label)!r} in one and {names.get(other, other)!r} in "
+                    "another, and labels of one group exclude each other"
+                )
+            found[place] = put_table(values, label)[found[place]]
+    return found.astype(mask_dtype(int(found.max(initial=0))))
 
 
 def whole_labels(mask: NDArray[Any]) -> NDArray[np.unsignedinteger]:

@@ -176,13 +176,15 @@ class Session(ModelWork, TraceWork):
         geometry: Geometry,
         diagnosis: Diagnosis = NO_ANSWERS,
         *,
+        others: Sequence[tuple[NDArray[Any], Geometry]] = (),
         resample: bool = False,
         extend: bool = False,
     ) -> Annotation:
         """Add a mask ``(z, y, x)`` that was drawn elsewhere, with its own grid, as a reading.
 
-        Another grid is refused in words unless ``resample``; values that the schema lacks are
-        refused by name unless ``extend`` adds them.
+        ``others`` are further masks of the same reading, of labels of other groups. Another grid
+        is refused in words unless ``resample``; values that the schema lacks are refused by name
+        unless ``extend`` adds them.
         """
         from annotator.session.adding import add_reading
 
@@ -193,6 +195,7 @@ class Session(ModelWork, TraceWork):
             mask,
             geometry,
             diagnosis,
+            others=others,
             resample=resample,
             extend=extend,
             actor=ACTOR,

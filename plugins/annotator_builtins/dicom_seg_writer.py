@@ -15,8 +15,10 @@ from pydicom.sr.coding import Code as DicomCode
 from pydicom.uid import generate_uid
 
 import annotator
+from annotator.analysis.label_tables import holds_table, put_table
 from annotator.api import checked_file
 from annotator.domain.errors import IntegrityError, UnsuitableError
+from annotator.domain.label_groups import MaskValues
 from annotator_builtins.dicom_seg_sources import Sources, find_sources
 
 if TYPE_CHECKING:
@@ -39,14 +41,15 @@ class DicomSegWriter:
     """``<stem>_seg.dcm``, referring to the instances that the case was read from.
 
     A label that was not drawn has no segment; a mask with none is refused, since a segmentation
-    has at least one frame.
+    has at least one frame. Labels of different groups may overlap: each has all of its voxels.
     """
 
     name = "dicom-seg"
 
     def write(self, item: MaskForExport, directory: Path, stem: str) -> tuple[Path, ...]:
         """Write the file, read it back and compare; raise IntegrityError on a difference."""
-        values = [int(value) for value in np.unique(item.mask) if value]
+        meaning = MaskValues(item.schema)
+        values = sorted(meaning.drawn(np.unique(item.mask).tolist()))
         if not values:
             raise UnsuitableError("nothing is drawn, and a DICOM segmentation cannot be empty")
         sources = find_sources(item.series)
@@ -71,7 +74,7 @@ def _build(item: MaskForExport, values: list[int], sources: Sources) -> highdico
     descriptions = [_describe(item, value, number) for number, value in enumerate(values, 1)]
     segmentation = highdicom.seg.Segmentation(
         source_images=list(sources.instances),
-        pixel_array=_numbered(item.mask, values, sources),
+        pixel_array=_frames(item, values, sources),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=descriptions,
         series_instance_uid=str(generate_uid()),
@@ -93,19 +96,33 @@ def _build(item: MaskForExport, values: list[int], sources: Sources) -> highdico
     return segmentation
 
 
-def _numbered(
-    mask: NDArray[np.unsignedinteger], values: list[int], sources: Sources
+def _frames(
+    item: MaskForExport, values: list[int], sources: Sources
 ) -> NDArray[np.unsignedinteger]:
-    """Return the mask with segment numbers for values, in the order of the source's frames."""
+    """Return segments in the order of the source's frames: numbers, or a channel a segment."""
+    meaning = MaskValues(item.schema)
+    if not meaning.may_overlap:
+        return _in_order(_numbered(item.mask, values), sources)
+    held = [holds_table(meaning, value)[item.mask] for value in values]
+    return _in_order(np.stack(held, axis=-1).astype(np.uint8), sources)
+
+
+def _numbered(mask: NDArray[np.unsignedinteger], values: list[int]) -> NDArray[np.unsignedinteger]:
+    """Return the mask with segment numbers for values."""
     numbers = np.zeros(max(values) + 1, np.uint16)
     numbers[values] = np.arange(1, len(values) + 1)
     if len(values) < 256:
         numbers = numbers.astype(np.uint8)
     numbered: NDArray[np.unsignedinteger] = numbers[mask]
+    return numbered
+
+
+def _in_order(voxels: NDArray[np.unsignedinteger], sources: Sources) -> NDArray[np.unsignedinteger]:
+    """Return slices ``(z, y, x[, segment])`` as frames of the source."""
     if not sources.n_frames:
-        return numbered
-    frames = np.zeros((sources.n_frames, *mask.shape[1:]), numbered.dtype)
-    frames[[frame for _, frame in sources.places]] = numbered
+        return voxels
+    frames = np.zeros((sources.n_frames, *voxels.shape[1:]), voxels.dtype)
+    frames[[frame for _, frame in sources.places]] = voxels
     return frames
 
 
@@ -180,6 +197,8 @@ def _compare(part: Path, item: MaskForExport, values: list[int], sources: Source
     frames = np.asarray(read.pixel_array).reshape(-1, *item.mask.shape[1:])
     instances = {uid: index for index, uid in enumerate(sources.uids)}
     slices = {place: z for z, place in enumerate(sources.places)}
+    meaning = MaskValues(item.schema)
+    drawn = [put_table(meaning, value).astype(item.mask.dtype) for value in values]
     mask = np.zeros_like(item.mask)
     shared = read.SharedFunctionalGroupsSequence[0]
     for frame, group in zip(frames, read.PerFrameFunctionalGroupsSequence, strict=True):
@@ -189,7 +208,8 @@ def _compare(part: Path, item: MaskForExport, values: list[int], sources: Source
         index = instances[str(image.ReferencedSOPInstanceUID)]
         source_frame = int(image.get("ReferencedFrameNumber", 1)) - 1
         z = slices[index, source_frame if sources.n_frames else 0]
-        mask[z][frame > 0] = values[number - 1]
+        inside = frame > 0
+        mask[z][inside] = drawn[number - 1][mask[z][inside]]
         _compare_position(group, item.series.geometry, z, part)
     if not np.array_equal(mask, item.mask):
         raise IntegrityError(f"{part.name} reads back with other voxels than were written")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK
 
+from annotator.analysis.label_tables import group_table
 from annotator.analysis.runs import mask_dtype
 from annotator.api import checked_file
 from annotator.domain.errors import IntegrityError
 from annotator.domain.geometry import Geometry
+from annotator.domain.label_groups import MaskValues
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +32,9 @@ class NiftiWriter:
     schema has several labels the probability is that of any of them, and
     ``<stem>_probability_<value>.nii.gz`` holds that of each. The origin is the number of the
     disputed region that decided a voxel, as in the findings and verdicts, 0 for none; of a reading
-    that started from a model 1 where it was kept, 2 added, 3 another label, 4 removed.
+    that started from a model 1 where it was kept, 2 added, 3 another label, 4 removed. Where labels
+    of several groups may share a voxel, each group has a file ``<stem>_labels_<group>.nii.gz`` and
+    ``<stem>_probability_<group>.nii.gz`` of its own, by the values of its labels.
     ``<stem>_belief_<rater>.nii.gz`` holds how far a fusion believed a rater, where that was asked.
     """
 
@@ -39,14 +43,22 @@ class NiftiWriter:
     def write(self, item: MaskForExport, directory: Path, stem: str) -> tuple[Path, ...]:
         """Write the files, read each back and compare; raise IntegrityError on a difference."""
         geometry = item.series.geometry
-        labels = item.mask.astype(mask_dtype(int(item.mask.max(initial=0))), copy=False)
-        files: dict[str, NDArray[Any]] = {f"{stem}_labels.nii.gz": labels}
+        values = MaskValues(item.schema)
+        endings = _endings(values)
+        files: dict[str, NDArray[Any]] = {}
+        for group, ending in endings.items():
+            labels = group_table(values, group)[item.mask] if values.may_overlap else item.mask
+            dtype = mask_dtype(int(labels.max(initial=0)))
+            files[f"{stem}_labels{ending}.nii.gz"] = labels.astype(dtype, copy=False)
         if item.probability:
             maps = {
                 value: _as_float32(item.probability[value]) for value in sorted(item.probability)
             }
-            any_label = np.minimum(np.sum(list(maps.values()), axis=0, dtype=np.float64), 1.0)
-            files[f"{stem}_probability.nii.gz"] = _as_float32(any_label)
+            for group, ending in endings.items():
+                own = [found for value, found in maps.items() if values.group_of(value) == group]
+                if own:  # labels of one group exclude each other
+                    any_label = np.minimum(np.sum(own, axis=0, dtype=np.float64), 1.0)
+                    files[f"{stem}_probability{ending}.nii.gz"] = _as_float32(any_label)
             if len(item.schema.labels) > 1:
                 for value, voxels in maps.items():
                     files[f"{stem}_probability_{value}.nii.gz"] = voxels
@@ -55,6 +67,20 @@ class NiftiWriter:
         if item.origin is not None:
             files[f"{stem}_origin.nii.gz"] = item.origin
         return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())
+
+
+def _endings(values: MaskValues) -> dict[str, str]:
+    """Return by group what the names of its files end with; nothing where there is one group."""
+    if not values.may_overlap:
+        return dict.fromkeys(values.groups, "")
+    endings: dict[str, str] = {}
+    for group in values.groups:
+        ending, times = f"_{_file_name(group) or 'other'}", 1
+        while ending in endings.values() or ending[1:].isdecimal():
+            times += 1
+            ending = f"_{_file_name(group) or 'other'}-{times}"
+        endings[group] = ending
+    return endings
 
 
 def _file_name(name: str) -> str:

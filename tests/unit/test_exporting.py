@@ -14,6 +14,7 @@ from annotator.analysis.runs import encode
 from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError, IntegrityError, UnknownNameError
 from annotator.domain.reading import Diagnosis
+from annotator.domain.schema import Label, LabelSchema, Overlap
 from annotator.domain.study import Case
 from annotator.file_names import case_stems, slug
 from annotator.jobs.export_tables import label_volumes_mm3, tables_of
@@ -167,9 +168,19 @@ def test_a_table_that_reads_back_otherwise_is_refused(
 
 @given(st.integers(0, 2**32 - 1))
 def test_volumes_from_runs(seed: int) -> None:
-    mask = np.random.default_rng(seed).integers(0, 4, (3, 5, 7)).astype(np.uint8)
-    found = label_volumes_mm3(encode(mask), (1, 2, 3, 9), 0.25)
-    assert found == {value: 0.25 * int((mask == value).sum()) for value in (1, 2, 3, 9)}
+    mask = np.random.default_rng(seed).integers(0, 6, (3, 5, 7)).astype(np.uint8)
+    groups = {1: "organ", 2: "organ", 3: "finding", 9: "organ"}
+    labels = tuple(
+        Label(value=value, name=f"Label {value}", color="#123456", group=group)
+        for value, group in groups.items()
+    )
+    shared = (Overlap(value=4, labels=(1, 3)), Overlap(value=5, labels=(2, 3)))
+    schema = LabelSchema(name="volumes", title="Volumes", labels=labels, overlaps=shared)
+    found = label_volumes_mm3(encode(mask), schema, 0.25)
+    holding = {1: (1, 4), 2: (2, 5), 3: (3, 4, 5), 9: (9,)}
+    assert found == {
+        label: 0.25 * int(np.isin(mask, values).sum()) for label, values in holding.items()
+    }
 
 
 @pytest.mark.parametrize(
