@@ -307,6 +307,7 @@ class Canvas(QWidget):
     def show_suggestion(self, suggestion: Suggestion | None, words: str) -> None:
         """Show what would change in place of the mask, with words; None shows the mask again."""
         self._gestures.show_suggestion(suggestion, words)
+        self.space.live.suggest(suggestion)
 
     def set_label(self, value: int) -> None:
         """Draw with this label."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Mask
     from annotator.drawing.label_layers import LabelLayers
     from annotator.gui.patient_frame import PatientFrame
+    from annotator.gui.suggestion import Suggestion
 
 T = TypeVar("T")
 
@@ -56,6 +57,8 @@ class SurfaceBook:
         self._mask = mask
         self._frame = frame
         self._layers = layers
+        self.suggestion: Suggestion | None = None
+        """What is seen in place of the mask; `note` the boxes of the old and the new one."""
         self._seen = np.zeros_like(mask)
         self._boxes: dict[int, Box] = {}
 
@@ -63,6 +66,9 @@ class SurfaceBook:
         """Look at a box of the mask again; returns the labels that were changed there."""
         place = box_slices(box)
         now, before = self._mask[place].copy(), self._seen[place].copy()
+        suggestion = self.suggestion  # read once: the window may take it away meanwhile
+        if suggestion is not None:
+            suggestion.paste(now, box)
         self._seen[place] = now
         if self._layers is None:
             return self._changed(box, now, before)
@@ -166,6 +172,16 @@ class LiveSurfaces(QObject):
         if self._book is not None:
             self._touched = join_boxes(self._touched, box or ((0, 0, 0), self._shape))
             self._plan()
+
+    def suggest(self, suggestion: Suggestion | None) -> None:
+        """Show what would be drawn, too; None shows what is drawn alone."""
+        book = self._book
+        if book is None or book.suggestion is suggestion:
+            return
+        before, book.suggestion = book.suggestion, suggestion
+        for shown in (before, suggestion):
+            if shown is not None:
+                self.touch(shown.change.box)
 
     def set_active(self, on: bool) -> None:
         """Work, or put off what is to be done until the surfaces are seen again."""

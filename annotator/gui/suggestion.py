@@ -12,7 +12,7 @@ from qtpy.QtCore import QPointF
 from qtpy.QtGui import QPainterPath
 
 from annotator.analysis.outline import outlines
-from annotator.drawing.edit import box_slices
+from annotator.drawing.edit import box_slices, common_box
 from annotator.drawing.operation import Change
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
     from annotator.gui.planes import Plane
 
@@ -48,6 +49,19 @@ class Suggestion:
         now = mask[box_slices(self.change.box)]
         labels = np.where(now == self._before, self.change.labels, now)
         return Change(box=self.change.box, labels=labels)
+
+    def paste(self, labels: Mask, box: Box) -> None:
+        """Write what is suggested into a copy ``(z, y, x)`` of what a mask holds over a box."""
+        low, high = common_box(box, self.change.box)
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            return
+        here, there = (
+            tuple(slice(a - c, b - c) for a, b, c in zip(low, high, start, strict=True))
+            for start in (box[0], self.change.box[0])
+        )
+        np.copyto(
+            labels[here], self.change.labels[there], where=labels[here] == self._before[there]
+        )
 
     def pasted(self, section: NDArray[Any], plane: Plane, index: int) -> NDArray[Any]:
         """Return a slice ``(rows, columns)`` of the mask with what is suggested on it."""

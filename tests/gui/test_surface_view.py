@@ -16,11 +16,13 @@ from qtpy.QtWidgets import QApplication
 from annotator.domain.geometry import Geometry
 from annotator.domain.schema import Label, LabelSchema
 from annotator.domain.study import Series
+from annotator.drawing.operation import Change
 from annotator.gui import live_surfaces
 from annotator.gui.canvas import Canvas
 from annotator.gui.live_surfaces import SurfaceBook
 from annotator.gui.patient_frame import OrbitCamera, PatientFrame, corners_of
 from annotator.gui.planes import planes_of
+from annotator.gui.suggestion import Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,6 +234,23 @@ def test_surfaces_follow_the_mask(canvas: Canvas, qtbot: QtBot) -> None:
     canvas.refresh_mask()
     wait_for_surfaces(canvas, qtbot)
     assert view.surfaces[RED].points[:, 2].min() > 11 * SPACING[0]
+
+
+def test_what_is_suggested_is_seen_before_it_is_written(canvas: Canvas, qtbot: QtBot) -> None:
+    mask, view = open_case(canvas, qtbot)
+    first = view.surfaces[RED]
+    box = (12, 0, 0), SHAPE
+    half = mask[12:].copy()
+    change = Change(box=box, labels=np.where(half == RED, GREEN, half).astype(np.uint8))
+    canvas.show_suggestion(Suggestion(change, half), "Half of it")
+    wait_for_surfaces(canvas, qtbot)
+    assert view.surfaces.keys() == {RED, GREEN}
+    assert len(view.surfaces[RED].points) < 0.8 * len(first.points)
+    assert set(np.unique(mask)) == {0, RED}
+    canvas.show_suggestion(None, "")
+    wait_for_surfaces(canvas, qtbot)
+    assert view.surfaces.keys() == {RED}
+    np.testing.assert_array_equal(view.surfaces[RED].points, first.points)
 
 
 def test_labels_are_hidden_and_faded_as_in_the_slices(canvas: Canvas, qtbot: QtBot) -> None:
