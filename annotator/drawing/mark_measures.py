@@ -67,11 +67,11 @@ class MarkMeasures:
 
 
 def image_surface(
-    voxels: NDArray[Any], geometry: Geometry, *, slope: float = 1.0, intercept: float = 0.0
+    voxels: NDArray[Any] | None, geometry: Geometry, *, slope: float = 1.0, intercept: float = 0.0
 ) -> Surface:
     """Return a surface to measure on where nothing is drawn: its mask is empty and takes no room.
 
-    ``voxels`` are stored values ``(z, y, x[, channel])``.
+    ``voxels`` are stored values ``(z, y, x[, channel])``; None where only sizes are measured.
     """
     return Surface(
         mask=np.broadcast_to(np.zeros((), np.uint8), geometry.shape),

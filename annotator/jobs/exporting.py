@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TABLE_FORMATS = ("csv", "json")
 TRACING_FORMAT = "swc"
+MARK_FORMAT = "mrk.json"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
 
@@ -108,12 +109,15 @@ def export_project(
 def _writer(format_name: str) -> _Write:
     if format_name == TRACING_FORMAT:
         return _write_tracings
+    if format_name == MARK_FORMAT:
+        return _write_marks
     return _write_tables if format_name in TABLE_FORMATS else _write_masks
 
 
 def export_formats(registry: Registry) -> tuple[str, ...]:
-    """Return the formats that can be written: masks by plugins, tables, tracings."""
-    return (*(writer.name for writer in registry.mask_writers()), *TABLE_FORMATS, TRACING_FORMAT)
+    """Return the formats that can be written: masks by plugins, tables, tracings, marks."""
+    masks = (writer.name for writer in registry.mask_writers())
+    return (*masks, *TABLE_FORMATS, TRACING_FORMAT, MARK_FORMAT)
 
 
 def make_directory(directory: Path) -> None:
@@ -202,6 +206,20 @@ def _write_tracings(
 
     for path, entry in write_tracings(store, directory, case_ids, progress):
         yield _hashed(path, entry)
+
+
+def _write_marks(
+    store: Store,
+    _: Registry,
+    directory: Path,
+    format_name: str,
+    case_ids: Sequence[str] | None,
+    progress: Progress,
+) -> Iterator[ExportedFile | NotExported]:
+    from annotator.jobs.mark_exporting import write_case_marks  # masks need none of it
+
+    for written in write_case_marks(store, directory, case_ids, progress):
+        yield written if isinstance(written, NotExported) else _hashed(*written)
 
 
 def _hashed(path: Path, entry: ExportedFile) -> ExportedFile:

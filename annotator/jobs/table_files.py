@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from annotator.store import ProjectInfo
 
-Value = str | int | float | bool | None | list[str] | list[int]
+Value = str | int | float | bool | None | list[str] | list[int] | list[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
