@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QColor
@@ -48,13 +47,16 @@ class LabelColors:
         return label.color if label is not None else "#ffffff"
 
     def table(self) -> dict[int, Color]:
-        """Return the colour of each mask value that is shown; several labels' colours are mixed."""
+        """Return the colour of each mask value that is shown; later groups lie over others."""
         colors = self._labels()
-        overlaps = self._schema.overlaps if self._schema is not None else ()
-        for entry in overlaps:
-            parts = [colors[value] for value in entry.labels if value in colors]
-            if parts:
-                colors[entry.value] = mixed(parts)
+        if self._schema is None:
+            return colors
+        groups = self._schema.groups
+        place = {label.value: groups.index(label.group) for label in self._schema.labels}
+        for entry in self._schema.overlaps:
+            shown = sorted(set(entry.labels) & colors.keys(), key=lambda value: place[value])
+            if shown:
+                colors[entry.value] = layered([colors[value] for value in shown])
         return colors
 
     def _labels(self) -> dict[int, Color]:
@@ -78,18 +80,22 @@ class LabelColors:
         }
 
 
-def mixed(colors: Sequence[Color]) -> Color:
-    """Return the colour of what several labels share: their mean, each as strong as it is shown.
+def layered(colors: Sequence[Color]) -> Color:
+    """Return the colour of sheets that lie on each other, the first lowest (Porter and Duff 1984).
 
-    It lets as little of the image through as sheets of these colours that lie on each other.
+    It lets as little through as all sheets together.
     """
-    total = sum(alpha for *_, alpha in colors)
-    shares = [alpha / total if total else 1 / len(colors) for *_, alpha in colors]
-    red, green, blue = (
-        sum(share * color[part] for share, color in zip(shares, colors, strict=True))
-        for part in range(3)
-    )
-    return red, green, blue, 1 - math.prod(1 - alpha for *_, alpha in colors)
+    red, green, blue, alpha = colors[0]
+    for upper in colors[1:]:
+        over = upper[3]
+        whole = over + alpha * (1 - over)
+        share = over / whole if whole else 1.0
+        red, green, blue = (
+            share * above + (1 - share) * below
+            for above, below in zip(upper[:3], (red, green, blue), strict=True)
+        )
+        alpha = whole
+    return red, green, blue, alpha
 
 
 def opaque_colors(schema: LabelSchema) -> dict[int, str]:

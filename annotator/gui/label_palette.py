@@ -17,9 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotator.gui.buttons import IconSwitch, label
+from annotator.gui.buttons import ElidedLabel, IconSwitch, label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from annotator.domain.schema import Label, LabelSchema
 
 
@@ -38,7 +40,7 @@ def swatch(color: str, size: int = 16) -> QIcon:
 
 
 class LabelPalette(QWidget):
-    """Which label is drawn, and how each is shown.
+    """Which label is drawn, and how each is shown; under headings where there are groups.
 
     Signals: ``label_chosen(value)``, ``visibility_changed(value, on)``, ``locks_changed()``,
     ``label_opacity_changed(value, 0..1)``, ``opacity_changed(0..1)``.
@@ -58,14 +60,21 @@ class LabelPalette(QWidget):
         self._group.setExclusive(True)
         self.buttons: dict[int, QPushButton] = {}
         self.eyes: dict[int, IconSwitch] = {}
+        self.group_eyes: dict[str, IconSwitch] = {}
         self.locks: dict[int, IconSwitch] = {}
         self._opacities: dict[int, int] = {entry.value: 100 for entry in schema.labels}
         self._names = {entry.value: entry.name for entry in schema.labels}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        for place, entry in enumerate(schema.labels):
-            layout.addLayout(self._row(place, entry))
+        place = 0
+        for group in schema.groups:
+            entries = [entry for entry in schema.labels if entry.group == group]
+            if len(schema.groups) > 1:
+                layout.addLayout(self._heading(group, entries))
+            for entry in entries:
+                layout.addLayout(self._row(place, entry))
+                place += 1
         self.opacity = self._slider(
             "Opacity of all marks", "How strongly your marks cover the image.", round(100 * opacity)
         )
@@ -84,7 +93,7 @@ class LabelPalette(QWidget):
         sliders.addWidget(self.label_opacity, 1, 1)
         layout.addLayout(sliders)
         if schema.labels:
-            self.choose(schema.labels[0].value)
+            self.choose(next(iter(self.buttons)))
 
     @property
     def current(self) -> int:
@@ -125,6 +134,30 @@ class LabelPalette(QWidget):
         self.choose(values[place])
         self.label_chosen.emit(values[place])
         return values[place]
+
+    def _heading(self, group: str, entries: Sequence[Label]) -> QHBoxLayout:
+        """Return the name of a group with an eye for all of its labels."""
+        name = group or "Other labels"
+        title = ElidedLabel(name)
+        title.setProperty("role", "small")
+        title.setToolTip(
+            f"Labels of the group “{name}” exclude each other; they may share voxels with labels "
+            "of other groups, which drawing them leaves as they are."
+        )
+        eye = IconSwitch(
+            "eye", "eye-off", f"Show group {name}", f"Show or hide all labels of “{name}”.", self
+        )
+        eye.toggled.connect(lambda on: self._show_all(entries, on))
+        self.group_eyes[group] = eye
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 4, 0, 0)
+        row.addWidget(title, 1)
+        row.addWidget(eye)
+        return row
+
+    def _show_all(self, entries: Sequence[Label], on: bool) -> None:
+        for entry in entries:
+            self.eyes[entry.value].setChecked(on)
 
     def _row(self, place: int, entry: Label) -> QHBoxLayout:
         button = QPushButton(swatch(entry.color), f"  {entry.name}")

@@ -31,7 +31,9 @@ def schema_words(schema: LabelSchema) -> str:
     names = ", ".join(entry.name for entry in schema.labels[:6])
     more = f" and {len(schema.labels) - 6} more" if len(schema.labels) > 6 else ""
     asked = ", ".join(field.title for field in schema.fields) or "nothing"
-    return f"Labels: {names}{more}. Asks: {asked}."
+    groups = ", ".join(group or "other labels" for group in schema.groups)
+    may = f" Groups that may overlap: {groups}." if len(schema.groups) > 1 else ""
+    return f"Labels: {names}{more}.{may} Asks: {asked}."
 
 
 class NewProjectDialog(QDialog):

@@ -54,6 +54,7 @@ class RulesPanel(QWidget):
         self.overwrite.setAccessibleName("What may be drawn over")
         self.overwrite.setToolTip(
             "Which other labels give way to the one that is drawn. Erasing is not overwriting."
+            + (" Labels of other groups are never drawn over." if len(schema.groups) > 1 else "")
         )
         for policy, title in OVERWRITES:
             self.overwrite.addItem(title, policy)
