@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Point
 
 
+_FLAT = 0.5
+"""Voxels."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grip:
     """A place of a mark, as it is seen on a slice.
@@ -48,6 +52,25 @@ def lies_on(mark: Mark, plane: int, index: int) -> bool:
     if mark.kind == "box":
         return math.floor(low + 0.5) <= index <= math.floor(high + 0.5)
     return math.floor(low + 0.5) == index == math.floor(high + 0.5)
+
+
+def is_flat(mark: Mark) -> bool:
+    """Whether a mark lies on one slice of any of the three directions."""
+    return any(high - low < _FLAT for low, high in (depth(mark, axis) for axis in range(3)))
+
+
+def crossings(mark: Mark, plane: int, index: int) -> list[Point]:
+    """Return where the lines of a mark go through a slice that they do not lie on."""
+    if mark.kind not in ("line", "angle", "area"):
+        return []
+    around = [*mark.places, mark.places[0]] if mark.kind == "area" else mark.places
+    found: list[Point] = []
+    for first, last in itertools.pairwise(around):
+        rise = last[plane] - first[plane]
+        if rise and 0 <= (share := (index - first[plane]) / rise) <= 1:
+            z, y, x = (a + share * (b - a) for a, b in zip(first, last, strict=True))
+            found.append((z, y, x))
+    return found
 
 
 def grips(mark: Mark, plane: int, index: int) -> list[Grip]:

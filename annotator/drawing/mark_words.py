@@ -49,7 +49,7 @@ def value_words(mark: Mark, surface: Surface, unit: str) -> str:
     if found is None:
         return ""
     spread = "" if mark.kind in ("point", "landmark") else f" ± {found.sd:.3g}"
-    return f"{found.mean:.4g}{spread} {unit}".rstrip()
+    return f"{found.mean:.4g}{spread} {unit}".rstrip().replace("-", "−")
 
 
 def table_columns(unit: str) -> tuple[str, ...]:

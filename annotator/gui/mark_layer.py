@@ -61,7 +61,7 @@ NO_MARKS = MarkLayer()
 def strength(mark: Mark, plane: Plane, index: int) -> float:
     """Return how clearly a slice shows a mark: 1 on its own, 0 where it is not seen.
 
-    Points fade over some mm. Of a line that only crosses a slice its faint projection is seen.
+    Points fade over some mm; of a line that only goes through a slice it is seen where.
     """
     if lies_on(mark, plane.axis, index):
         return 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 
-from annotator.drawing.mark_places import grips
+from annotator.drawing.mark_places import crossings, grips, is_flat
 from annotator.gui.mark_layer import POINTS, strength
 from annotator.gui.overlay_paint import paint_text
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from annotator.gui.view_camera import ViewCamera
 
 _RIM = QColor(0, 0, 0, 170)
+_PLATE = QColor(0, 0, 0, 120)
 _PLACE_PX = 3.0
 _POINT_PX = 5.0
 _RING_PX = 8.0
 _LINE_HEIGHT = 17
+_LEAST_LIGHT = 170
 _MOST_LINES = 6
 """Words that would lie on others move down by so many lines at most."""
 
@@ -43,11 +45,12 @@ def paint_kept(
         if one.mark.kind in POINTS:
             _paint_point(painter, one, places[0], is_selected=is_selected)
         else:
-            _paint_lines(painter, one, places, is_faint=clear < 1, is_selected=is_selected)
-            painter.setOpacity(1.0)
-            for grip in grips(one.mark, plane.axis, index):
-                at = QPointF(*camera.to_screen(*plane.to_screen(grip.at)))
-                _paint_dot(painter, at, QColor(one.color), _PLACE_PX)
+            if clear == 1 or not is_flat(one.mark):
+                _paint_lines(painter, one, places, is_faint=clear < 1, is_selected=is_selected)
+            dots = [grip.at for grip in grips(one.mark, plane.axis, index)]
+            for at in dots or crossings(one.mark, plane.axis, index):
+                place = QPointF(*camera.to_screen(*plane.to_screen(at)))
+                _paint_dot(painter, place, QColor(one.color), _PLACE_PX)
         if clear == 1 and one.text:
             words.append((_beside(one, places), one))
     painter.setOpacity(1.0)
@@ -107,10 +110,12 @@ def _paint_words(
     painter: QPainter, words: list[tuple[QPointF, ShownMark]], camera: ViewCamera
 ) -> None:
     """Paint each word where no other lies, and inside the view."""
-    metrics = QFontMetricsF(painter.font())
+    font = QFont(painter.font())
+    font.setPixelSize(13)
+    metrics = QFontMetricsF(font)
     taken: list[QRectF] = []
     for place, one in words:
-        width = metrics.horizontalAdvance(one.text) * 1.1 + 6
+        width = metrics.horizontalAdvance(one.text) + 6
         left = max(2.0, min(place.x() + 9, camera.size[0] - width - 2))
         area = QRectF(left, place.y() - 19, width, _LINE_HEIGHT)
         for _ in range(_MOST_LINES):
@@ -118,7 +123,10 @@ def _paint_words(
                 break
             area.translate(0, _LINE_HEIGHT)
         taken.append(area)
-        paint_text(painter, area.topLeft(), one.text, QColor(one.color))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_PLATE)
+        painter.drawRoundedRect(area.adjusted(-3, 0, 0, 1), 4, 4)
+        paint_text(painter, area.topLeft(), one.text, _ink(one.color))
 
 
 def _beside(one: ShownMark, places: list[QPointF]) -> QPointF:
@@ -128,6 +136,14 @@ def _beside(one: ShownMark, places: list[QPointF]) -> QPointF:
     if one.mark.kind == "box":
         return QRectF(places[0], places[1]).normalized().topRight()
     return max(places, key=QPointF.x)
+
+
+def _ink(color: str) -> QColor:
+    """Return a colour that is light enough to be read on a dark ground."""
+    ink = QColor(color)
+    if ink.lightness() < _LEAST_LIGHT:
+        ink.setHsl(ink.hslHue(), ink.hslSaturation(), _LEAST_LIGHT)
+    return ink
 
 
 def _diamond(place: QPointF) -> QPolygonF:

@@ -13,7 +13,7 @@ from annotator.domain.marks import Mark, MarkEdit
 from annotator.domain.schema import Landmark
 from annotator.drawing.gesture import NOTHING, Held, Markings, NothingToDoError
 from annotator.drawing.mark_measures import measure_mark
-from annotator.drawing.mark_places import grips, lies_on
+from annotator.drawing.mark_places import crossings, grips, is_flat, lies_on
 from annotator.drawing.mark_tools import BoxMark, LandmarkMark, PointMark
 from annotator.drawing.options import with_defaults
 from annotator.drawing.ruler import Ruler
@@ -198,3 +198,16 @@ def test_the_ruler_may_keep_a_line_along_all_corners_and_drops_what_is_nothing()
     dropped.cancel()
     assert not dropped.has_begun
     assert dropped.finish_mark() is None
+
+
+def test_lines_are_seen_where_they_go_through_other_slices() -> None:
+    line = Mark(mark_id=1, kind="line", places=((4.0, 6.0, 8.0), (4.0, 16.0, 28.0)))
+    assert crossings(line, 1, 11) == [(4.0, 11.0, 18.0)]
+    assert crossings(line, 1, 17) == []
+    assert crossings(line, 0, 4) == [], "it lies on this one"
+    ring = replace(line, kind="area", places=(*line.places, (4.0, 16.0, 8.0)))
+    assert sorted(crossings(ring, 1, 11)) == [(4.0, 11.0, 8.0), (4.0, 11.0, 18.0)]
+    assert is_flat(line)
+    assert not is_flat(replace(line, places=((4.0, 6.0, 8.0), (9.0, 16.0, 28.0))))
+    assert lies_on(line, 0, 4)
+    assert not lies_on(line, 1, 11)
