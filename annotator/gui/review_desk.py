@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from annotator.domain.errors import AnnotatorError
+from annotator.drawing.gesture import UNMARKED
+from annotator.gui.review_marks import review_layer
 from annotator.gui.window_presets import windows_for
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class ReviewDesk(QObject):
         self._model: RaterContour | None = None
         self._doubt: tuple[NDArray[np.float32], str] | None = None
         self.canvas: Canvas = self._show()
+        if self.canvas.surface is not None:
+            panel.show_marks(self.case, self.canvas.surface)
+        panel.marks.wanted.connect(self.canvas.go_to)
         panel.table.picked.connect(self._region_picked)
         panel.verdict.accepted.connect(lambda rater_id: self.decide("rater", rater_id))
         panel.verdict.chosen.connect(self.decide)
@@ -157,6 +162,9 @@ class ReviewDesk(QObject):
         with_fused = self._redrawing.region is not None or (has_heat and "fused" in self.shown)
         contours = self.view.contours(visible, with_fused=with_fused)
         self.canvas.set_contours(contours + ([self._model] if self._model else []))
+        surface = self.canvas.surface
+        if surface is not None and self.view.has_marks:
+            self.canvas.set_marks(review_layer(self.case, surface, visible), UNMARKED)
 
     def show_doubt(self, doubt: NDArray[np.float32] | None, title: str) -> None:
         """Show where a model was unsure, ``(z, y, x)``, in place of other maps; None hides it."""

@@ -13,6 +13,7 @@ from annotator.gui.findings_table import FindingsTable, verdict_words
 from annotator.gui.model_panel import ModelPanel
 from annotator.gui.reading_panel import scrolled
 from annotator.gui.redraw_panel import RedrawPanel
+from annotator.gui.review_marks import ReviewMarksPage
 from annotator.gui.sign_off import SignOffFoot
 from annotator.gui.verdict_panel import VerdictPanel
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from annotator.domain.review import Fusion
     from annotator.domain.schema import LabelSchema
+    from annotator.drawing.surface import Surface
     from annotator.session.review_case import ReviewCase
 
 
@@ -81,6 +83,9 @@ class ReviewPanel(QWidget):
         self.tabs.addTab(scrolled(self.model), "3  Model")
         self.tabs.setTabToolTip(2, "What a model trained on these raters draws, and training one")
         self.tabs.setTabToolTip(0, "Disputed regions and the verdict on each")
+        self.marks = ReviewMarksPage()
+        self.tabs.addTab(self.marks, "4  Marks")
+        self.tabs.setTabToolTip(3, "Points, lines and boxes of all raters, and how far apart")
         self.tabs.setTabToolTip(1, "What the readings say, and the final diagnosis")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -153,6 +158,11 @@ class ReviewPanel(QWidget):
         self.tabs.setCurrentIndex(0 if case.findings else 1)
         self.verdict.setVisible(bool(case.findings))
         self.show_progress(len(verdicts), len(case.findings))
+
+    def show_marks(self, case: ReviewCase, surface: Surface) -> None:
+        """Show what raters marked, measured on a surface; no tab where that is nothing."""
+        self.marks.show_case(case, surface)
+        self.tabs.setTabVisible(self.tabs.indexOf(self.marks), bool(case.marks.groups))
 
     def show_verdict(self, case: ReviewCase, region: int) -> None:
         """Write the verdict that holds on a region, and how many are decided."""

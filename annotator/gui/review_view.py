@@ -28,6 +28,7 @@ class ReviewView:
         }
         self._fused = case.fused
         self.entropy = case.entropy
+        self.has_marks = bool(case.marks.groups)
         self.profiles = tuple(case.profile(axis) for axis in range(3))
         self.findings: dict[int, Finding] = {entry.region: entry for entry in case.findings}
         self.shown_mask = self._fused.copy()

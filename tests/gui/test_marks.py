@@ -12,11 +12,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from annotator.analysis.runs import encode
+from annotator.domain.marks import Mark
+from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
 from annotator.session.session import Session
 from tests.gui.drawing_case import LEFT, Case, begin
-from tests.gui.small_project import READERS, SCHEMA, add_case
-from tests.gui.steps import PATIENCE_MS, drawn_case
+from tests.gui.small_project import READERS, REVIEWER, SCHEMA, add_case, ball
+from tests.gui.steps import JOB_MS, PATIENCE_MS, be, drawn_case, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
 
 if TYPE_CHECKING:
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from annotator.domain.marks import Mark
     from annotator.gui.mark_panel import MarkPanel
     from annotator.gui.window import MainWindow
 
@@ -227,3 +229,66 @@ def test_marks_from_the_first_click_to_the_submitted_reading(
     case.stroke([(12.0, 36.0, 6.0), (12.0, 36.0, 12.0)])
     case.key("Return", Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: case.window.rater.open_case is None, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def marked_project(tmp_path: Path) -> Path:
+    """Return a project with a case that two raters have read, with a landmark and lines."""
+    schema = replace(SCHEMA, landmarks=LANDMARKS, fields=())
+    with Session.create(tmp_path / "read", title="Marks", schema=schema) as session:
+        case = add_case(session, 0)
+        for number, name in enumerate(READERS[:2]):
+            reader = session.add_rater(name, may_review=False).rater_id
+            session.assign(rater_ids=[reader])
+            tip = (12.0, 10.0, 10.0 + 4 * number)
+            marks = [Mark(mark_id=1, kind="landmark", places=(tip,), name="carina")]
+            if number == 0:
+                ends = ((6.0, 8.0, 8.0), (6.0, 8.0, 20.0))
+                marks.append(Mark(mark_id=2, kind="line", places=ends))
+            session.store.add_annotation(
+                case.case_id,
+                reader,
+                encode(ball((12, 18, 18), 8 - 2 * number)),
+                Diagnosis(answers=(), confidence=0.5),
+                marks=marks,
+                actor=reader,
+            )
+        session.add_rater(REVIEWER)
+    return tmp_path / "read"
+
+
+def test_the_reviewer_sees_all_marks_and_how_far_they_lie_apart(
+    same_window: MainWindow, qtbot: QtBot, marked_project: Path
+) -> None:
+    window = same_window
+    open_project(window, qtbot, marked_project)
+    be(window, qtbot, REVIEWER, "review")
+    press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: window.review.desk is not None, timeout=JOB_MS)
+    desk = window.review.desk
+    assert desk is not None
+    colors = {reading.letter: reading.color for reading in desk.case.readings}
+
+    def shown() -> dict[str, tuple[str, tuple[float, ...]]]:
+        kept = desk.canvas._marks.kept.shown
+        return {one.text: (one.color, one.mark.places[0]) for one in kept}
+
+    assert shown() == {
+        "A · Carina · 2.0 mm": (colors["A"], (12.0, 10.0, 10.0)),
+        "B · Carina · 2.0 mm": (colors["B"], (12.0, 10.0, 14.0)),
+        "A · 12.0 mm": (colors["A"], (6.0, 8.0, 8.0)),
+        "": ("#ffffff", pytest.approx((12.0, 10.0, 12.0))),
+    }
+    page = desk.panel.marks
+    desk.panel.tabs.setCurrentWidget(page)
+    rows = [
+        [page.table.item(row, column).text() for column in range(3)]  # type: ignore[union-attr]
+        for row in range(page.table.rowCount())
+    ]
+    assert sorted(rows) == [["Carina", "AB", "2.0 mm"], ["Line", "A", "12.0 mm"]]
+    line = rows.index(["Line", "A", "12.0 mm"])
+    area = page.table.visualItemRect(page.table.item(line, 0))  # type: ignore[arg-type]
+    QTest.mouseClick(page.table.viewport(), LEFT, pos=area.center())
+    assert desk.canvas.position == (6, 8, 14)
+    desk.toggle("contours")
+    assert not shown()
