@@ -26,6 +26,7 @@ from annotator.drawing.polygon import Polygon
 from annotator.drawing.region_growing import RegionGrowing
 from annotator.drawing.ruler import Ruler
 from annotator.drawing.scissors import Scissors
+from annotator.drawing.smooth_brush import SmoothBrush
 from annotator.drawing.smoothing import Smoothing
 from annotator.drawing.threshold import Threshold
 from annotator.drawing.threshold_brush import ThresholdBrush
@@ -41,6 +42,7 @@ TOOLS: dict[str, type[Gesture]] = {
         Eraser,
         ThresholdBrush,
         AdaptiveBrush,
+        SmoothBrush,
         Nudge,
         Polygon,
         Lasso,

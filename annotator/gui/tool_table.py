@@ -27,7 +27,7 @@ class Tool:
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("crosshair", "pick"),
     ("ruler", "point", "landmark", "box"),
-    ("brush", "eraser", "threshold-brush", "adaptive-brush", "nudge"),
+    ("brush", "eraser", "threshold-brush", "adaptive-brush", "smooth-brush", "nudge"),
     ("polygon", "lasso", "livewire", "level-tracing", "scissors"),
     ("fill", "region-growing", "prompt"),
 )
@@ -44,6 +44,7 @@ _KEYS = {
     "eraser": "E",
     "threshold-brush": "T",
     "adaptive-brush": "D",
+    "smooth-brush": "Alt+K",
     "nudge": "K",
     "polygon": "P",
     "lasso": "O",

@@ -44,6 +44,7 @@ SCRIPTS = {
     "eraser": Script(STROKE),
     "threshold-brush": Script(STROKE),
     "adaptive-brush": Script(STROKE),
+    "smooth-brush": Script([(12.0, 18.0, 12.0), (12.0, 12.0, 14.0)]),
     "nudge": Script([(12.0, 18.0, 18.0), (12.0, 18.0, 22.0), (12.0, 18.0, 27.0)]),
     "polygon": Script([(12.0, 8.0, 8.0), (12.0, 9.0, 30.0), (12.0, 30.0, 20.0)], clicks=True),
     "lasso": Script(round_about(9.0)),
