@@ -20,6 +20,7 @@ from annotator.drawing.eraser import Eraser
 from annotator.drawing.fill import Fill
 from annotator.drawing.gesture import Gesture, NothingToDoError
 from annotator.drawing.label_layers import LabelLayers
+from annotator.drawing.mark_gesture import MarkGesture
 from annotator.drawing.measures import measure_label
 from annotator.drawing.operation import apply, label_change, mask_change
 from annotator.drawing.polygon import Polygon
@@ -82,10 +83,7 @@ FINDINGS = np.where(made_labels(4, n_labels=2) > 0, made_labels(4, n_labels=2) +
 IMAGE = np.random.default_rng(5).normal(100, 20, SHAPE).astype(np.float32) + 40 * (ORGANS == 1)
 
 
-WITHOUT_VOXELS = {name for name in TOOLS if name not in (
-    "brush", "eraser", "threshold-brush", "adaptive-brush", "nudge", "polygon", "lasso",
-    "livewire", "level-tracing", "scissors", "fill", "region-growing",
-)}  # fmt: skip
+WITHOUT_VOXELS = {name for name, tool in TOOLS.items() if issubclass(tool, MarkGesture)}
 """Tools that measure or mark."""
 
 
