@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from annotator.jobs.mark_facts import MarkAgreement
 
 if TYPE_CHECKING:
     from annotator.analysis.agreement_icc import IccTable
@@ -332,6 +334,7 @@ class AgreementReport:
     groups: tuple[GroupRow, ...]
     cases: tuple[CaseRow, ...]
     acceptance: AcceptanceReport
+    marks: MarkAgreement = field(default_factory=MarkAgreement)
 
     def as_document(self) -> dict[str, Any]:
         """Return it as nested dictionaries and lists, fit for JSON."""

@@ -12,6 +12,7 @@ import numpy as np
 
 import annotator
 from annotator.analysis.case_bootstrap import N_DRAWS, SEED
+from annotator.analysis.mark_groups import LIMIT
 from annotator.analysis.surface import DEFINITION
 from annotator.domain.errors import AnnotatorError
 from annotator.jobs.acceptance_report import report_acceptance
@@ -36,6 +37,7 @@ from annotator.jobs.agreement_means import (
     size_rows,
 )
 from annotator.jobs.agreement_time import drift_rows, reading_orders, week_rows
+from annotator.jobs.mark_agreement import agree_on_marks
 from annotator.jobs.readings import Readings, counted, current_fusions
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from annotator.jobs.agreement_calibration import CaseCells, CaseFused
     from annotator.jobs.agreement_cases import CaseFacts
     from annotator.jobs.agreement_facts import Reference
+    from annotator.jobs.mark_facts import MarkAgreement
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -68,13 +71,15 @@ class ReportSettings:
     """What to report.
 
     ``surface_cases`` is of how many cases, drawn by lot, distances between surfaces are measured:
-    every case where it is None.
+    every case where it is None. Points, lines and areas of two raters that lie no farther apart
+    than ``mark_limit_mm`` (pixels without a scale) may mean the same.
     """
 
     include_models: bool = False
     surface_cases: int | None = SURFACE_CASES
     band_mm: float = BAND_MM
     tolerance_mm: float = TOLERANCE_MM
+    mark_limit_mm: float = LIMIT
 
 
 DEFAULTS = ReportSettings()
@@ -152,7 +157,14 @@ def report_agreement(
         left_out=left_out,
         settings=settings,
     )
-    return _tell(about, found, annotations, pooled, store.project().schema, acceptance)
+    marks = agree_on_marks(
+        store,
+        annotations,
+        [rater.rater_id for rater in about.raters],
+        pooled,
+        limit=settings.mark_limit_mm,
+    )
+    return _tell(about, found, annotations, pooled, store.project().schema, acceptance, marks)
 
 
 def _tell(
@@ -162,6 +174,7 @@ def _tell(
     pooled: frozenset[str],
     schema: LabelSchema,
     acceptance: AcceptanceReport,
+    marks: MarkAgreement,
 ) -> AgreementReport:
     """Return the report on what was gathered; raters are in the order of ``about``."""
     order = [rater.rater_id for rater in about.raters]
@@ -186,6 +199,7 @@ def _tell(
         groups=group_rows(found.cases),
         cases=case_rows(found.cases, pooled),
         acceptance=acceptance,
+        marks=marks,
     )
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from annotator.bundled import resource
 from annotator.domain.errors import AnnotatorError
-from annotator.jobs import report_acceptance, report_measures, report_methods, report_sections
+from annotator.jobs import (
+    report_acceptance,
+    report_marks,
+    report_measures,
+    report_methods,
+    report_sections,
+)
 from annotator.jobs.agreement_report import DEFAULTS, report_agreement
 from annotator.jobs.report_content import Drawing, Paragraph, Section, Sheet, Terms
 from annotator.jobs.report_panels import DARK, LIGHT
@@ -129,20 +135,22 @@ def page(
 
 def sections_of(report: AgreementReport) -> tuple[Section, ...]:
     """Return all parts of the report, in order; those that have nothing to say are left out."""
+    is_drawn = bool(report.labels)  # projects may hold marks only
     found = (
         report_methods.summary(report),
         report_methods.methods(report),
         report_sections.who(report),
-        report_sections.agreement(report),
-        report_sections.pairs(report),
-        report_sections.raters(report),
+        report_sections.agreement(report) if is_drawn else None,
+        report_sections.pairs(report) if is_drawn else None,
+        report_sections.raters(report) if is_drawn else None,
         report_measures.sizes(report),
+        report_marks.marks(report),
         report_measures.questions(report),
         report_measures.probabilities(report),
         report_sections.over_time(report),
         report_sections.groups(report),
         report_acceptance.acceptance(report),
-        report_sections.cases(report),
+        report_sections.cases(report) if is_drawn else None,
         report_methods.terms(),
     )
     return tuple(section for section in found if section is not None)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from annotator.jobs.report_content import Paragraph, Section, Terms
+from annotator.jobs.report_marks import methods_of_marks, summary_of_marks
 from annotator.jobs.report_words import (
     counted_noun,
     day,
@@ -71,6 +72,14 @@ _TERMS = (
      "less how far the members of each lie from each other: 0 for the same group twice. The "
      "biased form counts a drawing's distance 0 to itself, the unbiased does not. Kohl et al. "
      "(2018), NeurIPS."),
+    ("Geometric median", "The place with the least sum of distances to the raters' places: one "
+     "rater who is far off hardly moves it. Weiszfeld (1937), Tôhoku Mathematical Journal 43."),
+    ("Within 2 mm, 2.5, 3, 4", "The share of landmarks that were set no farther from the consensus "
+     "of the other raters (success detection rate). Wang et al. (2015), IEEE Transactions on "
+     "Medical Imaging 34."),
+    ("Precision, recall, F1", "Of marks that were paired: the share of the second rater's that the "
+     "first has too, the share of the first's that the second has, and twice the paired over all "
+     "marks of both. Dice (1945) for marks in place of voxels."),
     ("95 % interval", "The range that would hold the true value in 95 of 100 repetitions of the "
      "study. Where an interval is “over cases”, cases were drawn again and again with "
      "replacement (bootstrap), never voxels, which are not independent."),
@@ -89,6 +98,7 @@ def summary(report: AgreementReport) -> Section:
         for row in report.sizes
         if row.icc_bootstrap.value is not None
     ]
+    blocks += [Paragraph(text=text) for text in summary_of_marks(report)]
     blocks += [
         Paragraph(text=_answer_sentence(row))
         for row in report.questions
@@ -136,6 +146,7 @@ def methods(report: AgreementReport) -> Section:
         _readings(report),
         _comparison(report),
         _distances(report),
+        methods_of_marks(report),
         _fusions(report),
         _probabilities(report),
         _intervals(report),

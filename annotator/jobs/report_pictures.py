@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.jobs import report_acceptance_picture
+from annotator.jobs import report_acceptance_picture, report_marks_picture
 from annotator.jobs.report_panels import (
     LIGHT,
     MARKERS,
@@ -365,6 +365,15 @@ PICTURES: tuple[Picture, ...] = (
         draw=draw_sizes,
         height_in=lambda report: 2.9 * rows_of(len(report.sizes)) + legend_height_in(report),
         has_content=lambda report: bool(report.sizes),
+    ),
+    Picture(
+        key="landmarks",
+        title="Landmarks",
+        draw=report_marks_picture.draw_landmarks,
+        height_in=lambda report: (
+            report_marks_picture.height_of_landmarks(report) + legend_height_in(report)
+        ),
+        has_content=report_marks_picture.has_landmarks,
     ),
     Picture(
         key="reliability",
