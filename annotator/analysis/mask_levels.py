@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.sparse_array import sparse_zeros
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ class MaskLevels:
         self._levels: list[Mask] = [mask[0]]
         while max(shape) > COARSEST:
             shape = (-(-shape[0] // 2), -(-shape[1] // 2))
-            self._levels.append(np.zeros(shape, mask.dtype))
+            self._levels.append(sparse_zeros(shape, mask.dtype))
         self._greatest = np.zeros([-(-size // BLOCK) for size in mask.shape[1:]], mask.dtype)
         self._lock = threading.Lock()
 
@@ -114,9 +116,13 @@ class MaskLevels:
         """Show something at a level and those above until the mask has it and `update` is told."""
         with self._lock:
             self._levels[level][slice(*rows), slice(*columns)] = pixels
-            for number in range(level + 1, self.n_levels):
-                rows, columns = _halved(rows), _halved(columns)
-                self._coarsen(number, rows, columns)
+            self._coarsen_above(level, rows, columns)
+
+    def wipe(self, level: int, rows: Rows, columns: Rows) -> None:
+        """Drop what was sketched at a level that is not the finest, between rows and columns."""
+        with self._lock:
+            self._coarsen(level, rows, columns)
+            self._coarsen_above(level, rows, columns)
 
     def box(self, label: int) -> tuple[Rows, Rows] | None:
         """Return the rows and columns around all pixels of a label; None where there is none.
@@ -146,9 +152,12 @@ class MaskLevels:
             slice(columns[0] // BLOCK, -(-columns[1] // BLOCK)),
         )
         self._greatest[place] = _greatest_of(self.mask[0, slice(*rows), slice(*columns)], BLOCK)
-        for level in range(1, self.n_levels):
+        self._coarsen_above(0, rows, columns)
+
+    def _coarsen_above(self, level: int, rows: Rows, columns: Rows) -> None:
+        for number in range(level + 1, self.n_levels):
             rows, columns = _halved(rows), _halved(columns)
-            self._coarsen(level, rows, columns)
+            self._coarsen(number, rows, columns)
 
     def _coarsen(self, level: int, rows: Rows, columns: Rows) -> None:
         fine = self._levels[level - 1][2 * rows[0] : 2 * rows[1], 2 * columns[0] : 2 * columns[1]]

@@ -81,9 +81,6 @@ class _LevelRecorder(EditRecorder):
         shape = stamp_shape(first, inside, factor, surface.slide.mask.shape)
         if shape is not None:
             surface.writer.paint_shape(shape, value)
-            if not surface.writer.is_behind:
-                (_, top, left), (_, bottom, right) = shape.box
-                surface.slide.levels.update((top, bottom), (left, right))
         return box
 
     def paint_shape(self, shape: Shape, value: int) -> Box:

@@ -80,6 +80,14 @@ class EditRecorder:
         self._low: tuple[int, int, int] | None = None
         self._high: tuple[int, int, int] = (0, 0, 0)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits for `catch_up`."""
+        return False
+
+    def catch_up(self) -> None:
+        """Write what waits, beside the window; nothing else may write meanwhile."""
+
     def paint(
         self, origin: tuple[int, int, int], stamp: NDArray[np.bool_], value: int
     ) -> Box | None:

@@ -163,6 +163,15 @@ class Gesture:
         """Go on with what ``work`` returned."""
         return None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether what it drew is too large to be written while the window waits."""
+        return self._recorder.is_behind
+
+    def catch_up(self) -> None:
+        """Write that, beside the window."""
+        self._recorder.catch_up()
+
     def finish(self) -> Edit | None:
         """Return what it changed, or None where that is nothing."""
         return self._recorder.finish()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.sparse_array import sparse_zeros
 from annotator.drawing.edit import (
     Edit,
     EditRecorder,
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from annotator.analysis.mask_levels import MaskLevels
     from annotator.analysis.slide_tiles import SlideTiles
     from annotator.domain.reading import Box
-    from annotator.drawing.edit import Editable, Shape
+    from annotator.drawing.edit import Editable, Mask, Shape
     from annotator.drawing.large_shapes import LargeShape
 
-AT_ONCE_PIXELS = 1 << 21
+AT_ONCE_PIXELS = 1 << 20
 """A larger shape is shown at the level seen while the mouse moves, and written afterwards."""
 COPIED_PIXELS = 1 << 24
 """A box of a stroke up to this size is copied while the window waits."""
@@ -102,7 +103,7 @@ class SlideRecorder(EditRecorder):
         """Set the pixels of a stamp, whose first pixel lies at ``origin``, to ``value``."""
         if stamp.size <= AT_ONCE_PIXELS and not self._waiting:
             self._refuse_endless((origin, _end(origin, stamp.shape)))
-            return super().paint(origin, stamp, value)
+            return self._follow(super().paint(origin, stamp, value))
         shape = stamp_shape((origin[1], origin[2]), stamp[0], 1, self._mask.shape)
         return None if shape is None else self.paint_large(shape, value)
 
@@ -110,8 +111,15 @@ class SlideRecorder(EditRecorder):
         """Set the pixels of a shape, which lies inside the mask, to ``value``; returns its box."""
         if _n_pixels(shape.box) <= AT_ONCE_PIXELS and not self._waiting:
             self._refuse_endless(shape.box)
-            return super().paint_shape(shape, value)
+            self._follow(super().paint_shape(shape, value))
+            return shape.box
         return self.paint_large(shape, value)  # type: ignore[arg-type]
+
+    def put(self, box: Box, labels: Mask) -> None:
+        """Write one label a pixel, ``(1, y, x)`` over a box that lies inside the mask."""
+        self._refuse_endless(box)
+        super().put(box, labels)
+        self._follow(box)
 
     def paint_large(self, shape: LargeShape, value: int) -> Box:
         """Show a shape as it looks at the level that is seen; it is written later."""
@@ -128,15 +136,16 @@ class SlideRecorder(EditRecorder):
         shape.coarser(1 << level).fill(reached.view(np.uint8), 1)
         np.copyto(seen, self._drawn(seen, value), where=reached)
         self._levels.sketch(level, (top, bottom), (left, right), seen[0])
+        self._sketched = min(self._sketched, level)
         return shape.box
 
-    def catch_up(self) -> Edit | None:
+    def catch_up(self) -> None:
         """Write what waits and find the edit; beside the window. Only this may write meanwhile."""
         box = self._whole_box()
         if box is None:
-            return None
+            return
         shape = tuple(b - a for a, b in zip(*box, strict=True))
-        before, after = np.zeros(shape, self._mask.dtype), np.zeros(shape, self._mask.dtype)
+        before, after = (sparse_zeros(shape, self._mask.dtype) for _ in range(2))
         for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
             block: Box = ((0, top, left), (1, bottom, right))
             before[_inside(block, box)] = self._mask[box_slices(block)]
@@ -151,7 +160,6 @@ class SlideRecorder(EditRecorder):
             block = ((0, top, left), (1, bottom, right))
             after[_inside(block, box)] = self._mask[box_slices(block)]
         self._edit = Edit(box=box, before=before, after=after)
-        return self._edit
 
     def finish(self) -> Edit | None:
         """Return what changed since the start, or None where no voxel is another one now."""
@@ -159,55 +167,62 @@ class SlideRecorder(EditRecorder):
 
     def revert(self) -> Box | None:
         """Put everything back as it was; returns the box, or None where nothing was written."""
-        box, self._waiting_box = self._whole_box(), None
+        box, waiting = self._whole_box(), self._waiting_box
+        self._waiting_box = None
         self._waiting.clear()
         for key, tile in self._tiles.items():
             self._mask[box_slices(tile_box(key, tile.shape))] = tile
+            self._follow(tile_box(key, tile.shape))
+        if waiting is not None:
+            (_, top, left), (_, bottom, right) = coarser_box(waiting, 1 << self._sketched)
+            self._levels.wipe(self._sketched, (top, bottom), (left, right))
         self._tiles.clear()
         self._is_held[...] = False
         self._low = None
+        return box
+
+    def _follow(self, box: Box | None) -> Box | None:
+        """Let the levels follow what was written in a box."""
+        if box is not None:
+            (_, top, left), (_, bottom, right) = box
+            self._levels.update((top, bottom), (left, right))
         return box
 
     def _write(self, box: Box) -> Iterator[tuple[int, int]]:
         """Write what waits, block by block; yields the rows that are done."""
         if not self._waiting:
             return
-        values = {value for _, value in self._waiting}
         (_, y0, x0), (_, y1, x1) = self._waiting_box or box
         boxes = np.array([(*shape.box[0][1:], *shape.box[1][1:]) for shape, _ in self._waiting])
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         for top in range(y0 // _BLOCK * _BLOCK, y1, _BLOCK):
             rows = (max(y0, top), min(y1, top + _BLOCK))
             for left in range(x0 // _BLOCK * _BLOCK, x1, _BLOCK):
                 columns = (max(x0, left), min(x1, left + _BLOCK))
                 meets = (boxes[:, 0] < rows[1]) & (boxes[:, 2] > rows[0])
                 meets &= (boxes[:, 1] < columns[1]) & (boxes[:, 3] > columns[0])
-                if not meets.any():
+                near = np.flatnonzero(meets)
+                if not near.size:
                     continue
+                # Those around it cover it soonest.
+                away = np.abs(middles[near] - (sum(rows) / 2, sum(columns) / 2)).max(axis=1)
                 block: Box = ((0, rows[0], columns[0]), (1, rows[1], columns[1]))
-                for value in values:
-                    shapes = [
-                        shape
-                        for number in np.flatnonzero(meets)
-                        for shape, wanted in [self._waiting[number]]
-                        if wanted == value
-                    ]
-                    self._write_block(block, shapes, value)
+                self._write_block(block, [self._waiting[n] for n in near[np.argsort(away)]])
             yield rows
 
-    def _write_block(self, block: Box, shapes: Sequence[LargeShape], value: int) -> None:
-        reached = np.zeros([b - a for a, b in zip(*block, strict=True)], np.bool_)
-        n_left = reached.size
-        for shape in shapes:
-            part = common_box(shape.box, block)
-            shape.within(part).fill(reached[_inside(part, block)].view(np.uint8), 1)
-            n_left = reached.size - int(np.count_nonzero(reached))
-            if not n_left:
-                break
-        if n_left == reached.size:
-            return
-        live = self._mask[box_slices(block)]
-        inside = self._allowed(block, live, reached, value)
-        np.copyto(live, self._drawn(live, value), where=inside)
+    def _write_block(self, block: Box, drawn: Sequence[tuple[LargeShape, int]]) -> None:
+        for value in dict.fromkeys(value for _, value in drawn):
+            reached = np.zeros([b - a for a, b in zip(*block, strict=True)], np.bool_)
+            for shape, wanted in drawn:
+                if wanted == value:
+                    part = common_box(shape.box, block)
+                    shape.within(part).fill(reached[_inside(part, block)].view(np.uint8), 1)
+                    if reached.all():
+                        break
+            if reached.any():
+                live = self._mask[box_slices(block)]
+                inside = self._allowed(block, live, reached, value)
+                np.copyto(live, self._drawn(live, value), where=inside)
 
     def _whole_box(self) -> Box | None:
         written = None if self._low is None else (self._low, self._high)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
 
+from annotator.analysis.pyramid import PyramidVoxels
 from annotator.domain.errors import GeometryMismatchError
 from annotator.domain.label_groups import MaskValues
 from annotator.drawing.gesture import UNMARKED
@@ -25,6 +26,8 @@ from annotator.gui.mark_layer import NO_MARKS
 from annotator.gui.marks import Marks
 from annotator.gui.planes import planes_of
 from annotator.gui.scene import Scene
+from annotator.gui.slide_desk import SlideDesk
+from annotator.gui.slide_picture import SlidePicture
 from annotator.gui.surface_desk import SurfaceDesk
 from annotator.gui.window_level import WindowLevel, first_window, window_of
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QPointF
     from qtpy.QtGui import QCloseEvent, QFocusEvent, QResizeEvent
 
+    from annotator.analysis.mask_levels import MaskLevels
     from annotator.api import Prompt, PromptKind
     from annotator.domain.reading import Box
     from annotator.domain.schema import LabelSchema
@@ -103,6 +107,7 @@ class Canvas(QWidget):
         self.setMinimumSize(240, 180)
         self._marks = Marks()
         self.space = SurfaceDesk(self)
+        self.slide = SlideDesk(lambda: self._views.views, self)
         self._views = LinkedViews(Scene, self._marks, self, make_space=self.space.make_view)
         self._window: WindowLevel | None = None
         self._colors = LabelColors()
@@ -120,6 +125,11 @@ class Canvas(QWidget):
         return (0.0, 1.0) if self._window is None else self._window.limits
 
     @property
+    def window_values(self) -> tuple[float, float] | None:
+        """Level and width in modality units; None for colour, which is shown as it is."""
+        return None if self._window is None else (self._window.level, self._window.width)
+
+    @property
     def label_colors(self) -> Mapping[int, Color]:
         """Colour of each label that is shown, RGBA 0 to 1."""
         return self._colors.table()
@@ -135,9 +145,17 @@ class Canvas(QWidget):
         return self._views.views
 
     def show_volume(
-        self, voxels: NDArray[Any], series: Series, mask: Mask, schema: LabelSchema
+        self,
+        voxels: NDArray[Any] | PyramidVoxels,
+        series: Series,
+        mask: Mask,
+        schema: LabelSchema,
+        levels: MaskLevels | None = None,
     ) -> None:
-        """Show a series with a live mask ``(z, y, x)`` that tools write into."""
+        """Show a series with a live mask ``(z, y, x)`` that tools write into.
+
+        ``levels`` are those of the mask of a slide on which something is drawn.
+        """
         if voxels.shape[:3] != mask.shape:
             raise GeometryMismatchError(
                 f"the mask has shape (z, y, x) {mask.shape}, the series {voxels.shape[:3]}; "
@@ -148,18 +166,20 @@ class Canvas(QWidget):
         layers = self._marks.layers = (
             LabelLayers(values, mask.dtype) if values.may_overlap else None
         )
-        self._gestures.use(
-            Surface(
-                mask=mask,
-                image=voxels,
-                spacing_mm=series.geometry.spacing_mm,
-                unit="mm" if series.geometry.is_calibrated else "px",
-                slope=series.slope,
-                intercept=series.intercept,
-                layers=layers,
-                group=values.groups[0],
-            )
+        surface = Surface(
+            mask=mask,
+            image=voxels,  # type: ignore[arg-type]  # a pyramid is cut like an array
+            spacing_mm=series.geometry.spacing_mm,
+            unit="mm" if series.geometry.is_calibrated else "px",
+            slope=series.slope,
+            intercept=series.intercept,
+            layers=layers,
+            group=values.groups[0],
         )
+        if isinstance(voxels, PyramidVoxels):
+            voxels = self.slide.open(voxels, mask, levels)
+            surface = self.slide.surface(surface)
+        self._gestures.use(surface)
         self._marks.contours = ContourBook()
         self._marks.highlight = self._marks.flash = None
         self._marks.hints = ()
@@ -170,7 +190,8 @@ class Canvas(QWidget):
         self._views.show_volume(voxels, mask, planes)
         self.space.use(mask, planes, series.geometry.spacing_mm, layers)
         self.space.set_position(self.position)
-        self._window = first_window(voxels, series)
+        sample = voxels.sample() if isinstance(voxels, SlidePicture) else voxels
+        self._window = first_window(sample, series)
         self._marks.window_text = ""
         if self._window is not None:
             self.set_window(self._window.level, self._window.width)
@@ -181,6 +202,7 @@ class Canvas(QWidget):
         """Let the case go."""
         self.cleared.emit()
         self._gestures.use(None)
+        self.slide.close()
         self._views.clear()
         self.space.clear()
         self._window = None
@@ -375,8 +397,15 @@ class Canvas(QWidget):
     def refresh_mask(self, box: Box | None = None) -> None:
         """Show the mask again after undo, redo or a new start; frame ``box`` for a moment."""
         self.cancel()
+        if box is None:
+            self.slide.touch_all()
+        self.slide.touch(box)
         self._views.refresh_mask()
         self._views.flash(box)
+
+    def _show_caught_up(self, box: Box) -> None:
+        for view in self._views.views:
+            view.refresh_mask(box)
 
     def set_mask_opacity(self, opacity: float) -> None:
         """Show the mask at an opacity, 0 to 1."""
@@ -470,6 +499,8 @@ class Canvas(QWidget):
         views.position_changed.connect(self.position_changed)
         views.position_changed.connect(self.space.set_position)
         views.mask_touched.connect(self.space.touch)
+        self.slide.caught_up.connect(self._show_caught_up)
+        self.slide.told.connect(self.say)
         views.mask_touched.connect(self.mask_touched)
         views.looked.connect(self.looked)
         self.space.picked.connect(self.set_position)

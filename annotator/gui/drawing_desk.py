@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.drawing.at_level import gesture_of
 from annotator.drawing.gesture import NOTHING, UNMARKED, Held
 from annotator.drawing.mark_gesture import MarkGesture
 from annotator.drawing.options import Chosen, with_defaults
@@ -17,6 +18,7 @@ from annotator.drawing.scissors import Scissors
 from annotator.drawing.space_scissors import SpaceScissors
 from annotator.drawing.tools import TOOLS
 from annotator.gui.hint import Hint
+from annotator.gui.large_writer import LargeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +73,7 @@ class DrawingDesk(QObject):
     told = Signal(str)
     refused = Signal()
     _worked = Signal(int, object)
+    _written = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -88,12 +91,18 @@ class DrawingDesk(QObject):
         self._cancelled = threading.Event()
         self._number = 0
         self._is_working = False
+        self._writer: LargeWriter | None = None
         self._worked.connect(self._on_worked)
+        self._written.connect(self._on_written)
 
     @property
     def is_working(self) -> bool:
         """Whether a gesture is being worked out beside the window."""
-        return self._is_working
+        return self._is_working or self._writer is not None
+
+    @property
+    def _busy_words(self) -> str:
+        return "Still working. Esc cancels it." if self._is_working else "Still writing: a moment."
 
     @property
     def points(self) -> bool:
@@ -171,7 +180,7 @@ class DrawingDesk(QObject):
         if self._is_open_elsewhere(plane, round(point[plane])):
             self.settle()
         if self.is_working:
-            self.told.emit("Still working. Esc cancels it.")
+            self.told.emit(self._busy_words)
         elif self.tool == PICKER:
             self.pick(point)
         elif self._is_open_elsewhere(plane, round(point[plane])):
@@ -185,7 +194,7 @@ class DrawingDesk(QObject):
         if self._surface is None or self.tool != Scissors.name:
             return
         if self.is_working or self.has_begun:
-            self.told.emit("Still working. Esc cancels it." if self.is_working else _ELSEWHERE)
+            self.told.emit(self._busy_words if self.is_working else _ELSEWHERE)
             return
         self.gesture = SpaceScissors(self._surface.of(self.label), self._held(), drawn)
         self._go_on(self.gesture.confirm)
@@ -240,7 +249,8 @@ class DrawingDesk(QObject):
         return True
 
     def settle(self) -> None:
-        """Keep what is being measured, as it is; nothing else ends."""
+        """Keep what is being measured or written, as it is; nothing else ends."""
+        self._finish_writing()
         if isinstance(self.gesture, MarkGesture):
             self.confirm()
 
@@ -254,7 +264,11 @@ class DrawingDesk(QObject):
         return True
 
     def cancel(self) -> bool:
-        """Drop the gesture in progress; False where there is none that was begun."""
+        """Drop the gesture in progress; False where there is none that was begun.
+
+        What is being written was drawn to its end: it is waited for, and kept.
+        """
+        self._finish_writing()
         had = self.has_begun or self.hint is not None or self.is_working
         gesture, self.gesture, self.hint = self.gesture, None, None
         if self.is_working:
@@ -283,7 +297,7 @@ class DrawingDesk(QObject):
         held = self._held(is_erasing=is_erasing)
         if gesture is not None and is_same and gesture.held == held:
             return gesture
-        made = tool(surface.of(self.label), held, plane=plane, index=index)
+        made = gesture_of(tool, surface.of(self.label), held, plane=plane, index=index)
         self.gesture = made
         return made
 
@@ -318,10 +332,35 @@ class DrawingDesk(QObject):
             self.touched.emit(box)
         if gesture.is_done:
             self.gesture = None
-            self._end(gesture)
+            if gesture.is_behind:
+                self._write(gesture)
+            else:
+                self._end(gesture)
         elif gesture.work is not None:
             self._begin_work(gesture.work)
         self.previewed.emit()
+
+    def _write(self, gesture: Gesture) -> None:
+        """Write what is too large to be written while the window waits."""
+        self.told.emit("Writing this large area at full resolution…")
+        self._writer = LargeWriter(gesture, self._written.emit)
+
+    def _finish_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.wait()
+            self._on_written(self._writer)
+
+    def _on_written(self, writer: LargeWriter) -> None:
+        if writer is not self._writer:
+            return
+        self._writer = None
+        box = writer.settled()
+        if box is not None:
+            self.touched.emit(box)
+        if writer.failure is None:
+            self._end(writer.gesture)
+        else:
+            self.told.emit(writer.failure)
 
     def _end(self, gesture: Gesture) -> None:
         """Tell what a gesture that is done has changed."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent, QResizeEvent
 
+    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.domain.reading import Box
     from annotator.drawing.edit import Mask
     from annotator.gui.label_colors import Color
@@ -77,7 +78,7 @@ class LinkedViews(QWidget):
         self._marks = marks
         self._slots: list[SliceView] = []
         self._planes: tuple[Plane, ...] = ()
-        self._voxels: NDArray[Any] | None = None
+        self._voxels: NDArray[Any] | PyramidVoxels | None = None
         self._mask: Mask | None = None
         self._heat: NDArray[np.float32] | None = None
         self._limits = (0.0, 1.0)
@@ -137,7 +138,9 @@ class LinkedViews(QWidget):
         """Axis that the view under the pointer looks along; None where the pointer is in none."""
         return None if self._hovering is None else self._slots[self._hovering].plane.axis
 
-    def show_volume(self, voxels: NDArray[Any], mask: Mask, planes: Sequence[Plane]) -> None:
+    def show_volume(
+        self, voxels: NDArray[Any] | PyramidVoxels, mask: Mask, planes: Sequence[Plane]
+    ) -> None:
         """Show another volume ``(z, y, x[, channel])`` with the live mask, at its middle."""
         self._voxels, self._mask, self._heat = voxels, mask, None
         self._planes = tuple(planes)
@@ -155,6 +158,8 @@ class LinkedViews(QWidget):
         """Let the volume go."""
         self._planes = ()
         self._voxels = self._mask = self._heat = None
+        for view in self._slots:
+            view.close_slide()
         self._arrange()
 
     def close_scenes(self) -> None:
@@ -162,6 +167,7 @@ class LinkedViews(QWidget):
         for timer in (self._late, self._next, self._flash_end):
             timer.stop()
         for view in self._slots:
+            view.close_slide()
             view.scene.close()
         self._slots.clear()
         self._planes = ()

@@ -68,6 +68,7 @@ class Overlay(QWidget):
         self.index = 0
         self.camera = camera
         self.is_panning_with_left = False
+        self.wheel_zooms = False
         self.shows_banner = False
         self._marks = marks
         self._cursor: QPointF | None = None
@@ -210,9 +211,12 @@ class Overlay(QWidget):
             self._press(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step through slices, or zoom with Ctrl; half notches of touch pads are summed up."""
+        """Step through slices, or zoom with Ctrl or where there are none.
+
+        Half notches of touch pads are summed up.
+        """
         delta = event.angleDelta().y()
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        if self.wheel_zooms or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.zoomed.emit(_ZOOM_STEP ** (delta / _NOTCH), event.position())
         else:
             self._wheel += delta

@@ -45,6 +45,8 @@ _OVER = "translucent_no_depth"
 _CONTOUR_PX = 1
 """Voxels that a line around a label is wide."""
 _QUIET = {"thumbnail": False, "highlight": False, "extent": False}
+Place = tuple[tuple[float, float], tuple[float, float]]
+"""Size of a pixel, and where the centre of the first lies, ``(row, column)`` in mm."""
 
 
 class Scene:
@@ -95,6 +97,38 @@ class Scene:
             self._image.data = np.array(image)
             self._mask.data = np.array(mask)
         self._image.scale = self._mask.scale = spacing_mm
+        self._image.translate = self._mask.translate = (0.0, 0.0)
+
+    def put_patches(
+        self,
+        image: NDArray[Any],
+        image_place: Place,
+        mask: NDArray[Any],
+        mask_place: Place,
+        *,
+        is_rgb: bool,
+    ) -> None:
+        """Show parts of slices that may differ in the size of their pixels.
+
+        The image is not copied: who writes to it says so by `refresh_image`.
+        """
+        if self._image is None or self._mask is None or not self._fits(image, mask, is_rgb):
+            self.open(image, mask, spacing_mm=image_place[0], is_rgb=is_rgb)
+        if self._image is not None and self._mask is not None:
+            self._image.data, self._mask.data = image, mask
+            self._image.scale, self._image.translate = image_place
+            self._mask.scale, self._mask.translate = mask_place
+
+    def refresh_image(self) -> None:
+        """Show what was written into the image."""
+        if self._image is not None:
+            self._image.refresh(**_QUIET)
+
+    def put_mask_part(self, pixels: NDArray[Any], window: tuple[slice, slice]) -> None:
+        """Show other labels in a window of the mask, ``(rows, columns)``."""
+        if self._mask is not None:
+            self._mask.data[window] = pixels
+            self._mask.refresh(**_QUIET)
 
     def _fits(self, image: NDArray[Any], mask: NDArray[Any], is_rgb: bool) -> bool:
         old_image, old_mask = self._image, self._mask

@@ -9,7 +9,11 @@ import numpy as np
 from qtpy.QtCore import QPointF, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from annotator.analysis.pyramid import PyramidVoxels
 from annotator.gui.overlay import Overlay
+from annotator.gui.slide_overview import SlideOverview
+from annotator.gui.slide_patch import SlidePatch
+from annotator.gui.slide_picture import SlidePicture
 from annotator.gui.view_camera import fitted
 from annotator.gui.view_style import ViewStyle
 
@@ -53,6 +57,7 @@ class SliceView(QWidget):
         self._mask: Mask | None = None
         self._heat: NDArray[np.float32] | None = None
         self._style = ViewStyle()
+        self._slide: SlidePatch | None = None
         self._camera = fitted(plane, (1, 1))
         self._is_fitted = True
         scene.widget.setParent(self)
@@ -69,17 +74,30 @@ class SliceView(QWidget):
         )
         self.overlay.zoomed.connect(self.zoom_by)
         self.overlay.panned.connect(self._pan)
+        self._overview = SlideOverview(self)
+        self._overview.moved.connect(self._centre)
 
     @property
     def camera(self) -> ViewCamera:
         """What part of the slice is shown."""
         return self._camera
 
-    def show_volume(self, voxels: NDArray[Any], mask: Mask, plane: Plane) -> None:
+    @property
+    def slide(self) -> SlidePatch | None:
+        """What of a slide is shown; None for other pictures."""
+        return self._slide
+
+    def show_volume(self, voxels: NDArray[Any] | PyramidVoxels, mask: Mask, plane: Plane) -> None:
         """Show another volume; ``mask`` is the live array."""
         self.plane = self.overlay.plane = plane
-        self._voxels, self._mask, self._heat = voxels, mask, None
+        self._mask, self._heat = mask, None
         self.index = self.overlay.index = 0
+        self.close_slide()
+        if isinstance(voxels, PyramidVoxels):
+            self._voxels = None
+            self._open_slide(voxels, mask, plane)
+            return
+        self._voxels = voxels
         self.scene.open(
             plane.cut(voxels, 0),
             plane.cut(mask, 0),
@@ -88,8 +106,29 @@ class SliceView(QWidget):
         )
         self.fit()
 
+    def _open_slide(self, voxels: PyramidVoxels, mask: Mask, plane: Plane) -> None:
+        picture = voxels if isinstance(voxels, SlidePicture) else SlidePicture(voxels, mask)
+        ratio = self.devicePixelRatioF()
+        self._slide = SlidePatch(self.scene, picture, plane, ratio, self._outlined, self)
+        self._slide.overview_ready.connect(self._overview.show_picture)
+        self._overview.use(plane)
+        self.overlay.wheel_zooms = True
+        self.fit()
+
+    def close_slide(self) -> None:
+        """Let a slide go that is shown."""
+        if self._slide is not None:
+            self._slide.close()
+            self._slide.deleteLater()
+            self._slide = None
+            self._overview.use(None)
+        self.overlay.wheel_zooms = False
+
     def set_index(self, index: int) -> None:
         """Show another slice."""
+        if self._slide is not None:
+            self._slide.refresh_mask(None)
+            self.overlay.show_index(index)
         if self._voxels is None or self._mask is None:
             return
         self.index = index
@@ -108,6 +147,9 @@ class SliceView(QWidget):
         self._style = style
         layers = self._marks.layers
         self.scene.set_style(style if layers is None else replace(style, is_contour=False))
+        if self._slide is not None:
+            self._slide.refresh_mask(None)
+            return
         if layers is not None and self._mask is not None:
             self.scene.put_mask(self._labels(self._mask))
         if is_cut_anew and self._voxels is not None:
@@ -125,6 +167,9 @@ class SliceView(QWidget):
         """Show what was written to the mask, in ``box`` or anywhere."""
         if self._mask is None or (box is not None and not self.plane.meets(box, self.index)):
             return
+        if self._slide is not None:
+            self._slide.refresh_mask(box)
+            return
         window = (slice(None), slice(None)) if box is None else self.plane.window(box)
         if self._marks.layers is not None and self._style.is_contour:
             rows, columns = window  # what is beside may be a border now, or none any more
@@ -136,6 +181,10 @@ class SliceView(QWidget):
         section, suggestion = self.plane.cut(mask, self.index), self._marks.suggestion
         if suggestion is not None:
             section = suggestion.pasted(section, self.plane, self.index)
+        return self._outlined(section)
+
+    def _outlined(self, section: NDArray[Any]) -> NDArray[Any]:
+        """Return the lines of labels where they share voxels, if lines are wanted."""
         layers = self._marks.layers
         if layers is not None and self._style.is_contour:
             return layers.outlined(section)
@@ -224,7 +273,16 @@ class SliceView(QWidget):
     def _look(self, camera: ViewCamera) -> None:
         self._camera = self.overlay.camera = camera
         self.scene.look(camera.centre_mm, camera.zoom)
+        if self._slide is not None:
+            self._slide.look(camera)
+            self._overview.follow(camera, is_calibrated=self._marks.is_calibrated)
         self.overlay.update()
+
+    def _centre(self, row: float, column: float) -> None:
+        """Look at a place of a slide, as near as before."""
+        self._is_fitted = False
+        steps = self.plane.spacing_mm
+        self._look(replace(self._camera, centre_mm=(row * steps[0], column * steps[1])))
         self.looked.emit()
 
     def _look_again(self) -> None:

@@ -12,6 +12,8 @@ MARGIN = 0.96
 """Part of the view that a fitted slice takes."""
 MAX_ZOOM_VOXEL = 96.0
 """Screen pixels a voxel may grow to."""
+LEAST_ZOOM_VOXEL = 0.02
+"""Screen pixels a voxel may shrink to, where the whole slice does not need it to be less."""
 _LOST, _FRAMED, _FILLED = 1 / 6, 1 / 3, 0.8
 """Part of a view that a region must at least take to be seen well, takes when framed, or filled."""
 
@@ -22,13 +24,14 @@ class ViewCamera:
 
     ``centre_mm`` is the place (row, column), in mm from the centre of the first voxel, in the
     middle of the view; ``zoom`` is screen pixels a mm; ``size`` the view's (width, height);
-    ``spacing_mm`` that of the slice (row, column).
+    ``spacing_mm`` that of the slice (row, column). It zooms no further out than ``least_zoom``.
     """
 
     centre_mm: tuple[float, float]
     zoom: float
     size: tuple[int, int]
     spacing_mm: tuple[float, float]
+    least_zoom: float = 0.0
 
     def to_screen(self, row: float, column: float) -> tuple[float, float]:
         """Return the screen place ``(x, y)`` of a place on the slice ``(row, column)``."""
@@ -52,7 +55,7 @@ class ViewCamera:
     def zoomed(self, factor: float, x: float, y: float) -> ViewCamera:
         """Return the camera after zooming about a screen place, which stays where it is."""
         finest = min(self.spacing_mm)
-        zoom = min(max(self.zoom * factor, 0.02 / finest), MAX_ZOOM_VOXEL / finest)
+        zoom = min(max(self.zoom * factor, self.least_zoom), MAX_ZOOM_VOXEL / finest)
         shift = 1 / self.zoom - 1 / zoom
         row, column = self.centre_mm
         return replace(
@@ -109,4 +112,5 @@ def fitted(plane: Plane, size: tuple[int, int]) -> ViewCamera:
         zoom=zoom,
         size=size,
         spacing_mm=plane.spacing_mm,
+        least_zoom=min(LEAST_ZOOM_VOXEL / min(plane.spacing_mm), zoom / 2),
     )
