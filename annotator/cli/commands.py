@@ -359,6 +359,12 @@ COMMANDS: tuple[Command, ...] = (
                 options={"metavar": "TARGET"},
             ),
             Argument(
+                names=("--group",),
+                help="label group to learn from, by its name or that of one of its labels, where "
+                "labels of several groups may share a voxel; the first if none is given",
+                options={"metavar": "NAME"},
+            ),
+            Argument(
                 names=("--curve",),
                 help="write how it learned there as CSV: round, loss, measures, seconds",
                 options={"metavar": "FILE"},

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from annotator.api import Prompt
 from annotator.cli.command import Result
 from annotator.domain.errors import AnnotatorError, UnknownNameError
+from annotator.domain.label_groups import MaskValues
+from annotator.drawing.label_layers import LabelLayers, Layer
 from annotator.drawing.proposal import Proposal
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    import numpy as np
 
     from annotator.api import Progress, PromptAnswer, PromptKind
     from annotator.domain.schema import LabelSchema
@@ -35,7 +39,9 @@ def prompt(arguments: argparse.Namespace, progress: Progress) -> Result:
             value = _label(opened.schema, arguments.label)
             prompts = _prompts(arguments, opened.series.geometry.shape)
             answer = _ask(room, opened, option.name, prompts, progress)
-            edit = Proposal(opened.drawing.mask, value=value).show(answer.box, answer.mask)
+            mask = opened.drawing.mask
+            layer = _layer(opened.schema, value, mask.dtype)
+            edit = Proposal(mask, value=value, layer=layer).show(answer.box, answer.mask)
             if edit is not None:
                 opened.drawing.record(Proposal.name, edit)
         finally:
@@ -86,6 +92,14 @@ def _label(schema: LabelSchema, given: str | None) -> int:
         if given in (label.name, str(label.value)):
             return label.value
     raise UnknownNameError("label", given, [label.name for label in schema.labels])
+
+
+def _layer(schema: LabelSchema, value: int, dtype: np.dtype[np.unsignedinteger]) -> Layer | None:
+    """Return the label group of a label, where labels of several may share a voxel."""
+    values = MaskValues(schema)
+    if not values.may_overlap:
+        return None
+    return Layer(LabelLayers(values, dtype), values.group_of(value))
 
 
 def _prompts(arguments: argparse.Namespace, shape: tuple[int, int, int]) -> tuple[Prompt, ...]:

@@ -25,6 +25,7 @@ def train(arguments: argparse.Namespace, progress: Progress) -> Result:
             arguments.trainer,
             parameters=settings,
             target=arguments.target,
+            group=arguments.group,
             include_models=arguments.models,
             progress=progress,
         )

@@ -9,6 +9,7 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QTransform
 from qtpy.QtWidgets import QWidget
 
+from annotator.gui.label_colors import opaque_colors
 from annotator.gui.label_paths import label_paths
 from annotator.gui.planes import planes_of
 from annotator.gui.theme import shown_tokens
@@ -134,8 +135,9 @@ class MethodPicture(QWidget):
             place.left() + 0.5 * across * scale, place.top() + 0.5 * down * scale,
         )  # fmt: skip
         labels = np.asarray(source.section(self._labels)).astype(np.uint16)
+        colors = opaque_colors(source.case.schema)
         for value, path in label_paths(labels).items():
-            color = self._color(value)
+            color = QColor(colors.get(value, "#ffffff"))
             painter.setPen(QPen(color, 2.2))
             color.setAlpha(110)
             painter.setBrush(color)
@@ -153,7 +155,3 @@ class MethodPicture(QWidget):
         painter.setPen(QPen(QColor("#ffffff"), 1.4, Qt.PenStyle.DashLine))
         for path in label_paths(baseline).values():
             painter.drawPath(to_screen.map(path))
-
-    def _color(self, value: int) -> QColor:
-        known = self._source.case.schema.label(value)
-        return QColor(known.color if known else "#ffffff")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from annotator.analysis.dispute_words import label_name
 from annotator.domain.errors import AnnotatorError
 from annotator.drawing.gesture import UNMARKED
 from annotator.gui.review_marks import review_layer
@@ -227,8 +228,7 @@ class ReviewDesk(QObject):
         )
 
     def _named(self, value: int) -> str:
-        known = self.case.schema.label(value)
-        return known.name if known else "background" if value == 0 else f"label {value}"
+        return label_name(self.case.schema, value) if value else "background"
 
     # regions and verdicts
 

@@ -62,7 +62,7 @@ class TrainingDialog(QDialog):
         self._entries: dict[str, TrainingEntry] = {}
         self._newest = ""
         colors = {entry.value: entry.color for entry in schema.labels}
-        self.form = TrainingForm(trainers, methods)
+        self.form = TrainingForm(trainers, methods, schema)
         self.form.start_wanted.connect(self.start_wanted)
         self.form.failed.connect(lambda error: self.say(str(error), "bad"))
         for part in (self.form, self.form.start):

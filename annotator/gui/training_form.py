@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from annotator.analysis.dispute_words import group_words
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.buttons import Button, label
 from annotator.gui.parameter_form import ParameterForm
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from annotator.api import Trainer
+    from annotator.domain.schema import LabelSchema
     from annotator.session.review_methods import MethodOption
 
 OWN_TARGETS: tuple[tuple[str, str, str], ...] = (
@@ -45,6 +47,7 @@ class TrainingForm(QWidget):
         self,
         trainers: Sequence[Trainer],
         methods: Sequence[MethodOption],
+        schema: LabelSchema,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -57,6 +60,9 @@ class TrainingForm(QWidget):
         self.target = _chooser("Learn from", "What the model is to draw like.")
         self.target.currentIndexChanged.connect(lambda _: self._say_target())
         self.about = label("", "small", wrap=True)
+        self.group = _chooser("Labels", "A model draws labels that never share a voxel.")
+        for group in schema.groups:
+            self.group.addItem(group_words(schema, group), group)
         self.settings = ParameterForm(None)
         self.start = Button(
             "Start",
@@ -74,6 +80,7 @@ class TrainingForm(QWidget):
             label("Learn from", "section"),
             self.target,
             self.about,
+            *((label("Labels", "section"), self.group) if len(schema.groups) > 1 else ()),
             label("Settings", "section"),
             self.settings,
         ):
@@ -111,10 +118,12 @@ class TrainingForm(QWidget):
 
     def parameters(self) -> Mapping[str, object]:
         """Return what the job takes; raises AnnotatorError in words."""
+        one_of_several = {"group": str(self.group.currentData())} if self.group.count() > 1 else {}
         return {
             "trainer": str(self.trainer.currentData()),
             "target": str(self.target.currentData() or "") or None,
             "parameters": self.settings.values(),
+            **one_of_several,
         }
 
     def _start(self) -> None:

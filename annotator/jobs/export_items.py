@@ -144,7 +144,7 @@ def probability_maps(
     store: Store, readings: Readings, fusion: Fusion
 ) -> dict[int, NDArray[np.float32]]:
     """Return the probability of each label that occurs, ``(z, y, x)`` float32, 0 to 1."""
-    labels = sorted({0, *readings.labels})
+    labels = readings.drawn_labels
     patterns, table = store.fusion_probability(fusion.fusion_id)
     if table.shape[1] != len(labels):
         raise IntegrityError(

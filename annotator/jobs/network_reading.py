@@ -19,7 +19,7 @@ from annotator.jobs.network_sinks import kept_map, together
 from annotator.jobs.network_windows import WindowReader
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
-from annotator.jobs.supplying import require_unchanged
+from annotator.jobs.supplying import require_exclusive, require_unchanged
 from annotator.store.prediction_maps import PredictionMap
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ class NetworkReader:
         self._store = store
         self._settings = settings
         self._networks = tuple(store.network(name) for name in names)
+        schema = store.project().schema
+        for network in self._networks:
+            require_exclusive(network.card, network.label_values, schema)
         self._meanings = tuple(_meaning(network) for network in self._networks)
         self._require_alike()
         if len(self._networks) > 1:

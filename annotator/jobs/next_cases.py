@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.analysis.acceptance import changed_share
+from annotator.analysis.group_votes import labels_of
 from annotator.analysis.next_cases import Candidate, GainWeights, doubt_of_map, next_cases
 from annotator.analysis.runs import SlabTable, decode, labels_in
 from annotator.domain.errors import UnknownNameError
+from annotator.domain.label_groups import MaskValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -202,13 +204,10 @@ def _features(
         image = small_image(store.voxels(series.series_id), series)
         numbers.append(image_numbers(image, series))
         small.append(_standard(image).ravel())
-    labels = sorted(labels_in([entry.mask for entry in predicted.values()]))
-    drawn = np.array(
-        [
-            _mask_numbers(predicted.get(case.case_id), [value for value in labels if value])
-            for case in ordered
-        ]
-    )
+    values = MaskValues(store.project().schema)
+    labels = labels_of(values, labels_in([entry.mask for entry in predicted.values()]))
+    held = [values.holding(label) for label in labels[1:]]
+    drawn = np.array([_mask_numbers(predicted.get(case.case_id), held) for case in ordered])
     parts = [np.array(numbers), _components(np.array(small)), _filled(drawn)]
     return {
         case.case_id: tuple(row)
@@ -259,16 +258,19 @@ def _components(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(left[:, :n] * scale[:n])
 
 
-def _mask_numbers(predicted: _Predicted | None, labels: Sequence[int]) -> list[float]:
-    """Return how large each label was drawn, and the doubt; not a number where nothing is known."""
+def _mask_numbers(predicted: _Predicted | None, held: Sequence[tuple[int, ...]]) -> list[float]:
+    """Return how large each label was drawn, and the doubt; not a number where nothing is known.
+
+    ``held`` are the mask values that hold each label.
+    """
     if predicted is None:
-        return [math.nan] * (len(labels) + 1)
+        return [math.nan] * (len(held) + 1)
     table = SlabTable.of(predicted.mask.slabs)
     lengths = np.diff(table.ends.astype(np.int64), prepend=0)
     begins = np.zeros(len(lengths), np.bool_)
     begins[table.first[:-1]] = True
     lengths[begins] = table.ends[begins]
-    sizes = [math.log1p(int(lengths[table.labels == value].sum())) for value in labels]
+    sizes = [math.log1p(int(lengths[np.isin(table.labels, own)].sum())) for own in held]
     return [*sizes, math.nan if predicted.doubt is None else predicted.doubt]
 
 

@@ -13,6 +13,7 @@ from annotator.analysis.propagation import outline_doubt
 from annotator.analysis.runs import decode, encode
 from annotator.api import PlacedImage
 from annotator.domain.errors import AnnotatorError
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.parameters import check_parameters
 from annotator.jobs.predicting import rater_of_model
 from annotator.jobs.training import image_of
@@ -150,7 +151,8 @@ class Propagation:
             progress(start + (1.0 - start) * fraction, message)
 
         found = self._ask(case, target, progress, report)
-        _check(found, self._propagator, target, self._store.project().schema.values)
+        known = MaskValues(self._store.project().schema).known
+        _check(found, self._propagator, target, known)
         doubt = outline_doubt(found.mask, found.error_mm, target.geometry.spacing_mm)
         rater = rater_of_model(self._store, self.reader, actor=actor)
         annotation = self._store.add_prediction(
@@ -205,8 +207,8 @@ def _check(
             f"{propagator.title} gave a mask of shape {found.mask.shape} and errors of "
             f"{found.error_mm.shape}; the series has {shape}"
         )
-    unknown = sorted(set(np.unique(found.mask).tolist()) - {0, *values})
+    unknown = sorted(set(np.unique(found.mask).tolist()) - set(values))
     if unknown:
         raise AnnotatorError(
-            f"{propagator.title} drew the label values {unknown}; the schema has {list(values)}"
+            f"{propagator.title} drew the label values {unknown}; the schema has {list(values[1:])}"
         )

@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.analysis.dispute_words import group_words, label_name
+from annotator.analysis.network_output import meaning_of
 from annotator.api import no_progress
 from annotator.api.network_cards import card_from
 from annotator.api.networks import SuppliedNetwork
 from annotator.domain.errors import AnnotatorError, IntegrityError, UnsuitableError
+from annotator.domain.label_groups import MaskValues
 from annotator.jobs.importing import not_asked
 
 if TYPE_CHECKING:
@@ -143,6 +146,7 @@ def supply(
         values = map_labels(card, schema)
     if not values:
         raise AnnotatorError(_nothing_maps(card, schema))
+    require_exclusive(card, values, schema)
     if not licence_accepted_by.strip():
         raise AnnotatorError(
             f"{card.title}: its licence must be accepted first. {licence_words(card)}"
@@ -159,6 +163,30 @@ def supply(
         created_at="",
     )
     return store.put_network(network, actor=actor)
+
+
+def require_exclusive(
+    card: NetworkCard, label_values: Sequence[tuple[int, int]], schema: LabelSchema
+) -> None:
+    """Raise AnnotatorError where outputs that stand for themselves draw labels of several groups.
+
+    Such a network may see two labels in one voxel; what is kept of it is one label a voxel.
+    Outputs that compete exclude each other anyway.
+    """
+    values = MaskValues(schema)
+    named = [channel for channel, _ in card.labels]
+    meaning = meaning_of(card.activation, named, dict(label_values))
+    groups = list(dict.fromkeys(values.group_of(value) for value in meaning.values))
+    if not meaning.is_open or len(groups) < 2:
+        return
+    first = [one for one in label_values if values.group_of(one[1]) == groups[0]]
+    example = ", ".join(f"{channel}={label_name(schema, value)}" for channel, value in first)
+    listed = " and ".join(group_words(schema, group) for group in groups)
+    raise AnnotatorError(
+        f"{card.title} draws labels of several groups ({listed}) by outputs that do not exclude "
+        "each other, and a reading by a network holds one label a voxel. Map the outputs of one "
+        f"group only, for example {example}"
+    )
 
 
 def _inspect(found: NetworkFormat, path: Path) -> NetworkCard:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.consensus import choose
+from annotator.analysis.dispute_words import group_words
 from annotator.analysis.network_output import entropy, quantised
 from annotator.analysis.runs import encode, mask_dtype
 from annotator.domain.errors import AnnotatorError
@@ -266,7 +267,9 @@ def reader_name(
     store: Store, registry: Registry, fit: Fit, trust: Mapping[str, float] | None
 ) -> str:
     """Return the name of the rater that stands for a trained model, told so to trust raters."""
-    name = f"{registry.trainer(fit.recipe.name).title} {_shown(fit)}"
+    title, group = registry.trainer(fit.recipe.name).title, fit.recipe.group
+    of_group = "" if group is None else f"{group_words(store.project().schema, group)} "
+    name = f"{title} {of_group}{_shown(fit)}"
     if not trust:
         return name
     told = ", ".join(

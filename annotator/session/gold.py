@@ -8,6 +8,7 @@ import numpy as np
 
 from annotator.analysis.runs import encode
 from annotator.domain.errors import AnnotatorError
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.reading import Assignment
 from annotator.session.adding import on_grid_of
 from annotator.session.assignment import place_among_unread
@@ -41,7 +42,7 @@ def mark_gold(
     case = store.study_case(case_id)
     labels = on_grid_of(store, case, mask, geometry, resample=resample)
     schema = store.project().schema
-    unknown = sorted(set(np.unique(labels).tolist()) - {0, *schema.values})
+    unknown = sorted(set(np.unique(labels).tolist()) - set(MaskValues(schema).known))
     if unknown:
         raise AnnotatorError(
             f"the true mask has the values {', '.join(map(str, unknown))}, which the schema "

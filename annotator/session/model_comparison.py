@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.analysis.overlap import measure_overlap
+from annotator.analysis.group_votes import overlap_of
 from annotator.analysis.runs import decode, encode, mask_dtype
 from annotator.analysis.votes import merge_votes
+from annotator.domain.label_groups import MaskValues
 from annotator.session.access import model_readings
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def models_on_case(store: Store, case_id: str, *, reference: Drawing | None) -> 
     found = model_readings(store, case.case_id) if reference is None else _all_of(store, case)
     found = tuple(sorted(found, key=lambda entry: entry[1].name))
     runs = store.annotation_masks([entry.annotation_id for entry, _ in found])
-    dtype = mask_dtype(max(schema.values, default=1))
+    values = MaskValues(schema)
+    dtype = mask_dtype(max(values.known))
     drawings = tuple(
         Drawing(title=rater.name, mask=decode(mask, dtype), annotation_id=entry.annotation_id)
         for (entry, rater), mask in zip(found, runs, strict=True)
@@ -95,8 +97,8 @@ def models_on_case(store: Store, case_id: str, *, reference: Drawing | None) -> 
         runs, drawings = (*runs, encode(reference.mask)), (*drawings, reference)
     overlap = None
     if runs:
-        votes = merge_votes(runs, labels=(0, *schema.values))
-        overlap = measure_overlap(votes, series.geometry.voxel_mm3)
+        votes = merge_votes(runs, labels=values.known)
+        overlap = overlap_of(votes, values, series.geometry.voxel_mm3)
     return ModelsOnCase(
         case=case,
         series=series,

@@ -94,6 +94,7 @@ class ModelWork:
         *,
         parameters: Mapping[str, object] | None = None,
         target: str | None = None,
+        group: str | None = None,
         include_models: bool = False,
         progress: Progress = no_progress,
     ) -> Fit:
@@ -101,10 +102,16 @@ class ModelWork:
 
         ``target`` says what is aimed at: ``adjudicated``, ``readings`` or the name of a fusion
         method; None for every case that two or more have read, by trainers that go by readings.
-        Raises AnnotatorError with the reason where the job failed.
+        ``group`` is the label group to learn from, by its name or that of one of its labels, the
+        first where labels of several groups may share a voxel and none is named. Raises
+        AnnotatorError with the reason where the job failed.
         """
         job = self.start_training(
-            trainer_name, parameters=parameters, target=target, include_models=include_models
+            trainer_name,
+            parameters=parameters,
+            target=target,
+            group=group,
+            include_models=include_models,
         )
         return self.store.fit(self.finish(job, progress=progress)["fit"])
 
@@ -114,14 +121,19 @@ class ModelWork:
         *,
         parameters: Mapping[str, object] | None = None,
         target: str | None = None,
+        group: str | None = None,
         include_models: bool = False,
     ) -> Job:
         """Train as `train` does, without waiting; goes on where the same training was left."""
         self.registry.trainer(trainer_name)
+        from annotator.jobs.group_learning import group_to_learn
+
+        group_to_learn(self.store.project().schema, group)  # says at once what there is no group of
         given: dict[str, object] = {
             "trainer": trainer_name,
             "parameters": dict(parameters or {}),
             "target": target,
+            "group": group,
             "include_models": include_models,
         }
         return self.jobs.submit("train", given)
