@@ -53,15 +53,14 @@ class SaveIndicator(QWidget):
         """Say how it stands now."""
         drawing = self._drawing
         failed = drawing is not None and drawing.last_error is not None
-        self.retry.setVisible(failed)
+        can_retry = drawing is not None and drawing.can_retry
+        self.retry.setVisible(failed and can_retry)
         if drawing is None:
             words, tone = "", ""
         elif failed:
-            words = (
-                f"Could not save: {drawing.last_error} Your strokes are kept in memory; "
-                "put it right and press Retry."
-            )
-            tone = "bad"
+            words, tone = f"Could not save: {drawing.last_error}", "bad"
+            if can_retry:
+                words += " Your strokes are kept in memory; put it right and press Retry."
         elif drawing.is_saved:
             words, tone = f"Saved ✓ {datetime.now():%H:%M:%S}", "good"
         else:

@@ -81,6 +81,11 @@ class DraftSession(KeptDraft[_Entry]):
         super().__init__(access)
         self._recent = RecentSteps(self._draft)
 
+    @property
+    def can_retry(self) -> bool:
+        """Whether writing again may work: not where the disk went another way; see `undo`."""
+        return self._astray is None
+
     def record(self, tool: str, edit: Edit) -> None:
         """Put an edit, already made on the live mask, on its way to disk; an empty one is none."""
         self._refuse_when_closed()
@@ -225,6 +230,7 @@ class DraftSession(KeptDraft[_Entry]):
         self._draft = replace(draft, diagnosis=self._draft.diagnosis)
         self._recent = RecentSteps(self._draft)
         self._astray = None
+        self._tell()
         return (0, 0, 0), self._grid.shape
 
     def _write(self, stroke: _Entry) -> None:
@@ -253,7 +259,7 @@ class DraftSession(KeptDraft[_Entry]):
         self._astray = (
             f"{move.word} of step {move.step.step_id} met {met} on disk: was the case drawn on in "
             "another window? Nothing more is written from here. Undo shows what is on disk; what "
-            "was drawn here since is not part of it"
+            "was drawn here since is not part of it."
         )
         raise IntegrityError(self._astray)
 

@@ -89,8 +89,13 @@ class KeptDraft(ABC, Generic[Stroke]):
         """Why the oldest pending edit could not be written, in words; None while all is well."""
         return self._error
 
+    @property
+    def can_retry(self) -> bool:
+        """Whether writing the oldest pending edit again may work."""
+        return True
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after every write, from the writer thread; returns what stops that."""
+        """Call back after every write, mostly from the writer thread; returns what stops that."""
         self._callbacks.append(callback)
 
         def undo() -> None:
@@ -205,8 +210,11 @@ class KeptDraft(ABC, Generic[Stroke]):
                 if error is None:
                     self._queue.popleft()
                 self._changed.notify_all()
-            for callback in tuple(self._callbacks):
-                callback()
+            self._tell()
+
+    def _tell(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback()
 
     def _may_write(self) -> bool:
         return bool(self._queue) and (self._error is None or self._is_urged)

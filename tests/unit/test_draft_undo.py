@@ -156,8 +156,13 @@ def test_a_redo_that_met_another_windows_step_is_told_and_the_disk_is_shown(
     with pytest.raises(AnnotatorError, match="another window"):
         here.flush()
     assert "another window" in str(here.last_error)
+    assert not here.can_retry
     assert len(session.store.history(here.draft.draft_id).steps) == 2, "nothing is written"
+    told: list[str | None] = []
+    here.on_change(lambda: told.append(here.last_error))
     assert here.undo() == WHOLE
+    assert None in told, "that all is well again"
+    assert here.can_retry
     np.testing.assert_array_equal(here.mask, stored(session, here))
     assert set(np.unique(here.mask)) == {0, 2}
     here.flush()
