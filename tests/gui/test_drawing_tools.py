@@ -29,6 +29,7 @@ from tests.gui.drawing_hands import (
     turn,
     without_window,
 )
+from tests.gui.grouped_case import check_groups, make_grouped
 from tests.gui.steps import PATIENCE_MS, drawn_case
 from tests.gui.widget_walk import cut_off, unnamed
 
@@ -96,6 +97,13 @@ def test_the_ruler_measures_and_draws_nothing(
     case.key("Return")
     assert not case.canvas._marks.preview.lines
     assert np.array_equal(case.mask, before)
+
+
+def test_labels_of_two_groups_are_drawn_over_each_other(
+    same_window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    make_grouped(tmp_path / "grouped")
+    check_groups(begin(same_window, qtbot, tmp_path / "grouped"), qtbot)
 
 
 def assert_readable(widget: QWidget, qtbot: QtBot) -> None:

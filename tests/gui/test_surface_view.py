@@ -14,15 +14,20 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from annotator.domain.geometry import Geometry
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.schema import Label, LabelSchema
 from annotator.domain.study import Series
+from annotator.drawing.label_layers import LabelLayers
 from annotator.drawing.operation import Change
 from annotator.gui import live_surfaces
 from annotator.gui.canvas import Canvas
+from annotator.gui.label_colors import opaque_colors
 from annotator.gui.live_surfaces import SurfaceBook
 from annotator.gui.patient_frame import OrbitCamera, PatientFrame, corners_of
 from annotator.gui.planes import planes_of
 from annotator.gui.suggestion import Suggestion
+from tests.gui.grouped_case import LESION, LIVER
+from tests.gui.grouped_case import SCHEMA as GROUPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,6 +174,33 @@ def test_only_what_was_changed_is_told_and_a_single_voxel_is_seen() -> None:
     mask[mask == GREEN] = 0
     assert book.note(whole) == [GREEN]
     assert book.surface(GREEN) is None
+
+
+def test_each_label_has_its_whole_surface_in_space() -> None:
+    values = MaskValues(GROUPED)
+    organ, finding = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+    organ[4:14, 5:25, 5:25] = LIVER
+    finding[8:18, 15:30, 15:30] = LESION
+    mask = np.where(finding > 0, np.where(organ > 0, values.value((LIVER, LESION)), LESION), organ)
+    mask = mask.astype(np.uint8)
+    frame = PatientFrame.of(planes_of(make_series()), SHAPE, SPACING)
+    book = SurfaceBook(mask, frame, LabelLayers(values, mask.dtype))
+    whole = ((0, 0, 0), SHAPE)
+    assert book.note(whole) == [LIVER, LESION]
+    for label, plain in ((LIVER, organ), (LESION, finding)):
+        alone = SurfaceBook(plain, frame)
+        alone.note(whole)
+        found, expected = book.surface(label), alone.surface(label)
+        assert found is not None
+        assert expected is not None
+        np.testing.assert_array_equal(found.points, expected.points)
+    mask[finding > 0] = organ[finding > 0]
+    assert book.note(whole) == [LESION]
+    assert book.surface(LESION) is None
+    colors = opaque_colors(GROUPED)
+    assert colors[LESION] == "#f0e442"
+    # half of the light comes from the upper sheet, a quarter from the lower one: 2 to 1
+    assert colors[values.value((LIVER, LESION))] == "#e7b72c"
 
 
 def test_the_camera_sees_the_patient_from_the_front_with_the_head_up() -> None:
