@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from annotator.gui.app_actions import APP, PROJECT
+from annotator.gui.beside_actions import BESIDE_ACTIONS
 from annotator.gui.drawing_actions import CANVAS_ACTIONS, DRAWING_ACTIONS, RATER
 from annotator.gui.mark_actions import MARK_ACTIONS
 from annotator.gui.review_actions import REVIEW
@@ -21,6 +22,7 @@ ACTIONS: tuple[Action, ...] = (
     *DRAWING_ACTIONS,
     *CANVAS_ACTIONS,
     *VIEW_ACTIONS,
+    *BESIDE_ACTIONS,
     *RATER,
     *MARK_ACTIONS,
     *TRACING,

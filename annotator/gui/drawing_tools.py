@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from annotator.domain.study import Series
     from annotator.drawing.options import Chosen
     from annotator.drawing.rules import MaskingRules
+    from annotator.gui.beside_desk import BesideDesk
     from annotator.gui.canvas import Canvas
     from annotator.gui.drawing_side import DrawingSide
     from annotator.gui.label_palette import LabelPalette
@@ -61,6 +62,7 @@ class DrawingTools(QObject):
         self._labels: LabelPalette | None = None
         self.pointing: Pointing | None = None
         self.operations: OperationDesk | None = None
+        self.beside: BesideDesk | None = None
         self.view = ViewTools(self)
         self.view.told.connect(self.advised)
         self.tool = "brush"

@@ -147,6 +147,21 @@ class Errands(QObject):
         given = {"path": path, "cases": list(case_ids)}
         self._bar.submit(job, given, "Writing the report", done)
 
+    def put_beside(self) -> None:
+        """Open the list of series that stand beside cases."""
+        from annotator.gui.companions_dialog import CompanionFacts, CompanionsDialog
+
+        session = self._window.session
+        if session is None:
+            return
+
+        def show(facts: CompanionFacts) -> None:
+            CompanionsDialog(
+                session, facts, self._window.background, self._bar, self._window
+            ).open()
+
+        self._window.background.run("beside", lambda: CompanionFacts.of(session), show)
+
     def keep_quality(self) -> None:
         """Open the rules by which readings are kept good."""
         from annotator.gui.quality_dialog import QualityDialog, QualityFacts

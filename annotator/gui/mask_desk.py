@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from annotator.domain.errors import AnnotatorError
+from annotator.gui.beside_desk import BesideDesk
 from annotator.gui.canvas_holder import CanvasHolder
 from annotator.gui.doubt_layer import DoubtLayer
 from annotator.gui.drawing_tools import DrawingTools
@@ -85,6 +86,10 @@ class MaskDesk(QWidget):
         self.marks.state_changed.connect(self.state_changed)
         self.marks.changed.connect(self.history.mask_changed)
         self.marks.changed.connect(self.drew)
+        self.beside = BesideDesk(self.holder, background, self)
+        self.beside.told.connect(self.hint_changed)
+        self.beside.changed.connect(self.state_changed)
+        self.tools.beside = self.beside
         self.pointing = self._make_pointing()
         self.start_note = StartNote(background, self)
         self.tools.moved.connect(self.start_note.touch)
@@ -124,6 +129,7 @@ class MaskDesk(QWidget):
         regions = () if entry is None else entry.regions
         self.tools.begin(canvas, drawing, opened.series, panel.drawing, regions)
         self.history.begin(canvas, opened)
+        self.beside.begin(canvas, opened)
         self.marks.begin(canvas, drawing, opened.schema, panel.marks, panel.drawing.unit)
         self._point_at(canvas, opened, room)
         self.saving.follow(drawing)
@@ -142,6 +148,7 @@ class MaskDesk(QWidget):
         self.doubt.off()
         self.saving.follow(None)
         self.history.end()
+        self.beside.end()
         self.marks.end()
         self.tools.end()
         self._background.drop("prompt models")
@@ -172,6 +179,7 @@ class MaskDesk(QWidget):
         self.tools.connect_canvas(canvas)
         self.pointing.connect_canvas(canvas)
         self.history.connect_canvas(canvas)
+        self.beside.connect_canvas(canvas)
         self.marks.connect_canvas(canvas)
         if self.tools.operations is not None:
             self.tools.operations.connect_canvas(canvas)

@@ -64,7 +64,14 @@ def paint_contours(
 
 def paint_crosshair(painter: QPainter, marks: Marks, plane: Plane, camera: ViewCamera) -> None:
     """Paint where the other planes cut this one, each in the colour of its plane."""
-    x, y = camera.to_screen(*plane.to_screen(marks.position))
+    paint_cross(painter, plane.to_screen(marks.position), plane, camera)
+
+
+def paint_cross(
+    painter: QPainter, place: tuple[float, float], plane: Plane, camera: ViewCamera
+) -> None:
+    """Paint a crosshair at a place ``(row, column)`` of a slice."""
+    x, y = camera.to_screen(*place)
     width, height = camera.size
     across, down = _cutting_colors(plane)
     painter.setPen(_pen(across, 1.0))

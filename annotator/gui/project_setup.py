@@ -43,6 +43,7 @@ class ProjectSetup(QWidget):
 
     folder_wanted = Signal()
     files_wanted = Signal()
+    beside_wanted = Signal()
     person_wanted = Signal(str, bool)
     assign_wanted = Signal(int, bool)
     """readers a case, 0 for everyone"""
@@ -98,6 +99,7 @@ class ProjectSetup(QWidget):
             else "Nothing is assigned yet."
         )
         self.models.setEnabled(bool(facts.cases))
+        self.beside.setEnabled(bool(facts.cases))
         self.quality.setEnabled(ready)
         self.export.setEnabled(bool(facts.cases))
         for button, is_next in (
@@ -141,6 +143,11 @@ class ProjectSetup(QWidget):
         self.files = Button(
             "Import files…", "Choose image files (Ctrl+Shift+I).", self.files_wanted.emit
         )
+        self.beside = Button(
+            "Series beside cases…",
+            "Other series of a study, and earlier studies, that raters can look at beside a case.",
+            self.beside_wanted.emit,
+        )
         self.reads = QComboBox()
         self.reads.addItem("draw masks", "mask")
         self.reads.addItem("trace neurons", "tracing")
@@ -151,7 +158,8 @@ class ProjectSetup(QWidget):
             "command line: annotator add-tracing."
         )
         layout.addWidget(self.cases)
-        for widgets in ((self.folder, self.files), (label("Readers"), self.reads)):
+        rows = ((self.folder, self.files), (label("Readers"), self.reads), (self.beside,))
+        for widgets in rows:
             row = QHBoxLayout()
             for widget in widgets:
                 row.addWidget(widget)

@@ -61,7 +61,7 @@ PRELOAD_AFTER_MS = 400
 DRAWING_GROUPS = (
     ("edit.undo", "edit.redo"),
     ("tool.sphere", "operation.panel"),
-    ("view.hide", "view.layout"),
+    ("view.hide", "view.layout", "beside.show"),
 )
 REVIEW_GROUPS = (
     (
@@ -159,6 +159,7 @@ class MainWindow(QMainWindow):
         project.setup.models_wanted.connect(self.errands.models.show)
         project.setup.export_wanted.connect(self.errands.export)
         project.setup.quality_wanted.connect(self.errands.keep_quality)
+        project.setup.beside_wanted.connect(self.errands.put_beside)
         for room in (self.project, self.rater):
             self._listen(room)
             room.state_changed.connect(self.book.refresh)
