@@ -48,9 +48,11 @@ class LabelLayers:
         self._tables: dict[Hashable, NDArray[np.unsignedinteger]] = {}
         self._holds: dict[Hashable, NDArray[np.bool_]] = {}
 
-    def labels(self, mask: Mask, group: str) -> Mask:
+    def labels(self, mask: NDArray[np.integer], group: str) -> Mask:
         """Return the labels of a group in a part of a mask; 0 where it has none."""
-        return self._table(("labels", group), lambda: group_table(self.values, group))[mask]
+        table = self._table(("labels", group), lambda: group_table(self.values, group))
+        found: Mask = table[mask]
+        return found
 
     def holds(self, mask: Mask, label: int) -> NDArray[np.bool_]:
         """Return where a part of a mask has a label, alone or with others."""

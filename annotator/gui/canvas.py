@@ -180,7 +180,7 @@ class Canvas(QWidget):
             voxels = self.slide.open(voxels, mask, levels)
             surface = self.slide.surface(surface)
         self._gestures.use(surface)
-        self._marks.contours = ContourBook()
+        self._marks.contours = ContourBook(layers=layers)
         self._marks.highlight = self._marks.flash = None
         self._marks.hints = ()
         self._gestures.set_kept(NO_MARKS, UNMARKED)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.drawing.label_layers import LabelLayers
     from annotator.gui.planes import Plane
 
 DASHES: dict[str, tuple[float, ...]] = {
@@ -60,15 +61,21 @@ class Trace:
 
 
 class ContourBook:
-    """The contours of a case; lines of slices that were seen lately are kept."""
+    """The contours of a case; lines of slices that were seen lately are kept.
 
-    def __init__(self, contours: Sequence[RaterContour] = ()) -> None:
+    ``layers`` is given where labels of several groups may share a voxel: each has its own lines.
+    """
+
+    def __init__(
+        self, contours: Sequence[RaterContour] = (), layers: LabelLayers | None = None
+    ) -> None:
         self.contours = tuple(contours)
+        self._layers = layers
         self._kept: OrderedDict[tuple[int, int, int], Trace] = OrderedDict()
 
     def with_contours(self, contours: Sequence[RaterContour]) -> ContourBook:
         """Return a book of other contours; lines of the same masks at the same places are kept."""
-        book = ContourBook(contours)
+        book = ContourBook(contours, self._layers)
         if [id(entry.mask) for entry in book.contours] == [
             id(entry.mask) for entry in self.contours
         ]:
@@ -80,20 +87,27 @@ class ContourBook:
         key = (number, plane.axis, index)
         if key not in self._kept:
             section = plane.cut(self.contours[number].mask, index)
-            self._kept[key] = _trace(section, number, len(self.contours))
+            self._kept[key] = _trace(self._groups(section), number, len(self.contours))
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def _groups(self, section: NDArray[np.integer]) -> list[NDArray[np.integer]]:
+        """Return what a slice of a mask holds of each group."""
+        layers = self._layers
+        if layers is None:
+            return [section]
+        return [layers.labels(section, group) for group in layers.values.groups]
 
-def _trace(section: NDArray[np.integer], number: int, total: int) -> Trace:
+
+def _trace(sections: Sequence[NDArray[np.integer]], number: int, total: int) -> Trace:
     path = QPainterPath()
     tag: tuple[float, float] | None = None
     largest = 0
     angle = 2 * np.pi * number / max(total, 1) - np.pi / 2
     away = np.array([np.sin(angle), np.cos(angle)])
-    for outline in outlines(section):
+    for outline in (found for section in sections for found in outlines(section)):
         points = outline.points
         path.addPolygon(QPolygonF([QPointF(column, row) for row, column in points]))
         if len(points) > largest:  # the letter stands at the largest part, each on its own side

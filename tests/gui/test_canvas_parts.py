@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.domain.geometry import Direction, Geometry
+from annotator.domain.label_groups import MaskValues
 from annotator.domain.study import Series, SeriesKind, Window
+from annotator.drawing.label_layers import LabelLayers
+from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.planes import Plane, planes_of
 from annotator.gui.view_camera import fitted
 from annotator.gui.window_level import first_window
+from tests.gui.grouped_case import LESION, LIVER
+from tests.gui.grouped_case import SCHEMA as GROUPED
 
 pytestmark = pytest.mark.gui
 
@@ -166,3 +171,19 @@ def test_dragging_widens_and_shifts_the_window() -> None:
     for _ in range(400):
         narrow = narrow.dragged(-100, 0)
     assert narrow.width > 0
+
+
+def test_a_reading_has_the_lines_of_each_group() -> None:
+    values = MaskValues(GROUPED)
+    mask = np.zeros((6, 7, 8), np.uint8)
+    mask[:, 1:5, 1:5] = LIVER
+    mask[:, 3:7, 3:7] = LESION
+    mask[:, 3:5, 3:5] = values.value((LIVER, LESION))
+    reading = RaterContour(letter="A", color="#ffffff", dash="solid", mask=mask)
+    (plane, *_) = planes_of(series())
+    layers = LabelLayers(values, mask.dtype)
+    book = ContourBook((), layers).with_contours((reading,))
+    lines = book.trace(0, plane, 2).path.toSubpathPolygons()
+    areas = {line.boundingRect().getRect() for line in lines}
+    assert areas == {(0.5, 0.5, 4.0, 4.0), (2.5, 2.5, 4.0, 4.0)}, "two whole squares"
+    assert len(lines) == 2
