@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.sparse_array import is_large
 from annotator.analysis.surface_kernels import MAX_BITS, mark
+from annotator.analysis.vote_bands import bands
 from annotator.analysis.votes import bounding_box, to_dense
 
 if TYPE_CHECKING:
@@ -33,8 +35,19 @@ def find_edges(votes: VoteRuns, says: NDArray[np.bool_]) -> Edges:
     columns = np.concatenate([says, says.any(axis=1, keepdims=True)], axis=1)
     found: list[NDArray[np.int64]] = []
     for first in range(0, columns.shape[1], MAX_BITS):
-        found += _edges_of(votes, columns[:, first : first + MAX_BITS])
+        own = columns[:, first : first + MAX_BITS]
+        found += (_edges_by_bands if is_large(votes.grid.shape) else _edges_of)(votes, own)
     return Edges(raters=tuple(found[:-1]), union=found[-1])
+
+
+def _edges_by_bands(votes: VoteRuns, says: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    none = np.zeros((0, 3), np.int64)
+    found: list[list[NDArray[np.int64]]] = [[none] for _ in range(says.shape[1])]
+    for (first, stop), top, band in bands(votes, says, above=1, below=1):
+        for own, index in zip(found, _edges_of(band, says), strict=True):
+            moved = index + np.array([0, top, 0])
+            own.append(moved[(moved[:, 1] >= first) & (moved[:, 1] < stop)])
+    return [np.concatenate(own) for own in found]
 
 
 def _edges_of(votes: VoteRuns, says: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

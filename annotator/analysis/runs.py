@@ -30,8 +30,6 @@ _CHUNK = 1 << 20
 """Runs that there is room for at a time when a mask is encoded."""
 SLAB_VOXELS = 1 << 18
 """Voxels that a slab aims at: a 512 x 512 slice is one slab, a photograph is cut into bands."""
-LARGE_SLICE = 1 << 29
-"""A slice of more voxels is a slide: nothing else that can be read is as large."""
 LARGE_SLAB_VOXELS = 1 << 22
 """What a slab of a slide aims at: bands of two rows would make ten thousand of a large stroke."""
 
@@ -46,7 +44,7 @@ class SlabGrid:
     def band_rows(self) -> int:
         """Rows in a slab (the last band of a slice may have fewer)."""
         _, rows, columns = self.shape
-        aim = SLAB_VOXELS if rows * columns <= LARGE_SLICE else LARGE_SLAB_VOXELS
+        aim = LARGE_SLAB_VOXELS if is_large(self.shape) else SLAB_VOXELS
         return min(rows, max(1, aim // max(1, columns)))
 
     @property
@@ -273,7 +271,7 @@ def decode(
     """
     chosen = np.dtype(dtype or mask_dtype(max(labels_in([runs]), default=0)))
     mask = sparse_zeros(runs.grid.shape, chosen)
-    if is_large(mask):
+    if is_large(mask.shape):
         _write_labels(runs, mask)
     else:
         write_slabs(runs, mask)
@@ -303,7 +301,7 @@ def replace_slabs(
     Of a large mask no voxel is written that is 0 and stays so: it may take no memory.
     """
     drawn = {slab: runs for slab, runs in slabs.items() if runs is not None}
-    whole = is_large(mask)
+    whole = is_large(mask.shape)
     for slab in slabs if whole else slabs.keys() - drawn.keys():
         z, first, last = grid.rows(slab)
         band = mask[z, first:last]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from annotator.analysis.sparse_array import is_large
 from annotator.analysis.surface_elements import Spectrum, spectra_in_numpy
 from annotator.analysis.surface_kernels import spectra_by_kernel
 from annotator.domain.errors import UnknownNameError
@@ -82,9 +83,11 @@ def surface_distances(
     if definition not in DEFINITIONS:
         raise UnknownNameError("definition of surface distances", definition, tuple(DEFINITIONS))
     says, has_areas = votes.patterns == label, definition == "surfels"
-    spectra = spectra_by_kernel(votes, says, spacing_mm, has_areas=has_areas) or spectra_in_numpy(
-        votes, says, spacing_mm, has_areas=has_areas
-    )
+    spectra = None
+    if not is_large(votes.grid.shape):
+        spectra = spectra_by_kernel(votes, says, spacing_mm, has_areas=has_areas)
+    if spectra is None:
+        spectra = spectra_in_numpy(votes, says, spacing_mm, has_areas=has_areas)
     found = []
     for first, second in itertools.combinations(range(says.shape[1]), 2):
         there, back = spectra[first][second], spectra[second][first]

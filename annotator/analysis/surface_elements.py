@@ -14,6 +14,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from annotator.analysis.edges import find_edges
+from annotator.analysis.sparse_array import is_large
+from annotator.analysis.vote_bands import bands
 from annotator.analysis.votes import bounding_box, to_dense
 
 if TYPE_CHECKING:
@@ -119,6 +121,8 @@ def _elements_between(votes: VoteRuns, says: NDArray[np.bool_], spacing_mm: Spac
             weights=tuple(none),
         )
     table = lengths(spacing_mm[1:]) if is_flat else areas(spacing_mm)
+    if is_large(votes.grid.shape):
+        return _large_elements(votes, says, table)
     places, weights = [], []
     for said in says.T:
         code = _neighbour_codes(to_dense(votes, said, np.uint8, box), is_flat)
@@ -132,6 +136,37 @@ def _elements_between(votes: VoteRuns, says: NDArray[np.bool_], spacing_mm: Spac
         index=np.stack(np.unravel_index(np.flatnonzero(is_anyones), code.shape), axis=1),
         own=tuple(number[place].astype(np.int64) for place in places),
         weights=tuple(weights),
+    )
+
+
+def _large_elements(
+    votes: VoteRuns, says: NDArray[np.bool_], table: NDArray[np.float64]
+) -> _Elements:
+    """Return the elements between the voxels of a slide, band by band."""
+    n_raters, (_, rows, columns) = says.shape[1], votes.grid.shape
+    shape = (rows + 1, columns + 1)
+    places: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in range(n_raters)]
+    weights: list[list[NDArray[np.float64]]] = [[np.zeros(0)] for _ in range(n_raters)]
+    for (first, stop), top, band in bands(votes, says, above=1, below=1):
+        # The corners above a band's rows are its own; only the last has those below them.
+        last = stop + 1 if stop == rows else stop
+        for number, said in enumerate(says.T):
+            box = bounding_box(band, said)
+            if box is None:
+                continue
+            code = _neighbour_codes(to_dense(band, said, np.uint8, box), True)[0]
+            row, column = np.nonzero((code != 0) & (code != len(table) - 1))
+            is_own = (row + box[0][1] + top >= first) & (row + box[0][1] + top < last)
+            row, column = row[is_own], column[is_own]
+            weights[number].append(table[code[row, column]])
+            places[number].append((row + box[0][1] + top) * shape[1] + column + box[0][2])
+    whole = [np.concatenate(place) for place in places]
+    union = np.unique(np.concatenate(whole))
+    row, column = np.divmod(union, shape[1])
+    return _Elements(
+        index=np.stack([np.zeros_like(row), row, column], axis=1),
+        own=tuple(np.searchsorted(union, place) for place in whole),
+        weights=tuple(np.concatenate(weight) for weight in weights),
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from annotator.analysis import vote_kernels
 from annotator.analysis.merge_sorting import merge_by_sorting
 from annotator.analysis.runs import MaskRuns, SlabGrid, SlabRuns, SlabTable, slab_offsets
+from annotator.analysis.sparse_array import is_large, sparse_zeros
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError
 
 if TYPE_CHECKING:
@@ -158,9 +159,40 @@ def to_dense(
     """
     whole = box or ((0, 0, 0), votes.grid.shape)
     (z0, y0, x0), (z1, y1, x1) = whole
-    dense = np.empty((z1 - z0, y1 - y0, x1 - x0), dtype)
+    shape = (z1 - z0, y1 - y0, x1 - x0)
+    if is_large(shape):
+        return _to_sparse(votes, np.asarray(values), np.dtype(dtype), shape, whole)
+    dense = np.empty(shape, dtype)
     paint(votes, np.asarray(values), dense, whole)
     return dense
+
+
+def _to_sparse(
+    votes: VoteRuns,
+    values: NDArray[Any],
+    dtype: np.dtype[Any],
+    shape: tuple[int, int, int],
+    box: Box,
+) -> NDArray[Any]:
+    """Do what `to_dense` does, row by row, and touch no memory where the value is 0."""
+    found = sparse_zeros(shape, dtype)
+    per_run = values.astype(dtype)[votes.index]
+    own = np.flatnonzero(per_run)
+    starts = np.where(own > 0, votes.ends[own - 1], 0)
+    (z0, y0, x0), _ = box
+    n_rows, n_columns = votes.grid.shape[1:]
+    for value, start, stop in zip(
+        per_run[own].tolist(), starts.tolist(), votes.ends[own].tolist(), strict=True
+    ):
+        at = start
+        while at < stop:
+            row, column = divmod(at, n_columns)
+            end = min(stop - row * n_columns, n_columns)
+            z, y = divmod(row, n_rows)
+            if 0 <= z - z0 < shape[0] and 0 <= y - y0 < shape[1]:
+                found[z - z0, y - y0, max(0, column - x0) : max(0, end - x0)] = value
+            at = row * n_columns + end
+    return found
 
 
 def paint(votes: VoteRuns, values: NDArray[Any], out: NDArray[Any], box: Box) -> None:

@@ -224,6 +224,10 @@ def _usable(
     if n_partial:
         covers = "reading covers" if n_partial == 1 else "readings cover"
         left_out.append(f"{n_partial} {covers} only a part of a case")
+    n_slides = sum(store.series(one.case.series_ids[0]).slide is not None for one in usable)
+    if n_slides:
+        counts = "slide does" if n_slides == 1 else "slides do"
+        left_out.append(f"{n_slides} {counts} not count in what is said of calibration")
     return usable, tuple(left_out)
 
 
@@ -272,7 +276,7 @@ def _gather(
     )
     found.geometries.append(readings.series.geometry)
     columns = [column for column, rater_id in enumerate(readings.rater_ids) if rater_id in pooled]
-    if len(columns) >= 2:
+    if len(columns) >= 2 and readings.series.slide is None:
         given = [mask for _, mask in references]
         for own in readings.by_group(*given):
             signed = own.own(decided) if decided is not None else None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
-from annotator.analysis.votes import bounding_box, merge_votes, to_dense
+from annotator.analysis.segments import connect, cut_into_rows
+from annotator.analysis.votes import merge_votes
 from annotator.jobs.comparing import mean_interval
 from annotator.jobs.readings import Readings, current_fusions
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from annotator.domain.study import Case
     from annotator.store import Store
 
-_EVERY_NEIGHBOUR = np.ones((3, 3, 3), np.uint8)
 _SPECK_VOXELS = 8
 """Smaller pieces of a consensus come from its voting, voxel by voxel; nobody drew them."""
 
@@ -182,19 +181,15 @@ def _misses(votes: VoteRuns, drawn: NDArray[np.bool_]) -> tuple[int, NDArray[np.
 
     ``drawn`` is ``(pattern, rater + 1)``: who gave the label, the consensus last.
     """
-    n_raters = drawn.shape[1] - 1
-    box = bounding_box(votes, drawn[:, -1])
-    if box is None:
-        return 0, np.zeros(n_raters, np.int64)
-    pattern = to_dense(votes, np.arange(len(votes.patterns)), np.int32, box)
-    objects, n_pieces = scipy.ndimage.label(drawn[pattern, -1], structure=_EVERY_NEIGHBOUR)
-    is_object = np.bincount(objects.ravel(), minlength=n_pieces + 1)[1:] >= _SPECK_VOXELS
+    pieces = cut_into_rows(votes, drawn[:, -1])
+    number = connect(pieces, votes.grid)
+    n_pieces = int(number.max(initial=-1)) + 1
+    is_object = np.bincount(number, pieces.size, n_pieces) >= _SPECK_VOXELS
     # One row for every (object, pattern) that occurs together, instead of a pass a rater.
-    inside = objects > 0
-    pairs = np.unique(objects[inside].astype(np.int64) * len(drawn) + pattern[inside])
-    touching = np.zeros((n_pieces, n_raters), np.bool_)
-    number, row = np.divmod(pairs, len(drawn))
-    np.logical_or.at(touching, number - 1, drawn[row, :-1])
+    pairs = np.unique(number * len(drawn) + pieces.pattern)
+    touching = np.zeros((n_pieces, drawn.shape[1] - 1), np.bool_)
+    piece, pattern = np.divmod(pairs, len(drawn))
+    np.logical_or.at(touching, piece, drawn[pattern, :-1])
     return int(is_object.sum()), (~touching[is_object]).sum(axis=0)
 
 
