@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from annotator.drawing.mark_measures import measure_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from annotator.domain.marks import Mark
     from annotator.domain.schema import LabelSchema
     from annotator.drawing.measures import Intensities
@@ -41,6 +43,23 @@ def size_words(mark: Mark, surface: Surface) -> str:
     if found.area is not None:
         return f"{_number(found.area)} {unit}²"
     return "" if found.length is None else f"{found.length:.1f} {unit}"
+
+
+def range_words(marks: Iterable[Mark], surface: Surface) -> str:
+    """Return from where to where the sizes of marks of one kind lie; empty for points."""
+    measured = [measure_mark(mark, surface) for mark in marks]
+    for attribute, unit in (
+        ("angle_degrees", "°"),
+        ("area", f" {surface.unit}²"),
+        ("volume", f" {surface.unit}³"),
+        ("length", f" {surface.unit}"),
+    ):
+        found = [getattr(one, attribute) for one in measured]
+        sizes = sorted(size for size in found if size is not None)
+        if sizes:
+            ends = dict.fromkeys(_number(size) for size in (sizes[0], sizes[-1]))
+            return "–".join(ends) + unit
+    return ""
 
 
 def value_words(mark: Mark, surface: Surface, unit: str) -> str:

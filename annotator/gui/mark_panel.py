@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from annotator.domain.marks import Mark
     from annotator.domain.schema import LabelSchema
 
+NEXT = "next"
+"""What the list says of the landmark in hand."""
 _MISSING = "?"
 """Before the key of a landmark that is not set."""
 _MOST_PX = 236
@@ -150,6 +152,9 @@ class MarkPanel(QWidget):
         self._n_marks = n_marks
         self.list.set_rows(rows)
         self.list.set_current(None if chosen is None else str(chosen.mark_id))
+        wanted = [place for place, row in enumerate(rows) if row.chip == NEXT]
+        if wanted:
+            self.list.scrollToItem(self.list.item(wanted[0]))
         self._one.setVisible(n_marks > 0)
         for part in (self.name, self.label, self.delete):
             part.setEnabled(chosen is not None)
@@ -192,7 +197,7 @@ def missing_row(key: str, title: str, *, required: bool, in_hand: bool) -> Row:
     return Row(
         key=f"{_MISSING}{key}",
         title=title,
-        chip="next" if in_hand else "missing",
+        chip=NEXT if in_hand else "missing",
         tone="info" if in_hand else "caution" if required else "",
         tooltip=f"{title} is not set. Click here, then on the image.",
     )

@@ -8,13 +8,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from annotator.domain.marks import Mark, MarkEdit, box_of_edit
-from annotator.drawing.mark_words import mark_title, size_words
+from annotator.drawing.mark_words import mark_title, range_words, size_words
 from annotator.gui.buttons import label
 from annotator.gui.keyed_table import KeyedTable
 from annotator.gui.mark_layer import POINTS, MarkLayer, ShownMark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from annotator.analysis.mark_groups import MarkGroup
     from annotator.domain.reading import Box
@@ -84,7 +84,7 @@ class ReviewMarksPage(QWidget):
             (
                 ("Mark", "What it is", 0),
                 ("By", "Letters of the raters who set it", 56),
-                ("Apart", "Largest distance from where they agree, or sizes", 104),
+                ("Apart, or size", "Largest distance from where they agree, or the sizes", 124),
             ),
         )
         self.table.cellClicked.connect(lambda *_: self._go())
@@ -143,5 +143,4 @@ def _what(group: MarkGroup, schema: LabelSchema) -> str:
 def _spread(group: MarkGroup, surface: Surface, unit: str) -> str:
     if len(group.marks) > 1 and group.distances:
         return f"{max(group.distances.values()):.1f} {unit}"
-    sizes: Sequence[str] = [size_words(mark, surface) for mark in group.marks.values()]
-    return ", ".join(size for size in sizes if size)
+    return range_words(group.marks.values(), surface)
