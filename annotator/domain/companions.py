@@ -70,10 +70,14 @@ def study_date(series: Series) -> date | None:
 
 
 def can_stand_beside(own: Series, other: Series) -> bool:
-    """Whether a series can be compared with another: both volumes, or both pictures."""
+    """Whether a series can be compared with another: both volumes, or both pictures.
+
+    Whole slides cannot: they are read by tiles, and nothing is cut out of them.
+    """
     if own.series_id == other.series_id or own.kind != other.kind or own.kind == "video":
         return False
-    return not (own.geometry.is_time or other.geometry.is_time)
+    pair = (own, other)
+    return all(one.slide is None and not one.geometry.is_time for one in pair)
 
 
 def kind_by_files(own: Series, other: Series) -> CompanionKind | None:

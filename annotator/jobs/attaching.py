@@ -93,6 +93,8 @@ def _keep(
 def _kind(case: Case, own: Series, other: Series, kind: CompanionKind | None) -> CompanionKind:
     if own.series_id == other.series_id:
         raise AnnotatorError(f"this is the series that {case.title!r} itself is drawn on")
+    if own.slide is not None or other.slide is not None:
+        raise AnnotatorError("whole slides are not shown beside other images")
     if not can_stand_beside(own, other):
         raise AnnotatorError(
             f"a {other.kind} cannot stand beside {case.title!r}, a {own.kind}: volumes are "

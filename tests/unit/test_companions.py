@@ -11,10 +11,10 @@ import SimpleITK as sitk
 
 from annotator.analysis.plane_section import index_to_index, index_to_lps, plane_section
 from annotator.api import no_progress, series_id
-from annotator.domain.companions import kind_by_files, study_date, words_of_time
+from annotator.domain.companions import can_stand_beside, kind_by_files, study_date, words_of_time
 from annotator.domain.errors import AccessDeniedError, AnnotatorError, UnknownNameError
 from annotator.domain.geometry import Geometry
-from annotator.domain.study import DicomSource, Series
+from annotator.domain.study import DicomSource, Series, Slide
 from tests.unit.project_builder import SHAPE, add_case, make_session
 
 if TYPE_CHECKING:
@@ -96,6 +96,20 @@ def test_the_files_say_what_a_series_is() -> None:
         assert words_of_time(own, of_study(2, "1.8", date), "prior") == words
     assert words_of_time(own, others[0], "series") == "same study"
     assert study_date(others[2]) is None
+
+
+def test_only_what_can_be_compared_stands_side_by_side() -> None:
+    own = of_study(1, "1.9", "20240310")
+    other = of_study(2, "1.9", "20240310")
+    assert can_stand_beside(own, other)
+    frames = replace(other.geometry, is_time=True)
+    for unlike in (
+        own,
+        replace(other, kind="picture"),
+        replace(other, slide=Slide(reader="slides", sha256="0", shapes=((9, 9),))),
+        replace(other, geometry=frames),
+    ):
+        assert not can_stand_beside(own, unlike)
 
 
 def test_what_is_of_the_patient_is_offered(session: Session) -> None:
