@@ -178,7 +178,12 @@ def project_document(session: Session) -> dict[str, Any]:
             "name": project.schema.name,
             "title": project.schema.title,
             "labels": [
-                {"value": label.value, "name": label.name, "color": label.color}
+                {
+                    "value": label.value,
+                    "name": label.name,
+                    "color": label.color,
+                    "group": label.group,
+                }
                 for label in project.schema.labels
             ],
             "fields": [
