@@ -7,6 +7,7 @@ from annotator.cli.command import PROJECT as _PROJECT
 from annotator.cli.command import Argument, Command
 from annotator.cli.companion_commands import COMPANION_COMMANDS
 from annotator.cli.comparing_commands import COMPARING_COMMANDS
+from annotator.cli.mark_commands import MARK_COMMANDS
 from annotator.cli.quality_commands import QUALITY_COMMANDS
 from annotator.cli.threshold_commands import THRESHOLD_COMMANDS
 from annotator.cli.tracing_commands import TRACING_COMMANDS
@@ -514,6 +515,7 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(_PROJECT, _CASES, _MODELS),
         example="annotator findings lungs",
     ),
+    *MARK_COMMANDS,
     *QUALITY_COMMANDS,
     *CHECKING_TRACES_COMMANDS,
     *COMPARING_COMMANDS,

@@ -26,6 +26,7 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("csv", "CSV tables", "Readings, agreement, findings and verdicts as tables"),
     ("json", "JSON", "The same as one JSON document"),
     ("swc", "SWC", "Tracings: each tracer's, the signed-off ones, and what was found in them"),
+    ("mrk.json", "Markups", "Points, landmarks, lines, areas and boxes, for 3D Slicer"),
 )
 """(format, title, what it holds)"""
 

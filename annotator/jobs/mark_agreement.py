@@ -26,6 +26,7 @@ from annotator.jobs.mark_facts import (
     MarkRow,
 )
 from annotator.jobs.mark_scale import scale_of_marks
+from annotator.jobs.readings import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from annotator.domain.marks import Mark, MarkKind
     from annotator.domain.reading import Annotation
     from annotator.domain.schema import LabelSchema
+    from annotator.domain.study import Case
     from annotator.jobs.mark_facts import Unit
     from annotator.jobs.mark_scale import MarkScale
     from annotator.store import Store
@@ -105,6 +107,23 @@ def agree_on_marks(
     )
 
 
+def compare_marks(
+    store: Store, cases: Sequence[Case], *, include_models: bool, limit: float = LIMIT
+) -> MarkAgreement:
+    """Compare the marks of cases that have two readings or more.
+
+    Where fewer than two people read, models count as raters.
+    """
+    readings = [counted(store, case.case_id, include_models=include_models) for case in cases]
+    annotations = [entry for given in readings if len(given) >= 2 for entry in given]
+    readers = {entry.rater_id for entry in annotations}
+    raters = [rater for rater in store.raters() if rater.rater_id in readers]
+    people = [rater.rater_id for rater in raters if not rater.is_model]
+    order = [rater.rater_id for rater in raters]
+    pooled = frozenset(people if len(people) >= 2 else order)
+    return agree_on_marks(store, annotations, order, pooled, limit=limit)
+
+
 def marked_cases(store: Store, annotations: Sequence[Annotation]) -> tuple[MarkedCase, ...]:
     """Return the cases of readings in which any of them has a mark."""
     marks = store.annotation_marks([entry.annotation_id for entry in annotations])
@@ -131,6 +150,13 @@ def size_of(mark: Mark, spacing: tuple[float, float, float]) -> float:
     if mark.kind == "angle":
         return angle_degrees(mark.places[0], mark.places[1], mark.places[2], spacing)
     return area_mm2(mark.places, spacing)
+
+
+def _concerns(
+    rater_id: str, key: MarkKey, cases: Sequence[MarkedCase], pooled: frozenset[str]
+) -> bool:
+    """Whether a rater could have set such a mark: models that never do are not made for it."""
+    return rater_id in pooled or any(key in case.marks.get(rater_id, {}) for case in cases)
 
 
 def _has(case: MarkedCase, key: MarkKey) -> bool:
@@ -184,7 +210,7 @@ def _landmark_row(
                 offset=one.offset,
             )
             for rater_id, one in zip(order, found.raters, strict=True)
-            if one.n_read
+            if one.n_read and _concerns(rater_id, key, cases, pooled)
         ),
         points=tuple(
             LandmarkPoint(case_id=case.case_id, rater_id=rater_id, distance=float(value))
@@ -204,7 +230,8 @@ def _mark_row(
     pooled: frozenset[str],
     limit: float,
 ) -> MarkRow:
-    by_case = [_pairs_of_case(key, case, order, limit) for case in cases]
+    readers = [rater_id for rater_id in order if _concerns(rater_id, key, cases, pooled)]
+    by_case = [_pairs_of_case(key, case, readers, limit) for case in cases]
     counted = [
         [pair for pair in pairs if {pair.rater_a, pair.rater_b} <= pooled] for pairs in by_case
     ]
@@ -232,9 +259,9 @@ def _mark_row(
 
 
 def _pairs_of_case(
-    key: MarkKey, case: MarkedCase, order: Sequence[str], limit: float
+    key: MarkKey, case: MarkedCase, readers: Sequence[str], limit: float
 ) -> list[_PairCase]:
-    readers = [rater_id for rater_id in order if rater_id in case.marks]
+    readers = [rater_id for rater_id in readers if rater_id in case.marks]
     spacing = case.scale.spacing
     found = []
     for rater_a, rater_b in itertools.combinations(readers, 2):

@@ -142,12 +142,13 @@ def _answer_sentence(row: QuestionRow) -> str:
 
 def methods(report: AgreementReport) -> Section:
     """Return what was done, so that another could do it again."""
+    is_drawn = bool(report.labels) or report.marks.is_empty
     paragraphs = [
         _readings(report),
-        _comparison(report),
+        _comparison(report) if is_drawn else "",
         _distances(report),
         methods_of_marks(report),
-        _fusions(report),
+        _fusions(report) if is_drawn else "",
         _probabilities(report),
         _intervals(report),
     ]
@@ -168,11 +169,12 @@ def _readings(report: AgreementReport) -> str:
     people = [rater for rater in about.raters if not rater.is_model]
     models = [rater for rater in about.raters if rater.is_model]
     labels = listed([label.name for label in about.labels]) or "nothing"
+    did = f"drew {labels}" if about.labels or report.marks.is_empty else "set marks"
     text = (
         f"The project “{about.title}” holds {counted_noun(about.n_cases_in_project, 'case')}; "
         f"{about.n_cases} with two or more submitted readings "
         f"{'is' if about.n_cases == 1 else 'are'} compared here. "
-        f"{counted_noun(len(people), 'person', 'people')} drew {labels}, "
+        f"{counted_noun(len(people), 'person', 'people')} {did}, "
         f"and submitted {counted_noun(sum(rater.n_readings for rater in people), 'reading')}. "
         "The program shows a rater nothing of the others before all is submitted; drawings that "
         "were brought in from elsewhere are as they came. Of each rater the latest submitted "

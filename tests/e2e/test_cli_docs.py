@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
-OPAQUE = {"diagnosis", "parameters", "planted", "report"}
+OPAQUE = {"diagnosis", "marks", "parameters", "planted", "report"}
 """Objects whose keys are the schema's, a plugin's, a simulated rater's, or told elsewhere."""
 NEVER_HERE = {"broken[].name", "broken[].reason"}
 WINDOW = {"open", "demo"}
@@ -102,6 +102,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     must(*words, "Bob", "--mask", other, "--diagnosis", "no")
     found["fuse"] = must("fuse", asked, "--out", place / "fused")
     found["compare"] = must("compare", asked)
+    marked = place / "marks.mrk.json"
+    marked.write_text(_MARKS)
+    found["add-marks"] = must("add-marks", asked, "One", "--rater", "Ann", "--file", marked)
+    found["compare-marks"] = must("compare-marks", asked)
     found["report"] = must("report", asked, "--out", place / "agreement.html")
     found["diagnoses"] = must("diagnoses", asked)
     found["findings"] = must("findings", asked)
@@ -119,6 +123,11 @@ _SCHEMA = """{
   "labels": [{"value": 1, "name": "Lesion", "color": "#ff0000"}],
   "fields": [{"key": "seen", "title": "Seen?", "choices": [["yes", "Yes"], ["no", "No"]]}]
 }"""
+
+
+_MARKS = """{"markups": [{"type": "Fiducial", "coordinateSystem": "LPS", "controlPoints": [
+  {"label": "tip", "position": [-12.5, 40.0, 7.25]}
+]}]}"""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -19,6 +19,7 @@ from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
 from annotator.drawing.mark_measures import image_surface, measure_mark
 from annotator.jobs.mark_files import SCHEMA, read_marks, write_marks
+from annotator.session.adding_marks import add_marks
 from tests.unit.project_builder import SCHEMA as LABELS
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
 
@@ -209,3 +210,40 @@ def test_a_project_gives_out_the_marks_of_its_readings(tmp_path: Path) -> None:
     assert [entry["name"] for entry in report["files"]] == ["Case-1_reading-Ada.mrk.json"]
     assert len(read_marks(out / "Case-1_reading-Ada.mrk.json", geometry, MARKED)) == 3
     assert geometry.shape == SHAPE
+
+
+def test_marks_from_a_file_take_the_place_of_those_of_the_last_reading(tmp_path: Path) -> None:
+    with make_session(tmp_path) as session:
+        store = session.store
+        store.set_schema(MARKED, actor="system")
+        case, ada = add_case(session, 1), session.add_rater("Ada")
+        geometry = store.series(case.series_ids[0]).geometry
+        path = write_marks(
+            tmp_path / "a.mrk.json",
+            [(MARKS[0], measure_mark(MARKS[0], image_surface(None, geometry)))],
+            geometry,
+            MARKED,
+        )
+        words = (store, case.case_id, ada.rater_id, path)
+        first, marks = add_marks(*words, actor="system")
+        assert (first.revision, len(marks), marks[0].mark_id) == (1, 1, 1)
+        assert add_marks(*words, actor="system")[0] == first, "the same once more"
+        mask = encode(block(((0, 0, 0), (1, 2, 2))))
+        answers = Diagnosis(answers=(("dx", "yes"),))
+        drawn = store.add_annotation(
+            case.case_id, ada.rater_id, mask, answers, marks=[MARKS[1]], actor="system"
+        )
+        again, marks = add_marks(*words, actor="system")
+        assert (again.parent_id, again.diagnosis) == (drawn.annotation_id, answers)
+        assert [(mark.mark_id, mark.name) for mark in marks] == [(3, "spur")], "numbers go on"
+        kept = store.annotation_mask(again.annotation_id)
+        assert kept.slabs.keys() == mask.slabs.keys()
+        document = json.loads(path.read_text())
+        document["markups"][0]["controlPoints"][0]["position"] = [0.0, 0.0, 99.0]
+        path.write_text(json.dumps(document))
+        with pytest.raises(UnreadableError, match=r"“spur” lies outside the image, at voxel \(49"):
+            add_marks(*words, actor="system")
+        path.write_text('{"markups": []}')
+        with pytest.raises(UnreadableError, match="holds no marks"):
+            add_marks(*words, actor="system")
+        assert store.verify() == ()

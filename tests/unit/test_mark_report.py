@@ -12,6 +12,7 @@ import pytest
 
 from annotator.analysis.runs import encode
 from annotator.api import no_progress
+from annotator.cli import main
 from annotator.domain.marks import Mark
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
@@ -142,6 +143,9 @@ def test_landmarks_are_compared_in_mm_and_missing_ones_counted(report: Agreement
     assert net.distance.value > 3.0
     assert (apex.n_cases, apex.n_missing, apex.distance.value) == (0, 8, None)
     assert apex.points == ()
+    assert [report.rater_name(one.rater_id) for one in apex.raters] == list(RATERS[:3]), (
+        "no model sets it"
+    )
 
 
 def test_other_marks_are_matched_and_measured(report: AgreementReport) -> None:
@@ -162,6 +166,7 @@ def test_other_marks_are_matched_and_measured(report: AgreementReport) -> None:
     assert (with_ada.n_a, with_ada.n_b, with_ada.n_matched) == (4, 8, 4)
     assert box.pairs[0].compared == pytest.approx(3 / 4), "the overlap"
     assert box.size is None
+    assert len(box.pairs) == 3, "without the model, which sets none"
 
 
 def test_a_project_of_marks_only_has_a_report(report: AgreementReport) -> None:
@@ -183,6 +188,7 @@ def test_a_project_of_marks_only_has_a_report(report: AgreementReport) -> None:
     (picture,) = (one for one in PICTURES if one.has_content(report))
     assert picture.key == "landmarks"
     assert picture_address(picture, report, LIGHT).startswith("data:image/svg+xml;base64,")
+    assert "3 people set marks, and submitted 12 readings" in text
 
 
 def test_marks_stand_beside_masks_and_a_project_without_any_says_nothing(tmp_path: Path) -> None:
@@ -215,3 +221,17 @@ def test_the_reviewer_sees_the_marks_of_all_and_their_consensus(session: Session
     assert spur.consensus == pytest.approx((1.0, 2.25, 3.0), abs=0.5)
     assert spur.distances[ids["Ben"]] > spur.distances[ids["Ada"]]
     opened.close()
+
+
+def test_the_command_line_tells_the_same(
+    session: Session, report: AgreementReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare-marks", str(session.store.location), "--models", "--limit", "3"]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["marks"] == json.loads(json.dumps(report.as_document()["marks"]))
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "Scleral spur over 4 cases: two raters 1.64 mm apart" in out
+    assert "Ada and Ben: 4 matched of 4 and 8, F1 0.67, 0.00 mm apart" in out
+    assert "box “lesion” over 4 cases: F1 1.00, overlap 0.83" in out
