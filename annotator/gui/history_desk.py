@@ -13,15 +13,19 @@ from annotator.gui.suggestion import Suggestion
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from annotator.domain.marks import Mark
     from annotator.domain.reading import Box
     from annotator.drawing.operation import Change
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
+    from annotator.gui.mark_desk import MarkDesk
     from annotator.gui.operation_desk import OperationDesk
     from annotator.session.open_case import OpenCase
 
 BRING_BACK = "bring back"
 """The tool's name of the step that makes an earlier state the present one."""
+_SAME = "The drawing was the same then as it is now."
+_OTHER_MARKS = "The labels were the same then; the marks on the image are those of then."
 _AGAIN_MS = 300
 _ADVICE = "As it was after this step. Enter brings it back, Esc shows the present."
 
@@ -31,9 +35,12 @@ class HistoryDesk(QObject):
 
     told = Signal(str)
 
-    def __init__(self, background: Background, operations: OperationDesk, parent: QWidget) -> None:
+    def __init__(
+        self, background: Background, operations: OperationDesk, marks: MarkDesk, parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self._parent = parent
+        self._marks = marks
         self._background = background
         self._operations = operations
         self._dialog: HistoryDialog | None = None
@@ -85,7 +92,7 @@ class HistoryDesk(QObject):
         if self._dialog is not None:
             self._dialog.refresh()
 
-    def _look_at(self, change: Change | None, box: Box | None) -> None:
+    def _look_at(self, change: Change | None, box: Box | None, marks: tuple[Mark, ...]) -> None:
         """Show a state of the past in the views; the live mask is not touched."""
         canvas, opened = self._canvas, self._opened
         if canvas is None or opened is None:
@@ -95,9 +102,10 @@ class HistoryDesk(QObject):
             (z0, y0, x0), (z1, y1, x1) = box
             canvas.set_position(((z0 + z1 - 1) // 2, (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2))
         self._change = change
+        has_other_marks = self._marks.show_past(marks)
         if change is None:
             canvas.show_suggestion(None, "")
-            self.told.emit("The drawing was the same then as it is now.")
+            self.told.emit(_OTHER_MARKS if has_other_marks else _SAME)
             return
         before = opened.drawing.mask[box_slices(change.box)].copy()
         canvas.show_suggestion(Suggestion(change, before), _ADVICE)
@@ -107,24 +115,29 @@ class HistoryDesk(QObject):
         if self._change is not None and self._canvas is not None:
             self._canvas.show_suggestion(None, "")
         self._change = None
+        self._marks.show_past(None)
 
-    def _bring_back(self, change: Change | None) -> None:
+    def _bring_back(self, change: Change | None, marks: tuple[Mark, ...] | None) -> None:
         """Make the state that is looked at the present one, as a step of its own."""
         canvas, opened = self._canvas, self._opened
         if canvas is None or opened is None:
             return
+        past = self._marks.past if marks is None else marks
         self.look_away()
+        n_marks = self._marks.bring_back(BRING_BACK, past)
         # The rules are for tools: what was there may come back whatever they say.
         recorder = EditRecorder(opened.drawing.mask)
         if change is not None:
             recorder.put(change.box, change.labels)
         edit = recorder.finish()
-        if edit is None:
-            self.told.emit("The drawing was the same then as it is now.")
-            return
-        canvas.show_edit(BRING_BACK, edit)
-        canvas.refresh_mask(edit.box)
-        self.told.emit("Brought back. One undo (Z) takes it back.")
+        n_steps = n_marks + (edit is not None)
+        if edit is not None:
+            canvas.show_edit(BRING_BACK, edit)
+            canvas.refresh_mask(edit.box)
+        if n_steps > 1:  # each mark is a step of its own
+            self.told.emit(f"Brought back. Undo (Z) takes it back in {n_steps} steps.")
+        else:
+            self.told.emit("Brought back. One undo (Z) takes it back." if n_steps else _SAME)
 
     def _answer(self, answer: str) -> None:
         change = self._change
@@ -133,4 +146,4 @@ class HistoryDesk(QObject):
         if answer == "drop":
             self.look_away()
         else:
-            self._bring_back(change)
+            self._bring_back(change, None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QCloseEvent, QImage
     from qtpy.QtWidgets import QWidget
 
+    from annotator.domain.marks import Mark
     from annotator.drawing.operation import Change
     from annotator.gui.background import Background
     from annotator.session.open_case import OpenCase
@@ -35,14 +36,14 @@ _OTHER_TITLES = {
 class HistoryDialog(QDialog):
     """Steps with pictures, times and tools; stays open while one works on.
 
-    Emits ``looked_at(change, box)``: what would make the drawing what it was (None: nothing), and
-    where that step changed it; ``let_go()`` when the present is to be shown; ``wanted(change)`` to
-    bring a state back.
+    Emits ``looked_at(change, box, marks)``: what would make the drawing what it was (None:
+    nothing), where that step changed it, and the marks of then; ``let_go()`` when the present is
+    to be shown; ``wanted(change, marks)`` to bring a state back.
     """
 
-    looked_at = Signal(object, object)
+    looked_at = Signal(object, object, object)
     let_go = Signal()
-    wanted = Signal(object)
+    wanted = Signal(object, object)
 
     def __init__(self, background: Background, parent: QWidget) -> None:
         super().__init__(parent)
@@ -131,14 +132,17 @@ class HistoryDialog(QDialog):
             self.let_go.emit()
             return
 
-        def read() -> Change | None:
-            return change_to(opened.drawing.mask_after(moment.step_id), opened.drawing.mask)
+        def read() -> tuple[Change | None, tuple[Mark, ...]]:
+            drawing, step_id = opened.drawing, moment.step_id
+            change = change_to(drawing.mask_after(step_id), drawing.mask)
+            return change, drawing.marks_after(step_id)
 
-        def show(change: Change | None) -> None:
+        def show(found: tuple[Change | None, tuple[Mark, ...]]) -> None:
+            change, marks = found
             if bring_back:
-                self.wanted.emit(change)
+                self.wanted.emit(change, marks)
             else:
-                self.looked_at.emit(change, moment.box)
+                self.looked_at.emit(change, moment.box, marks)
 
         self._background.run("look back", read, show)
 

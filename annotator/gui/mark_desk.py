@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
 
 from annotator.domain.errors import AnnotatorError
-from annotator.domain.marks import MarkEdit, box_of_edit
+from annotator.domain.marks import MarkEdit, box_of_edit, edits_between
 from annotator.drawing.gesture import UNMARKED, Markings
 from annotator.drawing.mark_tools import LandmarkMark
 from annotator.drawing.mark_words import (
@@ -71,6 +71,8 @@ class MarkDesk(QObject):
         self._chosen = 0
         self._wanted = ""
         self._is_shown = True
+        self.past: tuple[Mark, ...] | None = None
+        """Marks as they were once, while these are shown."""
         self._words: dict[Mark, tuple[str, str]] = {}
         tools.moved.connect(self.refresh)
         tools.marks_hidden.connect(self.refresh)
@@ -94,6 +96,7 @@ class MarkDesk(QObject):
         self._unit = unit
         self._chosen, self._wanted = 0, ""
         self._words.clear()
+        self.past = None
         panel.set_eye(self._is_shown)
         panel.picked.connect(self.go_to)
         panel.landmark_wanted.connect(self.take_landmark)
@@ -152,7 +155,10 @@ class MarkDesk(QObject):
         canvas, panel, schema = self._canvas, self._panel, self._schema
         if canvas is None or panel is None or schema is None:
             return
-        if self._is_shown and not self._tools.are_marks_hidden:
+        if self.past is not None:
+            shown = tuple(self._describe(mark) for mark in self.past)
+            layer, markings = MarkLayer(shown=shown), self._unseen()
+        elif self._is_shown and not self._tools.are_marks_hidden:
             layer = MarkLayer(
                 shown=tuple(self._describe(mark) for mark in self.marks),
                 selected=self._chosen,
@@ -164,6 +170,24 @@ class MarkDesk(QObject):
             layer, markings = replace(NO_MARKS, describe=self._describe), self._unseen()
         canvas.set_marks(layer, markings)
         panel.show_marks(self._rows(schema), self.chosen)
+
+    def show_past(self, marks: tuple[Mark, ...] | None) -> bool:
+        """Show marks as they were once; None shows the present. Returns whether they differ."""
+        if marks is None and self.past is None:
+            return False
+        self.past = marks
+        self.refresh()
+        return marks is not None and marks != self.marks
+
+    def bring_back(self, deed: str, marks: tuple[Mark, ...] | None) -> int:
+        """Make the marks what they were once, one step each; returns how many there are."""
+        if marks is None:
+            return 0
+        now, then = ({mark.mark_id: mark for mark in some} for some in (self.marks, marks))
+        edits = edits_between(now, then)
+        for edit in edits:
+            self._record(deed, edit)
+        return len(edits)
 
     def choose(self, mark_id: int) -> None:
         """Choose the mark that is named, labelled and deleted from now on."""

@@ -17,7 +17,7 @@ from annotator.domain.marks import Mark
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
 from annotator.session.session import Session
-from tests.gui.drawing_case import LEFT, Case, begin
+from tests.gui.drawing_case import CONTROL, LEFT, Case, begin
 from tests.gui.small_project import READERS, REVIEWER, SCHEMA, add_case, ball
 from tests.gui.steps import JOB_MS, PATIENCE_MS, be, drawn_case, open_project, press
 from tests.gui.widget_walk import cut_off, unnamed
@@ -89,8 +89,8 @@ def check_points(case: Case) -> None:
     assert marks(case) == (first,)
     case.key("Z")
     assert marks(case) == ()
-    case.key("Y", Qt.KeyboardModifier.ControlModifier)
-    case.key("Y", Qt.KeyboardModifier.ControlModifier)
+    case.key("Y", CONTROL)
+    case.key("Y", CONTROL)
     assert marks(case) == (moved,)
     case.down((12.0, 20.0, 24.0))
     case.move((12.0, 30.0, 30.0), LEFT)
@@ -188,6 +188,30 @@ def check_list(case: Case, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: cut_off(found) == [], timeout=PATIENCE_MS)
 
 
+def check_history(case: Case, qtbot: QtBot) -> None:
+    """Marks of the past are seen, and brought back; undo takes that back."""
+    before = marks(case)
+    case.key("H", CONTROL)
+    dialog = case.window.rater.masks.history._dialog
+    assert dialog is not None
+    qtbot.waitUntil(lambda: len(dialog.model.moments) > len(before), timeout=PATIENCE_MS)
+    assert {"Move mark", "Label mark", "Box"} <= {one.title for one in dialog.model.moments}
+    first = dialog.model.index(len(dialog.model.moments) - 1, 0)
+    dialog.view.setCurrentIndex(first)
+    dialog.view.clicked.emit(first)
+    qtbot.waitUntil(lambda: not case.canvas._marks.kept.shown, timeout=PATIENCE_MS)
+    assert marks(case) == before, "only looked at"
+    QTest.mouseClick(dialog.back, LEFT)
+    qtbot.waitUntil(lambda: marks(case) == (), timeout=PATIENCE_MS)
+    dialog.close()
+    case.window.activateWindow()
+    qtbot.waitUntil(case.window.isActiveWindow, timeout=PATIENCE_MS)
+    case.canvas.setFocus()
+    for _ in before:
+        case.key("Z")
+    assert marks(case) == before
+
+
 def test_marks_from_the_first_click_to_the_submitted_reading(
     same_window: MainWindow, qtbot: QtBot, project: Path
 ) -> None:
@@ -198,6 +222,7 @@ def test_marks_from_the_first_click_to_the_submitted_reading(
     check_ruler(case)
     check_box(case)
     check_list(case, qtbot)
+    check_history(case, qtbot)
     assert np.array_equal(case.mask, empty), "nothing is drawn"
     before = marks(case)
     # the project is left and opened again: all is there
@@ -210,7 +235,7 @@ def test_marks_from_the_first_click_to_the_submitted_reading(
     # a landmark is missed at the submission, and set where it is asked for
     case.key("B")
     case.stroke([(12.0, 18.0, 18.0)])
-    case.key("Return", Qt.KeyboardModifier.ControlModifier)
+    case.key("Return", CONTROL)
     reading = case.window.rater.panel
     assert reading is not None
     assert "Carina" in reading.cautions.text()
@@ -227,7 +252,7 @@ def test_marks_from_the_first_click_to_the_submitted_reading(
     assert titles(case)[:2] == [("Carina", "set"), ("Apex of the heart", "set")]
     case.key("Period")
     case.stroke([(12.0, 36.0, 6.0), (12.0, 36.0, 12.0)])
-    case.key("Return", Qt.KeyboardModifier.ControlModifier)
+    case.key("Return", CONTROL)
     qtbot.waitUntil(lambda: case.window.rater.open_case is None, timeout=PATIENCE_MS)
 
 
