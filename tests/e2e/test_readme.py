@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from annotator.gui.action_table import ACTIONS
-from tests.e2e.command_line import SHAPE, box_mask, must, write_volume
+from tests.e2e.command_line import SHAPE, annotator, box_mask, must, write_volume
+from tests.e2e.readme import BLOCKS, COMMANDS, MAKE, PIP, PROGRAM, ROOT, run
 from tests.exports import load_nifti
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
+
+    pass
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS: list[tuple[str, str]] = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", README)
-COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if shlex.split(line, True)]
-MAKE = [line for line in COMMANDS if line.startswith("make ")]
-PIP = [line for line in COMMANDS if line.startswith("pip install ")]
-PROGRAM = [line for line in COMMANDS if line.startswith("annotator ")]
 MADE_BY_TESTS = {"test", "wheel"}
 """Targets whose recipes are run elsewhere in this suite, or are the suite."""
 GESTURES = {"Alt", "Shift+Enter", "Backspace", "Ctrl", "Enter", "Shift", "Space"}
 """Keys of the guide that belong to a gesture on the canvas and are no actions."""
-
-
-def run(script: str, directory: Path, more: Mapping[str, str] | None = None) -> str:
-    """Run a shell script as a reader would, with this environment's programs; it has to succeed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=directory,
-        env=kept | {"PATH": path} | dict(more or {}),
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
 
 
 def test_every_command_is_run_here() -> None:
@@ -75,20 +49,19 @@ def test_make_target_exists(line: str) -> None:
         assert "\npart test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_wheel_is_what_pip_is_given(tmp_path: Path) -> None:
-    recipe = run("make --dry-run wheel", ROOT).splitlines()[-1]
-    _, *words = shlex.split(recipe)
-    run(shlex.join(["python", *words, "--outdir", str(tmp_path / "dist")]), ROOT)
-    offline = 'pip() { python -m pip "$@" --quiet --dry-run --no-deps --no-index; }\n'
-    run(offline + "\n".join(PIP), tmp_path)
-
-
-def test_main_job_from_start_to_end(tmp_path: Path) -> None:
+def test_main_job_from_start_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first command and the last, which opens the window, by the shell; the rest in here."""
     rng = np.random.default_rng(7)
     write_volume(tmp_path / "chest.nii.gz", rng.integers(-900, 200, SHAPE, np.int16))
     write_volume(tmp_path / "abe.nii.gz", box_mask(4, 12, 2))
     write_volume(tmp_path / "baum.nii.gz", box_mask(7, 12, 2))
-    told = run("\n".join(PROGRAM), tmp_path, {"ANNOTATOR_QUIT_AFTER_MS": "500"})
+    monkeypatch.chdir(tmp_path)
+    told = run(PROGRAM[0], tmp_path)
+    for line in PROGRAM[1:-1]:
+        outcome = annotator(*shlex.split(line, comments=True)[1:])
+        assert outcome.code == 0, (line, outcome)
+        told += outcome.out
+    run(PROGRAM[-1], tmp_path, {"ANNOTATOR_QUIT_AFTER_MS": "500"})
     assert "The project is sound" in told
     fused = load_nifti(tmp_path / "fused" / "chest_staple_labels.nii.gz")
     assert set(np.unique(np.asanyarray(fused.dataobj))) == {0, 2}
