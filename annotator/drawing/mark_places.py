@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FLAT = 0.5
 """Voxels."""
+_MOST_VOXELS = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,15 @@ def lies_on(mark: Mark, plane: int, index: int) -> bool:
     if mark.kind == "box":
         return math.floor(low + 0.5) <= index <= math.floor(high + 0.5)
     return math.floor(low + 0.5) == index == math.floor(high + 0.5)
+
+
+def is_looked_into(places: Sequence[Point]) -> bool:
+    """Whether the image around places is small enough to be measured while a person waits."""
+    n_voxels = 1
+    for axis in range(3):
+        along = [place[axis] for place in places]
+        n_voxels *= math.ceil(max(along)) - math.floor(min(along)) + 1
+    return n_voxels <= _MOST_VOXELS
 
 
 def is_flat(mark: Mark) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from annotator.drawing.mark_measures import measure_mark
+from annotator.drawing.mark_places import is_looked_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from annotator.domain.marks import Mark
     from annotator.domain.schema import LabelSchema
+    from annotator.drawing.mark_measures import MarkMeasures
     from annotator.drawing.measures import Intensities
     from annotator.drawing.surface import Surface
 
@@ -29,7 +32,7 @@ def mark_title(mark: Mark, schema: LabelSchema) -> str:
 def size_words(mark: Mark, surface: Surface) -> str:
     """Return how large a mark is, in mm or what the image has; empty for a point."""
     unit = surface.unit
-    if mark.kind == "box":  # the image inside a large one takes long to look at
+    if mark.kind == "box":
         first, last = mark.places
         edges = [
             abs(a - b) * step for a, b, step in zip(first, last, surface.spacing_mm, strict=True)
@@ -37,7 +40,7 @@ def size_words(mark: Mark, surface: Surface) -> str:
         return " × ".join(f"{edge:.1f}" for edge in edges[::-1] if edge > 0) + f" {unit}"
     if mark.kind in ("point", "landmark"):
         return ""
-    found = measure_mark(mark, surface)
+    found = _measured(mark, surface, with_values=False)
     if found.angle_degrees is not None:
         return f"{found.angle_degrees:.0f}°"
     if found.area is not None:
@@ -47,7 +50,7 @@ def size_words(mark: Mark, surface: Surface) -> str:
 
 def range_words(marks: Iterable[Mark], surface: Surface) -> str:
     """Return from where to where the sizes of marks of one kind lie; empty for points."""
-    measured = [measure_mark(mark, surface) for mark in marks]
+    measured = [_measured(mark, surface, with_values=False) for mark in marks]
     for attribute, unit in (
         ("angle_degrees", "°"),
         ("area", f" {surface.unit}²"),
@@ -64,7 +67,7 @@ def range_words(marks: Iterable[Mark], surface: Surface) -> str:
 
 def value_words(mark: Mark, surface: Surface, unit: str) -> str:
     """Return how bright the image is at a point, along a line or inside an area; else nothing."""
-    found = None if mark.kind in ("box", "angle") else measure_mark(mark, surface).intensities
+    found = _measured(mark, surface, with_values=mark.kind not in ("box", "angle")).intensities
     if found is None:
         return ""
     spread = "" if mark.kind in ("point", "landmark") else f" ± {found.sd:.3g}"
@@ -81,7 +84,7 @@ def table_columns(unit: str) -> tuple[str, ...]:
 
 def table_row(mark: Mark, surface: Surface, schema: LabelSchema) -> tuple[str, ...]:
     """Return all that is measured of a mark, and where it is; slices, rows, columns from 1."""
-    found = measure_mark(mark, surface)
+    found = _measured(mark, surface, with_values=True)
     about = schema.label(mark.label)
     sizes = (found.length, found.angle_degrees, found.area, found.volume)
     places = "; ".join(" ".join(f"{at + 1:.2f}" for at in place) for place in mark.places)
@@ -91,6 +94,13 @@ def table_row(mark: Mark, surface: Surface, schema: LabelSchema) -> tuple[str, .
         *_values(found.intensities),
         places,
     )
+
+
+def _measured(mark: Mark, surface: Surface, *, with_values: bool) -> MarkMeasures:
+    """Return what a mark measures; the image is looked at where wanted and where that is quick."""
+    if not with_values or not is_looked_into(mark.places):
+        surface = replace(surface, image=None)
+    return measure_mark(mark, surface)
 
 
 def _values(found: Intensities | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from annotator.domain.marks import Mark
 from annotator.drawing.gesture import Held, Line, Preview
 from annotator.drawing.mark_gesture import MarkGesture
-from annotator.drawing.mark_places import mm_between
+from annotator.drawing.mark_places import is_looked_into, mm_between
 from annotator.drawing.measures import angle_degrees, area_mm2, length_mm, measure_intensities
 from annotator.drawing.options import ChoiceOption, Option
 from annotator.drawing.polygon import outline_stamp
@@ -160,8 +160,10 @@ class Ruler(MarkGesture):
 
     def _values(self, points: list[Point]) -> list[str]:
         """Say how bright the image is inside the closed line."""
+        if self.surface.image is None or not is_looked_into(points):
+            return []
         stamp = outline_stamp(self.surface, points, self.plane)
-        if stamp is None or self.surface.image is None or not stamp.inside.any():
+        if stamp is None or not stamp.inside.any():
             return []
         low = stamp.origin
         z, y, x = (start + n for start, n in zip(low, stamp.inside.shape, strict=True))

@@ -10,17 +10,28 @@ import numpy as np
 import pytest
 
 from annotator.domain.marks import Mark, MarkEdit
-from annotator.domain.schema import Landmark
+from annotator.domain.schema import Label, LabelSchema, Landmark
 from annotator.drawing.gesture import NOTHING, Held, Markings, NothingToDoError
 from annotator.drawing.mark_measures import measure_mark
-from annotator.drawing.mark_places import crossings, grips, is_flat, lies_on
+from annotator.drawing.mark_places import crossings, grips, is_flat, is_looked_into, lies_on
 from annotator.drawing.mark_tools import BoxMark, LandmarkMark, PointMark
+from annotator.drawing.mark_words import (
+    mark_title,
+    range_words,
+    size_words,
+    table_columns,
+    table_row,
+    value_words,
+)
 from annotator.drawing.options import with_defaults
 from annotator.drawing.ruler import Ruler
 from annotator.drawing.surface import Surface
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from annotator.domain.marks import Place
+    from annotator.domain.reading import Box
     from annotator.drawing.mark_gesture import MarkGesture
 
 pytestmark = pytest.mark.unit
@@ -30,6 +41,13 @@ SHAPE = (20, 30, 40)
 SURFACE = Surface(
     mask=np.zeros(SHAPE, np.uint8), image=np.zeros(SHAPE, np.int16), spacing_mm=SPACING
 )
+
+
+class Unread(Surface):
+    """A surface whose image must not be asked for."""
+
+    def values(self, box: Box) -> NDArray[np.float32]:
+        raise AssertionError(box)
 
 
 def take_up(
@@ -211,3 +229,32 @@ def test_lines_are_seen_where_they_go_through_other_slices() -> None:
     assert not is_flat(replace(line, places=((4.0, 6.0, 8.0), (9.0, 16.0, 28.0))))
     assert lies_on(line, 0, 4)
     assert not lies_on(line, 1, 11)
+
+
+def test_words_and_table_of_known_marks() -> None:
+    image = np.arange(math.prod(SHAPE), dtype=np.int16).reshape(SHAPE) % 50 - 25
+    surface = replace(SURFACE, image=image)
+    line = Mark(mark_id=2, kind="line", places=((5.0, 2.0, 4.0), (5.0, 10.0, 4.0)), label=1)
+    box = Mark(mark_id=3, kind="box", places=((2.0, 4.0, 8.0), (7.0, 2.0, 4.0)), name="Node")
+    flat = replace(box, places=((2.0, 4.0, 8.0), (2.0, 2.0, 4.0)))
+    square = tuple((5.0, row, column) for row, column in ((2.0, 4.0), (6.0, 4.0), (6.0, 12.0)))
+    area = Mark(mark_id=4, kind="area", places=(*square, (5.0, 2.0, 12.0)))
+    point = Mark(mark_id=5, kind="point", places=((5.0, 2.0, 4.0),))
+    sizes = [size_words(mark, surface) for mark in (line, box, flat, area, point)]
+    assert sizes == ["4.0 mm", "1.0 × 1.0 × 10.0 mm", "1.0 × 1.0 mm", "4.0 mm²", ""]
+    assert value_words(point, surface, "HU") == f"{image[5, 2, 4]} HU".replace("-", "−")
+    inside = image[5, 2:7, 4:13]
+    spread = f"{inside.mean():.4g} ± {inside.std(ddof=1):.3g}".replace("-", "−")
+    assert value_words(area, surface, "") == spread
+    assert range_words([line, replace(line, places=(square[0], square[2]))], surface) == (
+        f"{math.hypot(4 * 0.5, 8 * 0.25):.1f}–4.0 mm"
+    )
+    schema = LabelSchema(name="s", title="S", labels=(Label(value=1, name="Cyst", color="#fff"),))
+    row = dict(zip(table_columns("mm"), table_row(line, surface, schema), strict=True))
+    assert (row["Mark"], row["Label"], row["Length, mm"]) == ("Line 2", "Cyst", "4")
+    assert row["Places (slice, row, column)"] == "6.00 3.00 5.00; 6.00 11.00 5.00"
+    assert mark_title(box, schema) == "Node"
+    # what takes long to look at is not looked at
+    wide = replace(line, places=((0.0, 0.0, 0.0), (0.0, 3000.0, 3000.0)))
+    assert not is_looked_into(wide.places)
+    assert value_words(wide, Unread(mask=surface.mask, image=image), "") == ""
