@@ -17,6 +17,7 @@ from annotator.analysis.mark_matching import (
     match_near,
     match_overlapping,
 )
+from annotator.domain.marks import MATCH_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     _Match = Callable[[NDArray[np.float64]], list[tuple[int, int]]]
 
-LIMIT = 10.0
-"""How far apart, in mm (pixels without a scale), marks of two raters may lie to mean the same."""
 POINTS: tuple[MarkKind, ...] = ("point", "landmark")
 """Kinds of marks that have one place."""
 
@@ -80,7 +79,7 @@ def by_key(marks: Sequence[Mark]) -> dict[MarkKey, tuple[Mark, ...]]:
 def group_marks(
     readings: Mapping[str, Sequence[Mark]],
     spacing: tuple[float, float, float],
-    limit: float = LIMIT,
+    limit: float = MATCH_LIMIT,
 ) -> tuple[MarkGroup, ...]:
     """Return the marks of a case, by rater, in groups that mean the same; by key, then by mark.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from annotator.analysis.mark_groups import LIMIT
 from annotator.cli.command import PROJECT, Argument, Command
+from annotator.domain.marks import MATCH_LIMIT
 
 MARK_COMMANDS: tuple[Command, ...] = (
     Command(
@@ -50,7 +50,7 @@ MARK_COMMANDS: tuple[Command, ...] = (
                 names=("--limit",),
                 help="how far apart, in mm (pixels without a scale), points, lines and areas of "
                 "two raters may lie to be taken for the same (%(default)s)",
-                options={"metavar": "MM", "type": float, "default": LIMIT},
+                options={"metavar": "MM", "type": float, "default": MATCH_LIMIT},
             ),
         ),
         example="annotator compare-marks lungs --limit 5",

@@ -30,6 +30,8 @@ N_PLACES: dict[MarkKind, tuple[int, int | None]] = {
 """How many places a mark has: at least, and at most (None: any number)."""
 Place = tuple[float, float, float]
 """``(z, y, x)``."""
+MATCH_LIMIT = 10.0
+"""How far apart, in mm (pixels without a scale), marks of two raters may lie to mean the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ import numpy as np
 
 import annotator
 from annotator.analysis.case_bootstrap import N_DRAWS, SEED
-from annotator.analysis.mark_groups import LIMIT
 from annotator.analysis.surface import DEFINITION
 from annotator.domain.errors import AnnotatorError
+from annotator.domain.marks import MATCH_LIMIT
 from annotator.jobs.acceptance_report import report_acceptance
 from annotator.jobs.agreement_answers import question_rows
 from annotator.jobs.agreement_believed import calibration_rows, fused_rows
@@ -79,7 +79,7 @@ class ReportSettings:
     surface_cases: int | None = SURFACE_CASES
     band_mm: float = BAND_MM
     tolerance_mm: float = TOLERANCE_MM
-    mark_limit_mm: float = LIMIT
+    mark_limit_mm: float = MATCH_LIMIT
 
 
 DEFAULTS = ReportSettings()

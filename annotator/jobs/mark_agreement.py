@@ -11,8 +11,9 @@ import numpy as np
 from annotator.analysis.agreement_icc import intraclass
 from annotator.analysis.bland_altman import bland_altman
 from annotator.analysis.mark_agreement import WITHIN, landmark_agreement, shares_within
-from annotator.analysis.mark_groups import LIMIT, MarkKey, by_key, groups_of, pairs_of
+from annotator.analysis.mark_groups import MarkKey, by_key, groups_of, pairs_of
 from annotator.analysis.mark_matching import Found
+from annotator.domain.marks import MATCH_LIMIT
 from annotator.drawing.measures import angle_degrees, area_mm2, length_mm
 from annotator.jobs.agreement_means import mean_over_cases
 from annotator.jobs.mark_facts import (
@@ -75,7 +76,7 @@ def agree_on_marks(
     order: Sequence[str],
     pooled: frozenset[str],
     *,
-    limit: float = LIMIT,
+    limit: float = MATCH_LIMIT,
 ) -> MarkAgreement:
     """Compare the marks of readings; ``order`` names the raters, ``pooled`` those who count.
 
@@ -108,7 +109,7 @@ def agree_on_marks(
 
 
 def compare_marks(
-    store: Store, cases: Sequence[Case], *, include_models: bool, limit: float = LIMIT
+    store: Store, cases: Sequence[Case], *, include_models: bool, limit: float = MATCH_LIMIT
 ) -> MarkAgreement:
     """Compare the marks of cases that have two readings or more.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from annotator.analysis.mark_groups import group_marks
 from annotator.jobs.mark_scale import scale_of_marks
 
 if TYPE_CHECKING:
@@ -45,5 +44,9 @@ def review_marks(store: Store, readings: Readings) -> ReviewMarks:
         entry.rater_id: known.get(entry.annotation_id, ()) for entry in readings.annotations
     }
     scale = scale_of_marks(readings.series)
-    groups = group_marks(by_rater, scale.spacing) if known else ()
+    if not known:
+        return ReviewMarks(by_rater=by_rater, groups=(), unit=scale.unit)
+    from annotator.analysis.mark_groups import group_marks  # most cases need none of it
+
+    groups = group_marks(by_rater, scale.spacing)
     return ReviewMarks(by_rater=by_rater, groups=groups, unit=scale.unit)
