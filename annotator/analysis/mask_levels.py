@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.analysis.runs import MaskRuns
+
     Rows = tuple[int, int]
     Mask = NDArray[np.unsignedinteger]
 
@@ -91,10 +93,6 @@ class MaskLevels:
                 min(columns[1], left + BLOCK),
             )
 
-    def may_hold(self, label: int) -> NDArray[np.bool_]:
-        """Return which blocks may hold a label, ``(rows, columns)`` of blocks."""
-        return np.asarray(self._greatest >= label) if label else np.asarray(self._greatest == 0)
-
     def update(self, rows: Rows, columns: Rows) -> None:
         """Take over what was written to the mask between these rows and columns."""
         top, bottom = max(0, rows[0]), min(self.mask.shape[1], rows[1])
@@ -112,6 +110,25 @@ class MaskLevels:
                         (row, min(bottom, row + _PIECE)), (column, min(right, column + _PIECE))
                     )
 
+    def follow(self, runs: MaskRuns) -> None:
+        """Take over a mask that was nothing but zeros before these runs were written to it."""
+        is_drawn = np.zeros(self._greatest.shape, np.bool_)
+        for slab, content in runs.slabs.items():
+            _, first, last = runs.grid.rows(slab)
+            drawn = np.flatnonzero(content.labels)
+            starts = np.where(drawn > 0, content.ends[drawn - 1], 0).astype(np.int64)
+            stops = content.ends[drawn].astype(np.int64) - 1
+            width = self.mask.shape[2]
+            is_one_row = starts // width == stops // width
+            left = np.where(is_one_row, starts % width, 0).min(initial=width)
+            right = np.where(is_one_row, stops % width, width - 1).max(initial=-1)
+            is_drawn[first // BLOCK : -(-last // BLOCK), left // BLOCK : right // BLOCK + 1] = True
+        for row in np.flatnonzero(is_drawn.any(axis=1)).tolist():
+            columns = np.flatnonzero(is_drawn[row])
+            for span in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
+                ends = (int(span[0]) * BLOCK, (int(span[-1]) + 1) * BLOCK)
+                self.update((row * BLOCK, (row + 1) * BLOCK), ends)
+
     def sketch(self, level: int, rows: Rows, columns: Rows, pixels: Mask) -> None:
         """Show something at a level and those above until the mask has it and `update` is told."""
         with self._lock:
@@ -124,16 +141,16 @@ class MaskLevels:
             self._coarsen(level, rows, columns)
             self._coarsen_above(level, rows, columns)
 
-    def box(self, label: int) -> tuple[Rows, Rows] | None:
-        """Return the rows and columns around all pixels of a label; None where there is none.
+    def box(self, *values: int) -> tuple[Rows, Rows] | None:
+        """Return the rows and columns around all pixels of some values; None where there is none.
 
-        From each side in, until the label is met: what lies between is not read.
+        From each side in, until one is met: what lies between is not read.
         """
-        may = self.may_hold(label)
-        rows = self._ends(may, label, 0)
+        may = self._greatest >= max(1, min(values))
+        rows = self._ends(may, values, 0)
         if rows is None:
             return None
-        columns = self._ends(may, label, 1)
+        columns = self._ends(may, values, 1)
         return None if columns is None else (rows, columns)
 
     def counts(self) -> NDArray[np.int64]:
@@ -169,30 +186,32 @@ class MaskLevels:
         if found.any() or coarse.any():  # memory that nothing is written to costs nothing
             coarse[...] = found
 
-    def _ends(self, may: NDArray[np.bool_], label: int, axis: int) -> Rows | None:
-        """Return the first row (or column) that holds a label, and the one behind the last."""
+    def _ends(self, may: NDArray[np.bool_], values: tuple[int, ...], axis: int) -> Rows | None:
+        """Return the first row (or column) that holds a value, and the one behind the last."""
         lines = np.flatnonzero(may.any(axis=1 - axis)).tolist()
         for line in lines:
-            first = self._places(may, label, axis, line)
+            first = self._places(may, values, axis, line)
             if first:
                 break
         else:
             return None
         for line in reversed(lines):
-            last = self._places(may, label, axis, line)
+            last = self._places(may, values, axis, line)
             if last:
                 return min(first), max(last) + 1
         return None
 
-    def _places(self, may: NDArray[np.bool_], label: int, axis: int, line: int) -> list[int]:
-        """Return rows (or columns) that hold a label in a line of blocks: the ends in each."""
+    def _places(
+        self, may: NDArray[np.bool_], values: tuple[int, ...], axis: int, line: int
+    ) -> list[int]:
+        """Return rows (or columns) that hold a value in a line of blocks: the ends in each."""
         met: list[int] = []
         for other in np.flatnonzero(may[line] if axis == 0 else may[:, line]).tolist():
             row, column = (line, other) if axis == 0 else (other, line)
             block = self.mask[
                 0, row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK
             ]
-            places = np.flatnonzero((block == label).any(axis=1 - axis))
+            places = np.flatnonzero(np.isin(block, values).any(axis=1 - axis))
             met += [line * BLOCK + int(place) for place in places[[0, -1]]] if places.size else []
         return met
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +31,10 @@ _NEAR = 24
 """Reach of the box around the seed that is looked at first, voxels."""
 AT_ONCE_VOXELS = 1 << 20
 """Slices up to this size are filled while the mouse waits; larger ones beside it."""
+LARGEST_SLICE = 1 << 28
+"""Slices up to this size are looked at as a whole."""
+_FIRST_REACH, _LAST_REACH = 256, 4096
+"""How far from the seed a larger slice is looked at, pixels."""
 MAX_VOXELS = 16_000_000
 """What one 3D fill may cover: more than a liver at half a millimetre, less than an open leak."""
 
@@ -100,6 +105,8 @@ class Fill(Gesture):
             slice(at, at + 1) if axis == self.plane else slice(None) for axis, at in enumerate(seed)
         )
         origin = [at if axis == self.plane else 0 for axis, at in enumerate(seed)]
+        if n_pixels(self.surface.shape, self.plane) > LARGEST_SLICE:
+            return _near_on_slide(labels, seed, is_cancelled)
         parts = _parts(labels[section] == labels[seed])
         place = tuple(0 if axis == self.plane else at for axis, at in enumerate(seed))
         inside: NDArray[np.bool_] = parts == parts[place]
@@ -132,6 +139,42 @@ def find_region(
                 "closed. Close the outline in every slice, or fill slice by slice (2D)."
             )
     return flood.region()
+
+
+def n_pixels(shape: tuple[int, int, int], plane: int) -> int:
+    """Return how many pixels a slice across an axis has."""
+    return math.prod(shape) // shape[plane]
+
+
+def _near_on_slide(
+    labels: Sections, seed: tuple[int, int, int], is_cancelled: Callable[[], bool]
+) -> Region:
+    """Return the region of the seed on a slice too large to be looked at whole, across axis 0.
+
+    In a box that grows; raises LeakError where the region goes on beyond the largest, and
+    CancelledError soon after ``is_cancelled`` says so.
+    """
+    z, y, x = seed
+    reach, (_, tall, wide) = _FIRST_REACH, labels.shape
+    while True:
+        if is_cancelled():
+            raise CancelledError("The fill was cancelled; nothing was changed.")
+        top, left = max(0, y - reach), max(0, x - reach)
+        bottom, right = min(tall, y + reach + 1), min(wide, x + reach + 1)
+        near = labels[slice(z, z + 1), slice(top, bottom), slice(left, right)]
+        parts = _parts(near == near[0, y - top, x - left])
+        inside: NDArray[np.bool_] = parts == parts[0, y - top, x - left]
+        goes_on = (top > 0 and inside[0, 0].any()) or (left > 0 and inside[0, :, 0].any())
+        goes_on |= bottom < tall and bool(inside[0, -1].any())
+        goes_on |= right < wide and bool(inside[0, :, -1].any())
+        if not goes_on:
+            return _trimmed((z, top, left), inside)
+        if reach >= _LAST_REACH:
+            raise LeakError(
+                f"The region goes on more than {_LAST_REACH:,} pixels from where you clicked, so "
+                "nothing was filled. Close the outline, or draw the region with the polygon."
+            )
+        reach *= 4
 
 
 def _near_region(mask: Sections, seed: tuple[int, int, int]) -> Region | None:

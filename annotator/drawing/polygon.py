@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from annotator.drawing.gesture import NOTHING, Gesture, Held, Line, Preview
+from annotator.drawing.large_shapes import OutlineShape
 from annotator.drawing.mark_places import mm_between
-from annotator.drawing.outline_fill import Stamp, fill_outline
+from annotator.drawing.outline_fill import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,23 +116,33 @@ def paint_outline(
 
     Returns the box written to, or None where the outline has no area inside the mask.
     """
-    stamp = outline_stamp(surface, outline, plane)
-    return None if stamp is None else recorder.paint(stamp.origin, stamp.inside, held.label)
+    box = outline_box(surface, outline, plane)
+    if box is None:
+        return None
+    corners = np.asarray(outline, np.float64)[:, [axis for axis in range(3) if axis != plane]]
+    return recorder.paint_shape(OutlineShape(box=box, corners=corners, plane=plane), held.label)
 
 
 def outline_stamp(surface: Surface, outline: Sequence[Point], plane: int) -> Stamp | None:
     """Return the voxels inside a closed outline on the slice of its first corner; None for none."""
-    if len(outline) < 3:
+    box = outline_box(surface, outline, plane)
+    if box is None:
         return None
-    rows, columns = (axis for axis in range(3) if axis != plane)
-    corners = np.asarray(outline)[:, [rows, columns]]
-    size = np.asarray(surface.shape)[[rows, columns]]
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
+    corners = np.asarray(outline, np.float64)[:, [axis for axis in range(3) if axis != plane]]
+    shape = OutlineShape(box=box, corners=corners, plane=plane)
+    return Stamp(origin=box[0], inside=shape.inside)
+
+
+def outline_box(surface: Surface, outline: Sequence[Point], plane: int) -> Box | None:
+    """Return the box of a closed outline on the slice of its first corner; None outside."""
+    if len(outline) < _FEWEST:
+        return None
+    places = np.asarray(outline)
+    low = np.clip(np.floor(places.min(axis=0)).astype(int), 0, surface.shape)
+    high = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1, 0, surface.shape)
+    low[plane] = round(outline[0][plane])
+    high[plane] = low[plane] + 1
     if (low >= high).any():
         return None
-    inside = fill_outline(corners - low, (int(high[0] - low[0]), int(high[1] - low[1])))
-    origin = [0, 0, 0]
-    origin[plane] = round(outline[0][plane])
-    origin[rows], origin[columns] = int(low[0]), int(low[1])
-    return Stamp(origin=(origin[0], origin[1], origin[2]), inside=np.expand_dims(inside, plane))
+    (z0, y0, x0), (z1, y1, x1) = low.tolist(), high.tolist()
+    return (z0, y0, x0), (z1, y1, x1)

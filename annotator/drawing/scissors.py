@@ -10,6 +10,7 @@ import numpy as np
 
 from annotator.domain.errors import CancelledError
 from annotator.drawing.edit import box_slices
+from annotator.drawing.fill import LARGEST_SLICE
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.lasso import Lasso
 from annotator.drawing.options import ChoiceOption, NumberOption, Option
@@ -136,6 +137,7 @@ class Scissors(Lasso):
         """Return what is cut of each slice, one voxel thick, and the box of the cut."""
         rows, columns = (axis for axis in range(3) if axis != self.plane)
         shape = self.surface.shape
+        self._refuse_too_large(shape[rows] * shape[columns])
         section = fill_outline(
             np.asarray(self.outline)[:, [rows, columns]], (shape[rows], shape[columns])
         )
@@ -149,6 +151,13 @@ class Scissors(Lasso):
         part = section[low[rows] : high[rows], low[columns] : high[columns]]
         box = (low[0], low[1], low[2]), (high[0], high[1], high[2])
         return np.expand_dims(part, self.plane), box
+
+    def _refuse_too_large(self, n_pixels: int) -> None:
+        if n_pixels > LARGEST_SLICE:
+            raise NothingToDoError(
+                "The scissors look at whole slices, and this one is too large: draw the outline "
+                "with the lasso or the polygon, with Ctrl to erase inside it."
+            )
 
     def _depth(self) -> tuple[int, int]:
         """Return the first slice of the cut and the one behind its last."""

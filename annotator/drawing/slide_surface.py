@@ -70,6 +70,25 @@ class SlideSurface(Surface):
     tiles: SlideTiles
     sight: Callable[[], Sight] = Sight
 
+    def label_box(self, label: int) -> Box | None:
+        """Return the box around a label, of whatever group; None where it is not drawn."""
+        values = [label]
+        if self.layers is not None:
+            every = np.arange(np.iinfo(self.mask.dtype).max + 1, dtype=self.mask.dtype)
+            values = np.flatnonzero(self.layers.holds(every, label)).tolist()
+        found = self.levels.box(*values)
+        return (
+            None
+            if found is None
+            else ((0, found[0][0], found[1][0]), (1, found[0][1], found[1][1]))
+        )
+
+    def n_pixels(self, label: int, counts: NDArray[np.int64]) -> int:
+        """Return how many pixels a label has, of those of each value of the mask."""
+        values = np.arange(len(counts), dtype=self.mask.dtype)
+        drawn = values == label if self.layers is None else self.layers.holds(values, label)
+        return int(counts[drawn].sum())
+
     def recorder(self) -> SlideRecorder:
         """Return what writes an edit under the rules."""
         return SlideRecorder(self, self._allowed if self.rules.bind else None)
@@ -88,12 +107,14 @@ class SlideRecorder(EditRecorder):
         self._factor = surface.sight().factor
         self._waiting: list[tuple[LargeShape, int]] = []
         self._waiting_box: Box | None = None
+        self._sketched = surface.levels.n_levels
+        self._is_settled = False
         self._edit: Edit | None = None
 
     @property
     def is_behind(self) -> bool:
         """Whether something waits to be written, or to be copied, beside the window."""
-        if self._edit is not None:
+        if self._is_settled:
             return False
         return bool(self._waiting) or _n_pixels(self._whole_box()) > COPIED_PIXELS
 
@@ -159,11 +180,12 @@ class SlideRecorder(EditRecorder):
         for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
             block = ((0, top, left), (1, bottom, right))
             after[_inside(block, box)] = self._mask[box_slices(block)]
+        self._is_settled = True
         self._edit = Edit(box=box, before=before, after=after)
 
     def finish(self) -> Edit | None:
         """Return what changed since the start, or None where no voxel is another one now."""
-        return super().finish() if self._edit is None else self._edit
+        return self._edit if self._is_settled else super().finish()
 
     def revert(self) -> Box | None:
         """Put everything back as it was; returns the box, or None where nothing was written."""

@@ -17,6 +17,7 @@ from annotator.domain.label_groups import MaskValues
 from annotator.drawing.gesture import UNMARKED
 from annotator.drawing.label_layers import LabelLayers
 from annotator.drawing.scope import Scope
+from annotator.drawing.slide_surface import SlideSurface
 from annotator.drawing.surface import Surface
 from annotator.gui.contours import ContourBook, RaterContour
 from annotator.gui.gestures import Gestures
@@ -271,7 +272,10 @@ class Canvas(QWidget):
         surface = self.surface
         if surface is None:
             return False
-        found = Scope(surface=surface, box=surface.whole, plane=None).find(self.label)
+        if isinstance(surface, SlideSurface):
+            found = surface.label_box(self.label)
+        else:
+            found = Scope(surface=surface, box=surface.whole, plane=None).find(self.label)
         if found is None:
             return False
         self.set_position([(start + stop) // 2 for start, stop in zip(*found, strict=True)])
@@ -324,7 +328,7 @@ class Canvas(QWidget):
 
     def set_tinted(self, on: bool) -> None:
         """Show on the image where the rules let tools draw, where they limit that."""
-        self._gestures.set_tinted(on)
+        self._gestures.set_tinted(on and self.slide.picture is None)
 
     def show_suggestion(self, suggestion: Suggestion | None, words: str) -> None:
         """Show what would change in place of the mask, with words; None shows the mask again."""
@@ -429,6 +433,9 @@ class Canvas(QWidget):
 
     def set_heat(self, heat: NDArray[np.float32] | None, title: str = "") -> None:
         """Show a heat map ``(z, y, x)``, 0 to 1, and its scale; None takes it away."""
+        if heat is not None and self.slide.picture is not None:
+            self.say("A map cannot be shown over a whole slide.")
+            return
         self._marks.heat_title = "" if heat is None else title
         self._views.set_heat(heat)
         self._views.repaint_marks()

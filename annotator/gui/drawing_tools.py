@@ -109,6 +109,12 @@ class DrawingTools(QObject):
         if self._options is not None:
             self._options.brush.set_unit("mm" if series.geometry.is_calibrated else "px")
             self._options.use(side.schema)
+            self._options.brush.use(
+                mm=self._settings.brush_mm,
+                pixels=self._settings.brush_px,
+                follows_zoom=self._follows_zoom,
+            )
+            self._options.brush.follow.setEnabled(canvas.slide.picture is None)
             self._options.show_tool(self.tool)
             for name in TOOLS:
                 canvas.set_options(name, self._options.chosen(name))
@@ -303,7 +309,7 @@ class DrawingTools(QObject):
             self._drawing.record(tool, edit)
 
     def _size_brush(self, diameter: float) -> None:
-        if self._settings.brush_follows_zoom:
+        if self._follows_zoom:
             self._settings.brush_px = diameter
         else:
             self._settings.brush_mm = diameter
@@ -313,10 +319,16 @@ class DrawingTools(QObject):
         self._settings.brush_follows_zoom = on
         self._give_size()
 
+    @property
+    def _follows_zoom(self) -> bool:
+        """Whether the size is in pixels of the screen; on a slide, where mm are huge, always."""
+        is_slide = self._canvas is not None and self._canvas.slide.picture is not None
+        return is_slide or self._settings.brush_follows_zoom
+
     def _give_size(self) -> None:
         if self._canvas is None:
             return
-        if self._settings.brush_follows_zoom:
+        if self._follows_zoom:
             self._canvas.set_brush_px(self._settings.brush_px)
         else:
             self._canvas.set_brush_mm(self._settings.brush_mm)

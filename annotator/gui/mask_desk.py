@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from annotator.analysis.pyramid import PyramidVoxels
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.beside_desk import BesideDesk
 from annotator.gui.canvas_holder import CanvasHolder
@@ -124,7 +125,9 @@ class MaskDesk(QWidget):
         if opened is None or panel is None:
             return
         drawing = opened.drawing
-        canvas = self.holder.show_case(opened.voxels, opened.series, drawing.mask, opened.schema)
+        canvas = self.holder.show_case(
+            opened.voxels, opened.series, drawing.mask, opened.schema, opened.levels
+        )
         canvas.set_read_only(False)
         regions = () if entry is None else entry.regions
         self.tools.begin(canvas, drawing, opened.series, panel.drawing, regions)
@@ -191,8 +194,10 @@ class MaskDesk(QWidget):
         self.drew.emit()
 
     def _point_at(self, canvas: Canvas, opened: OpenCase, room: RaterRoom) -> None:
-        """Offer the models that can be pointed with on this case."""
-        self.pointing.begin(canvas, opened, room.prompt_desk)
+        """Offer the models that can be pointed with on this case; none of them reads slides."""
+        if isinstance(opened.voxels, PyramidVoxels):
+            return
+        self.pointing.begin(canvas, opened, room.prompt_desk)  # type: ignore[arg-type]  # no slide
         self.pointing.take_up(self.tools.tool)
         case_id = opened.case.case_id
         self._background.run(
@@ -204,6 +209,10 @@ class MaskDesk(QWidget):
         regions = () if entry is None else entry.regions
         if not regions:
             canvas.set_highlight(None)
+            return
+        if isinstance(opened.voxels, PyramidVoxels):
+            canvas.set_highlight(regions[0])
+            canvas.frame(regions[0])
             return
         inside = np.zeros(opened.series.geometry.shape, np.bool_)
         for low, high in regions:

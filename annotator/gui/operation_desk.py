@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.drawing.edit import box_slices
 from annotator.drawing.operation import Asked, apply, label_change, mask_change, trimmed
+from annotator.drawing.slide_surface import SlideSurface
 from annotator.drawing.tools import OPERATIONS
 from annotator.gui.option_form import kept_options
 from annotator.gui.suggestion import Suggestion
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _KEY = "operation"
 _AGAIN_MS = 200
 """An option or a stroke is followed by the next suggestion this much later."""
+_NOT_ON_SLIDES = (
+    "This looks at the whole image, and a whole slide is too large for it. Use the tools that are "
+    "pointed with: brush, polygon, lasso, livewire, fill, region growing."
+)
 _ADVICE = "Suggestion: Enter accepts, Shift+Enter this slice only, Esc drops."
 
 
@@ -175,6 +180,9 @@ class OperationDesk(QObject):
         canvas, panel = self._canvas, self._panel
         surface = None if canvas is None else canvas.surface
         if canvas is None or panel is None or surface is None:
+            return
+        if isinstance(surface, SlideSurface):
+            panel.show_state("idle", _NOT_ON_SLIDES)
             return
         self._stop()
         operation = OPERATIONS[panel.operation]

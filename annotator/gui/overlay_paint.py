@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ _GAP = 14
 """Half of the opening of the crosshair, so that it never hides what it points at."""
 _LARGER = {"mm": ("cm", 10.0), "µm": ("mm", 1000.0)}
 """The unit that lengths are given in from so many on."""
-_NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+_SMALL_MM = 0.1
+"""Lengths below this are given in µm."""
 
 
 def paint_contours(
@@ -245,15 +247,8 @@ def _scale(
 
 def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
     width, height = camera.size
-    wanted = min(120.0, width / 5) / camera.zoom
-    fitting = [length for length in _NICE if length <= wanted]
-    if not fitting:
-        return
-    length = fitting[-1]
-    larger, ratio = _LARGER[marks.unit]
-    is_large = marks.is_calibrated and length >= ratio
-    unit = "px" if not marks.is_calibrated else larger if is_large else marks.unit
-    shown = length / ratio if is_large else length
+    length = nice_length(min(120.0, width / 5) / camera.zoom)
+    shown = length_words(length, marks.unit if marks.is_calibrated else "px")
     bar = length * camera.zoom
     left, y = width - PAD - bar, height - PAD - 2.0
     for pen in (_pen(SHADE, 5.0), _pen(TEXT, 2.0)):
@@ -261,9 +256,22 @@ def _scale_bar(painter: QPainter, marks: Marks, camera: ViewCamera) -> None:
         painter.drawLine(QPointF(left, y), QPointF(left + bar, y))
         painter.drawLine(QPointF(left, y - 5), QPointF(left, y))
         painter.drawLine(QPointF(left + bar, y - 5), QPointF(left + bar, y))
-    text = f"{shown:g} {unit}"
-    advance = QFontMetricsF(painter.font()).horizontalAdvance(text)
-    paint_text(painter, QPointF(left + (bar - advance) / 2, y - 23), text, TEXT)
+    advance = QFontMetricsF(painter.font()).horizontalAdvance(shown)
+    paint_text(painter, QPointF(left + (bar - advance) / 2, y - 23), shown, TEXT)
+
+
+def nice_length(longest: float) -> float:
+    """Return the greatest of 1, 2 and 5 times a power of ten that is no longer than this."""
+    power = 10.0 ** math.floor(math.log10(longest) + 1e-9)
+    return max(part * power for part in (1, 2, 5) if part * power <= longest * (1 + 1e-9))
+
+
+def length_words(length: float, unit: str) -> str:
+    """Return a length with the unit that suits it: ``unit`` is that of the number."""
+    larger, ratio = _LARGER.get(unit, (unit, math.inf))
+    if unit == "mm" and length < _SMALL_MM * (1 - 1e-9):
+        return f"{1000 * length:g} µm"
+    return f"{length / ratio:g} {larger}" if length >= ratio else f"{length:g} {unit}"
 
 
 def _line(painter: QPainter, path: QPainterPath, color: QColor, pattern: tuple[float, ...]) -> None:

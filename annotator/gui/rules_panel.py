@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QDoubleRangeSlider
 
 from annotator.drawing.rules import MaskingRules
+from annotator.drawing.slide_surface import SlideSurface
 from annotator.gui.buttons import Button, label
 from annotator.gui.label_palette import swatch
 from annotator.gui.rules_words import AREAS, OVERWRITES
@@ -206,10 +207,13 @@ class RulesPanel(QWidget):
 
 def value_range(surface: Surface) -> tuple[float, float]:
     """Return a lowest and a highest value of an image, by every n-th voxel of large ones."""
-    if surface.image is None:
+    image = surface.image
+    if isinstance(surface, SlideSurface):
+        image = surface.tiles.overview()[None]
+    if image is None:
         return 0.0, 1.0
-    steps = tuple(slice(None, None, max(1, size // _SAMPLED)) for size in surface.shape)
+    steps = tuple(slice(None, None, max(1, size // _SAMPLED)) for size in image.shape[:3])
     z, y, x = surface.shape
-    sampled = replace(surface, image=surface.image[steps]).values(((0, 0, 0), (z, y, x)))
+    sampled = replace(surface, image=image[steps]).values(((0, 0, 0), (z, y, x)))
     low, high = float(sampled.min()), float(sampled.max())
     return (low, high) if high > low else (low, low + 1.0)

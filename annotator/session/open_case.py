@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from annotator.analysis.mask_levels import MaskLevels
+from annotator.analysis.pyramid import PyramidVoxels
 from annotator.analysis.runs import mask_dtype
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.label_groups import MaskValues
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.domain.companions import Companion
     from annotator.domain.reading import Annotation, Box
     from annotator.domain.schema import LabelSchema
@@ -39,6 +40,11 @@ class OpenCase:
         """Predictions to start from, as (annotation id, model's title)."""
         dtype = mask_dtype(self.schema.highest_value)
         self.drawing = DraftSession(work.open_draft(case_id), dtype)
+        self.levels: MaskLevels | None = None
+        """Of the mask of a slide, as it was opened; who draws keeps them."""
+        if isinstance(self.voxels, PyramidVoxels):
+            self.levels = MaskLevels(self.drawing.mask)
+            self.levels.follow(self.drawing.contents())
 
     def start_from(self, annotation_id: str) -> None:
         """Replace the mask by a model's prediction; one undo takes it back."""
