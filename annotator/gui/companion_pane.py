@@ -182,6 +182,7 @@ class CompanionPane(QWidget):
             self._choose(self.list.currentIndex())
 
     def _choose(self, place: int) -> None:
+        self._canvas.setFocus()  # the keys are those of tools again
         self.chosen.emit(self._companions[place])
 
     def say(self, words: str) -> None:

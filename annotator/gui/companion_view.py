@@ -226,7 +226,8 @@ def _toned(picture: CompanionPicture, limits: tuple[float, float] | None) -> QIm
         return QImage(pixels.data, columns, rows, 3 * columns, kind).copy()
     low, high = limits
     scale = 255 / max(high - low, 1e-6)
-    grey = np.clip((picture.values - low) * scale, 0, 255).astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # where a file says that there is no number
+        grey = np.clip((picture.values - low) * scale, 0, 255).astype(np.uint8)
     grey[~picture.inside] = 0
     kind = QImage.Format.Format_Grayscale8
     return QImage(grey.data, columns, rows, columns, kind).copy()
