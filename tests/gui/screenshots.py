@@ -205,6 +205,7 @@ class Photographer:
             self.shoot(f"06-case-{number + 1}")
             if number == 0:
                 self._drawing()
+                self._marks()
         if window.rater.panel is not None and window.rater.open_case is not None:
             if window.rater.open_case.suggestions:
                 window.rater.start_from(window.rater.open_case.suggestions[0][0])
@@ -252,6 +253,29 @@ class Photographer:
         self.shoot("06-draw-statistics", table)
         table.reject()
         tools.undo()
+        settle(self.window)
+
+    def _marks(self) -> None:
+        """A point, a line and an angle with their list; all are taken back."""
+        tools, canvas = self.window.rater.tools, self.window.rater.holder.canvas
+        if canvas is None or canvas.surface is None:
+            return
+        z, y, x = (size // 2 for size in canvas.surface.shape)
+        view, left = canvas.views[0], Qt.MouseButton.LeftButton
+        corners = ((z, y + 20, x - 70), (z, y + 60, x - 70), (z, y + 80, x - 45))
+        for name, places in (
+            ("point", corners[:1]),
+            ("ruler", corners[1:]),
+            ("ruler", corners),
+        ):
+            tools.set_tool(name)
+            for place in places:
+                QTest.mouseClick(view.overlay, left, pos=view.to_screen(place).toPoint())
+            canvas.settle()
+        self.shoot("06-draw-marks")
+        tools.set_tool("brush")
+        for _ in range(3):
+            tools.undo()
         settle(self.window)
 
     def _tracing(self) -> None:
