@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from annotator.drawing.measures import (
     Intensities,
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
 _FLAT = 1e-6
 """Voxels that places on one slice may lie apart across it: what rounding leaves."""
 _SAMPLES_PER_VOXEL = 2
+_AT_ONCE = 64
+"""Samples along a line that are looked up together: the box around them stays small."""
+MOST_VOXELS = 1 << 24
+"""Of larger boxes, and of areas with such a box around them, no values are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class MarkMeasures:
     intensities : Intensities or None
         At a point; along a line, of places half a voxel apart at most, between voxels linearly; of
         the voxels with their centre inside an area on one slice, or inside a box. None without an
-        image, and where no voxel is inside.
+        image, where no voxel is inside, and for areas and boxes of more than ``MOST_VOXELS``.
     """
 
     unit: str
@@ -127,7 +130,8 @@ def _box(surface: Surface, corners: Sequence[Place]) -> MarkMeasures:
     low = np.maximum(np.ceil(ends[0]), 0).astype(int)
     high = np.minimum(np.floor(ends[1]) + 1, surface.shape).astype(int)
     found = None
-    if surface.image is not None and (low < high).all():
+    n_voxels = math.prod((high - low).tolist())
+    if surface.image is not None and (low < high).all() and n_voxels <= MOST_VOXELS:
         box: Box = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
         found = measure_intensities(surface, box, np.ones(high - low, np.bool_))
     return MarkMeasures(unit=surface.unit, area=area, volume=volume, intensities=found)
@@ -139,6 +143,8 @@ def _inside(surface: Surface, outline: Sequence[Place]) -> Intensities | None:
         return None
     if not 0 <= math.floor(outline[0][plane] + 0.5) < surface.shape[plane]:
         return None
+    if np.prod(np.delete(np.ptp(outline, axis=0), plane)) > MOST_VOXELS:
+        return None
     stamp = outline_stamp(surface, outline, plane)
     if stamp is None or not stamp.inside.any():
         return None
@@ -148,6 +154,8 @@ def _inside(surface: Surface, outline: Sequence[Place]) -> Intensities | None:
 
 def _along(surface: Surface, places: Sequence[Place]) -> Intensities | None:
     """Measure the image along a line, or at a point; None where all of it is outside."""
+    from scipy import ndimage  # slow to import: a window starts without
+
     if surface.image is None:
         return None
     at = _samples(np.asarray(places, np.float64))
@@ -156,9 +164,15 @@ def _along(surface: Surface, places: Sequence[Place]) -> Intensities | None:
     if not len(at):
         return None
     at = np.clip(at, 0, size - 1)
+    parts = (at[first : first + _AT_ONCE] for first in range(0, len(at), _AT_ONCE))
+    return intensities_of(np.concatenate([_looked_up(surface, part) for part in parts]))
+
+
+def _looked_up(surface: Surface, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the image at places ``(place, 3)`` inside it, between voxels linearly."""
     low, high = np.floor(at.min(axis=0)).astype(int), np.ceil(at.max(axis=0)).astype(int) + 1
     values = surface.values(((low[0], low[1], low[2]), (high[0], high[1], high[2])))
-    return intensities_of(ndimage.map_coordinates(values, (at - low).T, np.float64, order=1))
+    return ndimage.map_coordinates(values, (at - low).T, np.float64, order=1)
 
 
 def _samples(places: NDArray[np.float64]) -> NDArray[np.float64]:

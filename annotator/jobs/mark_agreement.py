@@ -111,11 +111,19 @@ def agree_on_marks(
 def compare_marks(
     store: Store, cases: Sequence[Case], *, include_models: bool, limit: float = MATCH_LIMIT
 ) -> MarkAgreement:
-    """Compare the marks of cases that have two readings or more.
+    """Compare the marks of cases that have two readings of all of them or more.
 
     Where fewer than two people read, models count as raters.
     """
-    readings = [counted(store, case.case_id, include_models=include_models) for case in cases]
+    partial = {(entry.case_id, entry.rater_id) for entry in store.partial_readers()}
+    readings = [
+        [
+            entry
+            for entry in counted(store, case.case_id, include_models=include_models)
+            if (case.case_id, entry.rater_id) not in partial
+        ]
+        for case in cases
+    ]
     annotations = [entry for given in readings if len(given) >= 2 for entry in given]
     readers = {entry.rater_id for entry in annotations}
     raters = [rater for rater in store.raters() if rater.rater_id in readers]

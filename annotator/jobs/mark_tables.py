@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
@@ -93,7 +94,7 @@ def _mark(mark: Mark, series: Series, schema: LabelSchema) -> Row:
 
 def _measures(found: MarkMeasures) -> Row:
     values = found.intensities
-    return {
+    row: Row = {
         "length": found.length,
         "angle_degrees": found.angle_degrees,
         "area": found.area,
@@ -103,4 +104,9 @@ def _measures(found: MarkMeasures) -> Row:
         "minimum": values.minimum if values else None,
         "maximum": values.maximum if values else None,
         "median": values.median if values else None,
+    }
+    # Images of fractions may hold voxels that are no numbers.
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
     }

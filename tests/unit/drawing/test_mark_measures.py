@@ -23,14 +23,17 @@ HOUNSFIELD = STORED * 2.0 - 1000.0
 
 
 def test_a_line_has_a_length_and_values_along_it() -> None:
-    places = ((1.0, 2.5, 3.0), (2.0, 12.5, 3.0), (2.0, 12.5, 8.0))
+    places = ((1.0, 2.5, 3.0), (2.0, 12.5, 3.0), (2.0, 12.5, 8.0), (0.0, 29.0, 19.0))
     found = measure_mark(Mark(mark_id=1, kind="line", places=places), SURFACE)
     assert found.unit == "mm"
-    assert found.length == pytest.approx(math.hypot(3.0, 5.0) + 5 * 0.8)
+    last = math.hypot(6.0, 16.5 * 0.5, 11 * 0.8)
+    assert found.length == pytest.approx(math.hypot(3.0, 5.0) + 5 * 0.8 + last)
     assert found.angle_degrees is found.area is found.volume is None
     ask = RegularGridInterpolator([np.arange(n) for n in SHAPE], HOUNSFIELD)
     first = [(1 + t / 20, 2.5 + t / 2, 3.0) for t in range(21)]
-    expected = ask([*first, *[(2.0, 12.5, 3 + t / 2) for t in range(1, 11)]])
+    second = [(2.0, 12.5, 3 + t / 2) for t in range(1, 11)]
+    third = [(2 - 2 * t / 33, 12.5 + t / 2, 8 + 11 * t / 33) for t in range(1, 34)]
+    expected = ask([*first, *second, *third])
     assert found.intensities is not None
     assert found.intensities.mean == pytest.approx(expected.mean())
     assert found.intensities.sd == pytest.approx(expected.std(ddof=1))
@@ -82,3 +85,18 @@ def test_a_point_has_the_value_under_it_and_px_are_not_mm() -> None:
     photo = Geometry(shape=SHAPE, is_calibrated=False)
     in_px = measure_mark(line, image_surface(STORED, photo))
     assert (in_px.unit, in_px.length) == ("px", 5.0)
+
+
+def test_of_what_is_too_large_to_be_looked_at_only_the_size_is_told() -> None:
+    wide = Geometry(shape=(1, 5000, 5000), spacing_mm=(1.0, 0.1, 0.1))
+    image = np.broadcast_to(np.int16(7), wide.shape)
+    surface = image_surface(image, wide)
+    far = ((0.0, 0.0, 0.0), (0.0, 4999.0, 4999.0))
+    box = measure_mark(Mark(mark_id=1, kind="box", places=far), surface)
+    assert box.intensities is None
+    assert box.area == pytest.approx(499.9**2)
+    corners = (*far, (0.0, 0.0, 4999.0))
+    assert measure_mark(Mark(mark_id=1, kind="area", places=corners), surface).intensities is None
+    along = measure_mark(Mark(mark_id=1, kind="line", places=far), surface).intensities
+    assert along is not None
+    assert (along.mean, along.sd) == (7.0, 0.0)
