@@ -126,7 +126,7 @@ def _paint_words(
     for place, one in words:
         width = metrics.horizontalAdvance(one.text) + 6
         left = max(2.0, min(place.x() + 9, camera.size[0] - width - 2))
-        area = QRectF(left, place.y() - 19, width, _LINE_HEIGHT)
+        area = QRectF(left, max(2.0, place.y() - 19), width, _LINE_HEIGHT)
         for _ in range(_MOST_LINES):
             if not any(area.intersects(other) for other in taken):
                 break
