@@ -51,8 +51,7 @@ class LabelLayers:
     def labels(self, mask: NDArray[np.integer], group: str) -> Mask:
         """Return the labels of a group in a part of a mask; 0 where it has none."""
         table = self._table(("labels", group), lambda: group_table(self.values, group))
-        found: Mask = table[mask]
-        return found
+        return _looked_up(table, mask)
 
     def holds(self, mask: Mask, label: int) -> NDArray[np.bool_]:
         """Return where a part of a mask has a label, alone or with others."""
@@ -65,8 +64,10 @@ class LabelLayers:
     def drawn(self, mask: Mask, group: str, label: int) -> Mask:
         """Return mask values once a label of a group is drawn everywhere; 0 erases the group."""
         if label:
-            return self._table(("put", label), lambda: put_table(self.values, label))[mask]
-        return self._table(("clear", group), lambda: cleared_table(self.values, group))[mask]
+            table = self._table(("put", label), lambda: put_table(self.values, label))
+        else:
+            table = self._table(("clear", group), lambda: cleared_table(self.values, group))
+        return _looked_up(table, mask)
 
     def written(self, mask: Mask, group: str, labels: Mask) -> Mask:
         """Return mask values once a group has these labels, one a voxel; others stay."""
@@ -118,6 +119,16 @@ class LabelLayers:
                 raise ValueError(f"a mask of {self._dtype} cannot hold the value {made.max()}")
             table = self._tables[key] = made.astype(self._dtype)
         return table
+
+
+def _looked_up(table: Mask, mask: NDArray[np.integer]) -> Mask:
+    """Return a table's entries for a part of a mask."""
+    if mask.dtype != np.uint8 or table.dtype != np.uint8:
+        found: Mask = table[mask]
+        return found
+    # several times as fast as an index for each voxel
+    content = mask.tobytes().translate(table.tobytes())
+    return np.frombuffer(content, np.uint8).reshape(mask.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class Gestures(QObject):
         """Draw with this label."""
         self._desk.label = value
         self._show_pen()
+        self._show_tint()
 
     def set_brush_mm(self, diameter: float) -> None:
         """Set the diameter of brush and eraser, mm."""

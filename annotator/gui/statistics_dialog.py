@@ -37,6 +37,7 @@ class StatisticsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._surface = surface
         self._waiting = list(schema.labels)
+        self._ended = "Voxels that labels share count for each." if len(schema.groups) > 1 else ""
         self.rows: list[tuple[str, ...]] = []
         named = f", {unit}" if unit else ""
         self.columns = (
@@ -77,7 +78,7 @@ class StatisticsDialog(QDialog):
             self.table.set_rows([(row[0], row) for row in self.rows])
         if not self._waiting:
             self._next.stop()
-            self.about.setText("")
+            self.about.setText(self._ended)
 
     def _text(self, delimiter: str) -> str:
         written = io.StringIO()

@@ -1,6 +1,7 @@
 """The brush against stock napari's: cost of a mouse event, memory of the history, undo.
 
-At the end: what the brushes cost that look at the image, which napari has none of.
+At the end: what the brushes cost that look at the image, which napari has none of, and the brush
+where labels may overlap.
 
 Strokes of 40 events, 6 voxels apart, on 300 x 512 x 512 uint8. Ours is what the window's thread
 does: the brush's ``drag``, and its share of ``finish`` and ``record``, which put the stroke on its
@@ -25,9 +26,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from annotator.domain.label_groups import MaskValues, with_overlaps
+from annotator.domain.schema import Label, LabelSchema
 from annotator.drawing.adaptive_brush import AdaptiveBrush
 from annotator.drawing.brush import Brush
 from annotator.drawing.gesture import Held
+from annotator.drawing.label_layers import LabelLayers
 from annotator.drawing.surface import Surface
 from annotator.drawing.threshold_brush import ThresholdBrush
 from tests.benchmarks.bench_stroke import SHAPE, open_draft
@@ -66,6 +70,7 @@ def main() -> None:
     compare_clicks(layer)
     compare_history()
     time_image_brushes()
+    time_groups()
 
 
 def make_layer() -> Labels:
@@ -261,6 +266,33 @@ def time_image_brushes() -> None:
                 events = [measured(partial(brush.drag, place)) for place in places]
                 name = "ball" if is_3d else "disc"
                 sys.stdout.write(f"  {name} {size} {statistics.median(events):.3f}")
+        sys.stdout.write("\n")
+
+
+def time_groups() -> None:
+    """Print what an event of the brush costs where labels of two groups may share voxels."""
+    labels = tuple(
+        Label(value=value, name=str(value), color="#123456", group="organ" if value < 3 else "")
+        for value in range(1, 5)
+    )
+    schema = with_overlaps(LabelSchema(name="groups", title="Groups", labels=labels))
+    mask = np.zeros((128, 512, 512), np.uint8)
+    mask[:, 100:400] = 1
+    layers = LabelLayers(MaskValues(schema), mask.dtype)
+    for name, surface in (
+        ("one group", Surface(mask=mask.copy())),
+        ("two groups", Surface(mask=mask, layers=layers).of(3)),
+    ):
+        sys.stdout.write(f"brush, {name}, ms an event:")
+        for is_3d, sizes in ((False, (20, 40, 80)), (True, (20, 40, 80))):
+            for size in sizes:
+                held = Held(label=3, diameter_mm=size, is_3d=is_3d)
+                brush = Brush(surface, held, plane=0, index=64)
+                brush.press((64.0, 250.0, 100.0))
+                places = [(64.0, 250.0, 100.0 + STEP * number) for number in range(1, N_EVENTS)]
+                events = [measured(partial(brush.drag, place)) for place in places]
+                kind = "ball" if is_3d else "disc"
+                sys.stdout.write(f"  {kind} {size} {statistics.median(events):.3f}")
         sys.stdout.write("\n")
 
 
