@@ -55,6 +55,11 @@ class PyramidVoxels:
         """3 for grey, 4 for colours."""
         return len(self.shape)
 
+    @property
+    def damage(self) -> str:
+        """What of the pyramid could not be read so far, in words; empty where all could."""
+        return str(getattr(self.pyramid, "damage", ""))
+
     def __getitem__(self, key: Key | tuple[Key, ...]) -> NDArray[Any]:
         """Return what a key of whole numbers and slices with steps above 0 cuts out."""
         keys = key if isinstance(key, tuple) else (key,)

@@ -45,7 +45,11 @@ class MaskForExport:
 
 
 class MaskWriter(Protocol):
-    """Writes a mask to files and reads them back."""
+    """Writes a mask to files and reads them back.
+
+    One that sets ``writes_slides`` is given masks of slides too, whose ``mask`` fits memory as long
+    as only what is drawn is copied; they come without probabilities.
+    """
 
     name: str
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.analysis.runs import decode
+from annotator.api import PyramidVoxels
 from annotator.cli.command import Result
 from annotator.domain.errors import AnnotatorError, UnreadableError
 from annotator.domain.label_groups import label_names
 from annotator.domain.reading import Diagnosis
 from annotator.jobs.importing import scan_files
+from annotator.session.adding import drawn_only
 from annotator.session.session import Session
 
 if TYPE_CHECKING:
@@ -93,7 +95,12 @@ def read_mask(registry: Registry, path: Path, progress: Progress) -> tuple[NDArr
         content = found[0].read(progress)
     except UnreadableError as error:
         raise UnreadableError(f"{path} cannot be read as a mask: {error}") from error
-    voxels, series = content.voxels, content.series
+    series = content.series
+    if isinstance(content.voxels, PyramidVoxels):
+        if series.n_channels > 1 or (series.slope, series.intercept) != (1.0, 0.0):
+            raise UnreadableError(f"{path} is a slide in colour; a mask has one value a voxel")
+        return drawn_only(content.voxels, progress), series.geometry
+    voxels = content.voxels
     if voxels.ndim == 4:
         first = voxels[..., 0]
         if not all(np.array_equal(first, voxels[..., at]) for at in range(1, voxels.shape[-1])):

@@ -80,9 +80,12 @@ def fuse(arguments: argparse.Namespace, progress: Progress) -> Result:
 def _write(
     session: Session, case: Case, fusion: Fusion, out: Path, *, with_belief: bool
 ) -> list[str]:
+    is_slide = session.store.series(case.series_ids[0]).slide is not None
+    if is_slide and with_belief:
+        raise AnnotatorError(f"{case.title} is a slide: belief is written of smaller images")
     item = fused_item(session.store, session.registry, case, fusion, with_belief=with_belief)
     stem = f"{case_stems(session.cases())[case.case_id]}_{slug(fusion.recipe.method)}"
-    writer = session.registry.mask_writer("nifti")
+    writer = session.registry.mask_writer("ome-tiff" if is_slide else "nifti")
     return [str(path) for path in writer.write(item, out, stem)]
 
 

@@ -68,7 +68,7 @@ def _items(store: Store, registry: Registry, case: Case) -> Iterator[tuple[str, 
                 content_id=annotation.annotation_id,
                 mask=decode(store.annotation_mask(annotation.annotation_id)),
                 annotation=annotation,
-                probability=_kept_probability(store, annotation),
+                probability={} if series.slide else _kept_probability(store, annotation),
                 origin=None if whose is None else decode(whose),
             ),
         )
@@ -135,7 +135,7 @@ def fused_item(
         is_automatic=True,
         content_id=fusion.fusion_id,
         mask=decode(store.fusion_labels(fusion.fusion_id)),
-        probability=probability_maps(store, readings, fusion),
+        probability={} if readings.series.slide else probability_maps(store, readings, fusion),
         belief=belief,
     )
 

@@ -32,6 +32,7 @@ TABLE_FORMATS = ("csv", "json")
 TRACING_FORMAT = "swc"
 MARK_FORMAT = "mrk.json"
 MANIFEST = "manifest.json"
+NO_SLIDES = "a slide is too large for this format; export it as ome-tiff"
 _CHUNK = 1 << 20
 
 
@@ -145,6 +146,9 @@ def _write_masks(
         progress(number / len(cases), f"exporting {case.title}")
         for stem, item in items_of_case(store, registry, case, stems[case.case_id]):
             progress(number / len(cases), f"exporting {case.title}: {item.creator}")
+            if item.series.slide is not None and not getattr(writer, "writes_slides", False):
+                yield _left_out(item, NO_SLIDES)
+                continue
             try:
                 paths = writer.write(item, directory, stem)
             except UnsuitableError as error:

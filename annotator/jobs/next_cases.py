@@ -201,7 +201,7 @@ def _features(
     for place, case in enumerate(ordered):
         progress(0.3 + 0.7 * place / len(ordered), f"looking at {case.title}")
         series = store.series(case.series_ids[0])
-        image = small_image(store.voxels(series.series_id), series)
+        image = small_image(_seen_whole(store, series), series)
         numbers.append(image_numbers(image, series))
         small.append(_standard(image).ravel())
     values = MaskValues(store.project().schema)
@@ -213,6 +213,15 @@ def _features(
         case.case_id: tuple(row)
         for case, row in zip(ordered, np.concatenate(parts, axis=1).tolist(), strict=True)
     }
+
+
+def _seen_whole(store: Store, series: Series) -> NDArray[Any]:
+    """Return the voxels of a series, of a slide those of its coarsest level."""
+    if series.slide is None:
+        return store.voxels(series.series_id)
+    pyramid = store.slide(series.series_id).pyramid
+    rows, columns = pyramid.shapes[-1]
+    return pyramid.read(len(pyramid.shapes) - 1, slice(0, rows), slice(0, columns))[np.newaxis]
 
 
 def small_image(voxels: NDArray[Any], series: Series) -> NDArray[np.float64]:

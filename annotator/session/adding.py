@@ -9,8 +9,9 @@ import numpy as np
 from scipy import ndimage
 
 from annotator.analysis.label_tables import group_table, holds_table, put_table
-from annotator.analysis.runs import encode, mask_dtype
-from annotator.domain.errors import AnnotatorError, GeometryMismatchError
+from annotator.analysis.runs import mask_dtype
+from annotator.analysis.sparse_array import is_large, sparse_zeros
+from annotator.domain.errors import AnnotatorError, GeometryMismatchError, UnreadableError
 from annotator.domain.label_groups import MaskValues, in_place_of
 from annotator.domain.schema import Label
 from annotator.session.diagnosis import require_diagnosis
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from annotator.api import Progress, PyramidVoxels
     from annotator.domain.geometry import Geometry
     from annotator.domain.reading import Annotation, Diagnosis
     from annotator.domain.schema import LabelSchema
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from annotator.store import Store
 
 _LARGEST = 65535
+_BAND_ROWS = 512
 _COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 
 
@@ -57,12 +60,13 @@ def add_reading(
         on_grid_of(store, case, part, grid, resample=resample)
         for part, grid in ((mask, geometry), *others)
     ]
-    values = {value for part in masks for value in np.unique(part).tolist()} - {0}
+    given = [encode(part) for part in masks]
+    values = set(labels_in(given)) - {0}
     before = store.project().schema
-    labels = masks[0]
+    runs = given[0]
     if others:
         unknown = sorted(values.difference(MaskValues(before).known))
-        labels = joined(masks, in_place_of(before, extended(before, unknown)))
+        runs = encode(joined(masks, in_place_of(before, extended(before, unknown))))
 
     def fit(schema: LabelSchema) -> LabelSchema:
         """Check the reading against the schema; called while nobody else can change it."""
@@ -80,7 +84,7 @@ def add_reading(
     return store.add_annotation(
         case.case_id,
         found.rater_id,
-        encode(labels),
+        runs,
         diagnosis,
         fit_schema=fit,
         only_new=True,
@@ -104,7 +108,24 @@ def on_grid_of(
             f"the mask does not lie on the grid of {case.title!r}: {'; '.join(differences)}. "
             "Ask for resampling to bring it there by nearest neighbour"
         )
+    if differences and is_large(grid.shape):
+        raise GeometryMismatchError(
+            f"the mask does not lie on the grid of {case.title!r}: {'; '.join(differences)}. "
+            "The mask of a slide is not resampled"
+        )
     return resample_nearest(labels, geometry, grid) if differences else labels
+
+
+def drawn_only(voxels: PyramidVoxels, progress: Progress) -> NDArray[Any]:
+    """Return a mask that was read as a slide, ``(1, y, x)``; memory is taken where it is not 0."""
+    found = sparse_zeros(voxels.shape, voxels.dtype)
+    for first in range(0, voxels.shape[1], _BAND_ROWS):
+        progress(first / voxels.shape[1], "Reading the mask")
+        band = voxels[:, first : first + _BAND_ROWS]
+        np.copyto(found[:, first : first + _BAND_ROWS], band, where=band != 0)
+    if voxels.damage:
+        raise UnreadableError(voxels.damage)
+    return found
 
 
 def joined(

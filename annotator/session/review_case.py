@@ -112,6 +112,11 @@ class ReviewCase:
         self.case: Case = self._readings.case
         self.series: Series = self._readings.series
         self.schema = self._readings.schema
+        if self.series.slide is not None:
+            raise AnnotatorError(
+                f"{self.case.title} is a slide: its readings are compared, fused and exported, but "
+                "not reviewed region by region"
+            )
         self.voxels: NDArray[Any] = store.voxels(self.series.series_id)
         self.fusion: Fusion = self._first_fusion(method)
         self.score: CaseScore

@@ -75,6 +75,10 @@ class StudyAccess(Access):
             return series_rows.read_voxels(self.cache_dir, series)
         return series_rows.read_slide(self.cache_dir, series, self.open_slide)
 
+    def slide(self, series_id: str) -> PyramidVoxels:
+        """Return what reads a slide by regions."""
+        return series_rows.read_slide(self.cache_dir, self.series(series_id), self.open_slide)
+
     def rebuild_voxels(self, series_id: str, voxels: NDArray[Any]) -> None:
         """Put voxels back into the cache; they must be those of the series."""
         self._database.refuse_if_read_only()

@@ -148,6 +148,12 @@ def _dicom_seg() -> MaskWriter:
     return DicomSegWriter()
 
 
+def _ome_tiff() -> MaskWriter:
+    from annotator_builtins.ome_tiff_writer import OmeTiffWriter
+
+    return OmeTiffWriter()
+
+
 plugin = Plugin(
     name="annotator_builtins",
     readers=(_slide_reader, _dicom_reader, _volume_reader, _picture_reader),
@@ -165,5 +171,5 @@ plugin = Plugin(
     models=(_vessels, _lungs, _body),
     propagators=(_registration,),
     prompt_models=(_edges, _edges_slice),
-    mask_writers=(_nifti, _dicom_seg),
+    mask_writers=(_nifti, _dicom_seg, _ome_tiff),
 )

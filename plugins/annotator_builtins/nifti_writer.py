@@ -13,6 +13,7 @@ from annotator.api import checked_file
 from annotator.domain.errors import IntegrityError
 from annotator.domain.geometry import Geometry
 from annotator.domain.label_groups import MaskValues
+from annotator_builtins.label_files import file_name, group_endings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ class NiftiWriter:
         """Write the files, read each back and compare; raise IntegrityError on a difference."""
         geometry = item.series.geometry
         values = MaskValues(item.schema)
-        endings = _endings(values)
+        endings = group_endings(values)
         files: dict[str, NDArray[Any]] = {}
         for group, ending in endings.items():
             labels = group_table(values, group)[item.mask] if values.may_overlap else item.mask
@@ -63,28 +64,10 @@ class NiftiWriter:
                 for value, voxels in maps.items():
                     files[f"{stem}_probability_{value}.nii.gz"] = voxels
         for name, voxels in item.belief.items():
-            files[f"{stem}_belief_{_file_name(name)}.nii.gz"] = _as_float32(voxels)
+            files[f"{stem}_belief_{file_name(name)}.nii.gz"] = _as_float32(voxels)
         if item.origin is not None:
             files[f"{stem}_origin.nii.gz"] = item.origin
         return tuple(_write(directory / name, voxels, geometry) for name, voxels in files.items())
-
-
-def _endings(values: MaskValues) -> dict[str, str]:
-    """Return by group what the names of its files end with; nothing where there is one group."""
-    if not values.may_overlap:
-        return dict.fromkeys(values.groups, "")
-    endings: dict[str, str] = {}
-    for group in values.groups:
-        ending, times = f"_{_file_name(group) or 'other'}", 1
-        while ending in endings.values() or ending[1:].isdecimal():
-            times += 1
-            ending = f"_{_file_name(group) or 'other'}-{times}"
-        endings[group] = ending
-    return endings
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name.casefold())
 
 
 def _as_float32(voxels: NDArray[Any]) -> NDArray[np.float32]:
