@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from annotator.analysis.label_tables import group_table, holds_table, put_table
-from annotator.analysis.runs import mask_dtype
+from annotator.analysis.runs import encode, labels_in, mask_dtype
 from annotator.analysis.sparse_array import is_large, sparse_zeros
 from annotator.domain.errors import AnnotatorError, GeometryMismatchError, UnreadableError
 from annotator.domain.label_groups import MaskValues, in_place_of
