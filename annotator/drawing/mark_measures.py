@@ -154,8 +154,6 @@ def _inside(surface: Surface, outline: Sequence[Place]) -> Intensities | None:
 
 def _along(surface: Surface, places: Sequence[Place]) -> Intensities | None:
     """Measure the image along a line, or at a point; None where all of it is outside."""
-    from scipy import ndimage  # slow to import: a window starts without
-
     if surface.image is None:
         return None
     at = _samples(np.asarray(places, np.float64))
@@ -170,6 +168,8 @@ def _along(surface: Surface, places: Sequence[Place]) -> Intensities | None:
 
 def _looked_up(surface: Surface, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the image at places ``(place, 3)`` inside it, between voxels linearly."""
+    from scipy import ndimage  # slow to import: a window starts without
+
     low, high = np.floor(at.min(axis=0)).astype(int), np.ceil(at.max(axis=0)).astype(int) + 1
     values = surface.values(((low[0], low[1], low[2]), (high[0], high[1], high[2])))
     return ndimage.map_coordinates(values, (at - low).T, np.float64, order=1)
