@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
@@ -18,7 +19,7 @@ from annotator.domain.marks import (
 )
 from annotator.store import drafts as draft_rows
 from annotator.store import steps, tree_steps
-from annotator.store.facts import list_from_json, list_to_json
+from annotator.store.facts import list_to_json
 from annotator.store.tables import (
     annotation_marks,
     annotation_table,
@@ -100,7 +101,7 @@ def of_annotations(
         wanted = annotation_ids[start : start + _IDS_A_QUERY]
         rows = select(annotation_marks).where(annotation_marks.c.annotation_id.in_(wanted))
         for row in connection.execute(rows):
-            found[row.annotation_id] = list_from_json(Mark, row.content)
+            found[row.annotation_id] = tuple(map(_mark, json.loads(row.content)))
     return found
 
 
@@ -116,9 +117,9 @@ def next_id(connection: Connection, draft_id: int) -> int:
         .where(drafts.c.case_id == draft.case_id, drafts.c.rater_id == draft.rater_id)
     )
     known = {
-        edit.mark_id
+        (edit["after"] or edit["before"])["mark_id"]
         for content in connection.execute(steps_of).scalars()
-        for edit in list_from_json(MarkEdit, content)
+        for edit in json.loads(content)
     }
     readings_of = (
         select(annotation_marks.c.content)
@@ -129,9 +130,9 @@ def next_id(connection: Connection, draft_id: int) -> int:
         )
     )
     known |= {
-        mark.mark_id
+        mark["mark_id"]
         for content in connection.execute(readings_of).scalars()
-        for mark in list_from_json(Mark, content)
+        for mark in json.loads(content)
     }
     return max(known, default=0) + 1
 
@@ -145,9 +146,10 @@ def record(change: Change, draft_id: int, *, tool: str, edit: MarkEdit, seen: Se
     if tree_steps.is_traced(change.connection, draft_id):
         raise AnnotatorError(f"draft {draft_id} is a tracing; marks are kept beside masks only")
     edit.mark_id  # noqa: B018 - raises for an edit of no mark, or of two
-    for mark in (edit.before, edit.after):
-        if mark is not None:
-            sound_mark(mark)
+    before, after = (
+        None if mark is None else sound_mark(mark) for mark in (edit.before, edit.after)
+    )
+    edit = MarkEdit(before=before, after=after)
     return steps.append(
         change,
         draft,
@@ -192,4 +194,23 @@ def _edits(connection: Connection, draft_id: int) -> Mapping[int, tuple[MarkEdit
         .join_from(step_marks, step_table)
         .where(step_table.c.draft_id == draft_id)
     )
-    return {row.step_id: list_from_json(MarkEdit, row.content) for row in rows}
+    return {row.step_id: tuple(map(_edit, json.loads(row.content))) for row in rows}
+
+
+# By hand: a draft may have thousands of edits, and `from_json` would take seconds over them.
+def _edit(given: dict[str, Any]) -> MarkEdit:
+    before, after = given["before"], given["after"]
+    return MarkEdit(
+        before=None if before is None else _mark(before),
+        after=None if after is None else _mark(after),
+    )
+
+
+def _mark(given: dict[str, Any]) -> Mark:
+    return Mark(
+        mark_id=given["mark_id"],
+        kind=given["kind"],
+        places=tuple((z, y, x) for z, y, x in given["places"]),
+        name=given.get("name", ""),
+        label=given.get("label", 0),
+    )
