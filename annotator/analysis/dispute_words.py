@@ -121,7 +121,21 @@ def label_name(schema: LabelSchema, value: int) -> str:
 
 def group_words(schema: LabelSchema, group: str) -> str:
     """Return what a person calls a label group: its name, or those of its labels."""
-    return group or ", ".join(label.name for label in schema.labels if label.group == group)
+    return group or _names_in(schema, group)
+
+
+def group_choices(schema: LabelSchema) -> tuple[tuple[str, str], ...]:
+    """Return each label group with its name and labels in words; none where there is but one."""
+    if len(schema.groups) < 2:
+        return ()
+    return tuple(
+        (group, ": ".join(filter(None, (group, _names_in(schema, group)))))
+        for group in schema.groups
+    )
+
+
+def _names_in(schema: LabelSchema, group: str) -> str:
+    return ", ".join(label.name for label in schema.labels if label.group == group)
 
 
 def size_in_words(n_voxels: int, geometry: Geometry) -> str:

@@ -106,9 +106,12 @@ class Errands(QObject):
         given = {"method": option.name, "cases": list(case_ids)}
         self._bar.submit("fuse", given, f"Fusing by {option.title}", done)
 
-    def train(self, trainer: str, target: str) -> None:
-        """Train a model on the readings; ``target`` is a fusion method to aim at, or empty."""
-        self.models.train({"trainer": trainer, "target": target or None})
+    def train(self, trainer: str, target: str, group: str | None) -> None:
+        """Train a model on the readings; ``target`` is a fusion method to aim at, or empty.
+
+        ``group`` is the label group to learn from, None where there is but one.
+        """
+        self.models.train({"trainer": trainer, "target": target or None, "group": group})
 
     def predict_by_fit(self, fit_id: str, case_id: str, trust: dict[str, float]) -> None:
         """Let a trained model read a case, told how far to believe each rater."""
@@ -161,6 +164,16 @@ class Errands(QObject):
             ).open()
 
         self._window.background.run("beside", lambda: CompanionFacts.of(session), show)
+
+    def register_beside(self, case_id: str, series_id: str) -> None:
+        """Lay a series on the case that it stands beside, outside the window's process."""
+
+        def done(result: dict[str, Any]) -> None:
+            beside = self._window.rater.masks.beside
+            beside.use_registration(case_id, series_id, result["matrix"])
+
+        given = {"case": case_id, "series": series_id}
+        self._bar.submit("align series", given, "Registering", done)
 
     def keep_quality(self) -> None:
         """Open the rules by which readings are kept good."""

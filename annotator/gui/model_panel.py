@@ -31,15 +31,16 @@ class ModelPanel(QWidget):
 
     Emits ``shown(on)`` when the drawing is to be shown or hidden or another model was chosen,
     ``trust_changed`` while a slider moves, ``keep_wanted``, ``foretell_wanted`` and
-    ``train_wanted(trainer, target)``;
-    ``target`` is the name of a fusion method, or empty.
+    ``train_wanted(trainer, target, group)``;
+    ``target`` is the name of a fusion method, or empty; ``group`` is a label group, None where
+    there is but one.
     """
 
     shown = Signal(bool)
     trust_changed = Signal()
     keep_wanted = Signal()
     foretell_wanted = Signal()
-    train_wanted = Signal(str, str)
+    train_wanted = Signal(str, str, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,8 +81,11 @@ class ModelPanel(QWidget):
             lambda: self.train_wanted.emit(
                 str(self.trainer.currentData()),
                 "" if self.target.isHidden() else str(self.target.currentData()),
+                self.group.currentData(),
             ),
         )
+        self.group = _chooser("Labels", "A model draws labels that never share a voxel.")
+        self.group.hide()
         self._needs_target: dict[str, bool] = {}
         self.trainer.activated.connect(lambda _: self._trainer_chosen())
         self._lay_out()
@@ -112,13 +116,24 @@ class ModelPanel(QWidget):
         layout.addWidget(label("Train a model", "section"))
         layout.addWidget(self.trainer)
         layout.addWidget(self.target)
+        layout.addWidget(self.group)
         layout.addWidget(self.train, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
 
     def set_choices(
-        self, trainers: Sequence[TrainerOption], methods: Sequence[MethodOption]
+        self,
+        trainers: Sequence[TrainerOption],
+        methods: Sequence[MethodOption],
+        groups: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Offer these trainers, and the fusions of these methods to aim at."""
+        """Offer these trainers, the fusions of these methods to aim at, and the label groups.
+
+        Each group comes with what it is called, none where there is but one.
+        """
+        self.group.clear()
+        for group, words in groups:
+            self.group.addItem(words, group)
+        self.group.setVisible(bool(groups))
         self.trainer.clear()
         for trainer in trainers:
             self.trainer.addItem(trainer.title, trainer.name)

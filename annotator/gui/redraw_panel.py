@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema
 
 
+_ONE_GROUP = " Labels of other groups than the region's stay what they were decided to be."
+
+
 class RedrawPanel(QWidget):
     """Label palette, and the two ways out. Emits ``done`` and ``left``."""
 
@@ -40,7 +43,8 @@ class RedrawPanel(QWidget):
         layout.addWidget(
             label(
                 "The region starts from the fused label. Draw and erase until it is right; what "
-                "you leave empty inside the region is background.",
+                "you leave empty inside the region is background."
+                + (_ONE_GROUP if len(schema.groups) > 1 else ""),
                 "muted",
                 wrap=True,
             )

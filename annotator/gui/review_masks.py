@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from annotator.analysis.dispute_words import group_choices
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.canvas_holder import CanvasHolder, import_canvas
 from annotator.gui.dispute_strip import DisputeStrip
@@ -61,8 +62,8 @@ class MaskReview(QWidget):
     """case id, MethodOption: to be fused outside the window's process"""
     batch_wanted = Signal(object, object)
     """ids of cases, MethodOption: all of them to be fused outside the window's process"""
-    training_wanted = Signal(str, str)
-    """trainer, fusion method to aim at or empty"""
+    training_wanted = Signal(str, str, object)
+    """trainer, fusion method to aim at or empty, label group or None"""
     foretell_wanted = Signal(str)
     """fit id: to say of every case how hard it is"""
     keep_wanted = Signal(str, str, object)
@@ -286,11 +287,11 @@ class MaskReview(QWidget):
         self.model_desk = ModelDesk(desk, panel, session, self._background)
         self.model_desk.keep_wanted.connect(self.keep_wanted)
         self.model_desk.foretell_wanted.connect(self.foretell_wanted)
-        methods = self._methods
+        methods, groups = self._methods, group_choices(desk.case.schema)
         self._background.run(
             "trainers",
             lambda: trainer_options(session.registry),
-            lambda trainers: panel.set_choices(trainers, methods),
+            lambda trainers: panel.set_choices(trainers, methods, groups),
         )
 
     def toggle_model(self) -> None:

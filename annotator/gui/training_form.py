@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from annotator.analysis.dispute_words import group_words
+from annotator.analysis.dispute_words import group_choices
 from annotator.domain.errors import AnnotatorError
 from annotator.gui.buttons import Button, label
 from annotator.gui.parameter_form import ParameterForm
@@ -60,9 +60,10 @@ class TrainingForm(QWidget):
         self.target = _chooser("Learn from", "What the model is to draw like.")
         self.target.currentIndexChanged.connect(lambda _: self._say_target())
         self.about = label("", "small", wrap=True)
+        self._of_group = label("Labels", "section")
         self.group = _chooser("Labels", "A model draws labels that never share a voxel.")
-        for group in schema.groups:
-            self.group.addItem(group_words(schema, group), group)
+        for group, words in group_choices(schema):
+            self.group.addItem(words, group)
         self.settings = ParameterForm(None)
         self.start = Button(
             "Start",
@@ -80,12 +81,15 @@ class TrainingForm(QWidget):
             label("Learn from", "section"),
             self.target,
             self.about,
-            *((label("Labels", "section"), self.group) if len(schema.groups) > 1 else ()),
+            self._of_group,
+            self.group,
             label("Settings", "section"),
             self.settings,
         ):
             self._rows.addWidget(widget)
         self._rows.addStretch(1)
+        for widget in (self._of_group, self.group):
+            widget.setVisible(self.group.count() > 0)
         if trainers:
             self._choose()
             self.choose(DEFAULT_TRAINER)
@@ -118,7 +122,7 @@ class TrainingForm(QWidget):
 
     def parameters(self) -> Mapping[str, object]:
         """Return what the job takes; raises AnnotatorError in words."""
-        one_of_several = {"group": str(self.group.currentData())} if self.group.count() > 1 else {}
+        one_of_several = {"group": str(self.group.currentData())} if self.group.count() else {}
         return {
             "trainer": str(self.trainer.currentData()),
             "target": str(self.target.currentData() or "") or None,

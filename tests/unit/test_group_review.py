@@ -164,8 +164,8 @@ def test_verdicts_on_one_label_leave_the_others_as_they_are(
     np.testing.assert_array_equal(decode(kept_origin, np.dtype(np.uint16)), origin)
     for case in cases:
         case.close()
-    for one in alone:
-        one.close()
+    for project in alone:
+        project.close()
 
 
 def test_a_lesion_in_an_agreed_organ_is_the_only_dispute(session: Session) -> None:

@@ -54,9 +54,9 @@ pytestmark = pytest.mark.unit
 
 N_CASES = 10
 VALUES = MaskValues(SCHEMA)
-QUESTION = {"question": "finding", "min_per_class": 5, "folds": 2}
-OF_IMAGES = {"size": 32, "slices": 1}
-PARAMETERS = {
+QUESTION: dict[str, object] = {"question": "finding", "min_per_class": 5, "folds": 2}
+OF_IMAGES: dict[str, object] = {"size": 32, "slices": 1}
+PARAMETERS: dict[str, dict[str, object]] = {
     "diagnosis-first": QUESTION,
     "diagnosis-first-map": {**QUESTION, **OF_IMAGES, "n_epochs": 1, "judge_epochs": 1},
     "diagnosis-first-image": {
@@ -140,9 +140,9 @@ def test_groups_are_fused_as_if_each_were_alone(projects: Projects, method: str)
 
     told_alone = {(one.rater_id, one.label): one for each in alone for one in each.performance}
     assert len(fusion.performance) == len(told_alone) == 2 * len(RATERS)
-    for one in fusion.performance:
-        for key, value in asdict(one).items():
-            other = getattr(told_alone[one.rater_id, one.label], key)
+    for row in fusion.performance:
+        for key, value in asdict(row).items():
+            other = getattr(told_alone[row.rater_id, row.label], key)
             assert value == (other if value is None or key == "rater_id" else pytest.approx(other))
 
     rater_id = fusion.performance[0].rater_id
