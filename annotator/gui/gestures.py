@@ -269,9 +269,11 @@ class Gestures(QObject):
         if key == Qt.Key.Key_H and time.monotonic() - self._held_at > _PEEK_S:
             self.peeked.emit()
         self._held_key = 0
-        if key != self._taken_with or not self._has_used or self._desk.has_begun:
+        if key != self._taken_with:
             return False
         self._taken_with = 0
+        if not self._has_used or self._desk.has_begun:
+            return False
         self.tool_let_go.emit(False)
         return True
 

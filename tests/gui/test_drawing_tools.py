@@ -158,6 +158,9 @@ def check_erasing(case: Case) -> None:
     case.key("B")
     case.stroke([(12, 10, 6), (12, 10, 14)], CONTROL)
     assert not mask.any(), "Ctrl at the press makes a brush erase"
+    QTest.keyClick(canvas, Qt.Key.Key_B, SHIFT)
+    assert tools.tool == "brush", "the key was let go before it was pressed for an operation"
+    case.tools.operations.close()  # type: ignore[union-attr]
 
 
 def check_wheel(case: Case) -> None:
