@@ -46,10 +46,16 @@ class MaskDesk(QWidget):
     drew = Signal()
     """A stroke ended."""
 
-    begin_words = (
-        "Draw with the brush (B): hold the left mouse button. Keys 1–9 pick the label, "
-        "[ and ] the size, the wheel turns slices."
-    )
+    @property
+    def begin_words(self) -> str:
+        """What to do first."""
+        is_slide = self._opened is not None and isinstance(self._opened.voxels, PyramidVoxels)
+        wheel = "zooms, the middle button drags" if is_slide else "turns slices"
+        return (
+            "Draw with the brush (B): hold the left mouse button. Keys 1–9 pick the label, "
+            f"[ and ] the size, the wheel {wheel}."
+        )
+
     started_words = (
         "The model's drawing is in place. Check every slice and correct it; Z takes it back."
     )
@@ -196,6 +202,7 @@ class MaskDesk(QWidget):
     def _point_at(self, canvas: Canvas, opened: OpenCase, room: RaterRoom) -> None:
         """Offer the models that can be pointed with on this case; none of them reads slides."""
         if isinstance(opened.voxels, PyramidVoxels):
+            self.pointing.take_up("")
             return
         self.pointing.begin(canvas, opened, room.prompt_desk)  # type: ignore[arg-type]  # no slide
         self.pointing.take_up(self.tools.tool)

@@ -92,7 +92,9 @@ class SlideOverview(QWidget):
             size * step for size, step in zip(plane.shape, plane.spacing_mm, strict=True)
         )
         scale = _LONGEST / max(height, width)
-        wide, tall = max(48, round(width * scale)), max(24, round(height * scale))
+        wide, tall = max(64, round(width * scale)), max(24, round(height * scale))
+        if self._shows_all(plane, camera):
+            tall = 0
         self.setGeometry(camera.size[0] - wide - _GAP, _GAP, wide, tall + _TEXT)
         self.show()
         self.raise_()
@@ -116,6 +118,22 @@ class SlideOverview(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.fillRect(self.rect(), QColor(16, 18, 22, 200))
         area = self._area()
+        if area.height() > 0:
+            self._paint_slide(painter, area, plane, camera)
+        painter.setPen(QPen(QColor(255, 255, 255, 90), 1.0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+        font = painter.font()
+        font.setPixelSize(13)
+        painter.setFont(font)
+        painter.setPen(QColor("#eef2f6"))
+        foot = QRectF(0, area.height(), self.width(), _TEXT)
+        painter.drawText(foot, int(Qt.AlignmentFlag.AlignCenter), self._text)
+        painter.end()
+
+    def _paint_slide(
+        self, painter: QPainter, area: QRectF, plane: Plane, camera: ViewCamera
+    ) -> None:
         if self._image is not None:
             painter.drawImage(area, self._image)
         top, left = camera.to_slice(0, 0)
@@ -130,21 +148,20 @@ class SlideOverview(QWidget):
         for color, wide in ((QColor(0, 0, 0, 190), 4.0), (QColor("#ffd24d"), 2.0)):
             painter.setPen(QPen(color, wide))
             painter.drawRect(frame)
-        painter.setPen(QPen(QColor(255, 255, 255, 90), 1.0))
-        painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
-        font = painter.font()
-        font.setPixelSize(13)
-        painter.setFont(font)
-        painter.setPen(QColor("#eef2f6"))
-        foot = QRectF(0, area.height(), self.width(), _TEXT)
-        painter.drawText(foot, int(Qt.AlignmentFlag.AlignCenter), self._text)
-        painter.end()
+
+    @staticmethod
+    def _shows_all(plane: Plane, camera: ViewCamera) -> bool:
+        """Whether the whole slide is seen: then there is nowhere to go."""
+        top, left = camera.to_slice(0, 0)
+        bottom, right = camera.to_slice(*camera.size)
+        rows, columns = plane.shape
+        return top <= 0 and left <= 0 and bottom >= rows - 1 and right >= columns - 1
 
     def _area(self) -> QRectF:
         return QRectF(0, 0, self.width(), self.height() - _TEXT)
 
     def _go(self, event: QMouseEvent) -> None:
-        if self._plane is not None:
+        if self._plane is not None and self._area().height() > 0:
             area, place = self._area(), event.position()
             rows, columns = self._plane.shape
             across = min(max(place.x() / area.width(), 0.0), 1.0)

@@ -18,8 +18,10 @@ from qtpy.QtWidgets import (
 
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.measures import measure_label
+from annotator.drawing.slide_surface import SlideSurface
 from annotator.gui.buttons import Button, label
 from annotator.gui.keyed_table import KeyedTable
+from annotator.gui.slide_counts import SlideCounts
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -40,10 +42,12 @@ class StatisticsDialog(QDialog):
         self._ended = "Voxels that labels share count for each." if len(schema.groups) > 1 else ""
         self.rows: list[tuple[str, ...]] = []
         named = f", {unit}" if unit else ""
+        is_slide = isinstance(surface, SlideSurface)
+        self._counting = SlideCounts(surface) if isinstance(surface, SlideSurface) else None
         self.columns = (
             ("Label", "Name in the schema", 0),
             ("Voxels", "How many voxels have the label", 90),
-            ("Volume, ml", "Of these voxels", 90),
+            ("Area, mm²" if is_slide else "Volume, ml", "Of these voxels", 90),
             (f"Mean{named}", "Of the values of the image inside the label", 100),
             ("SD", "Of the values of the image inside the label", 80),
             ("Lowest", "Lowest value of the image inside the label", 80),
@@ -63,7 +67,7 @@ class StatisticsDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addLayout(foot)
         self.resize(860, 320)
-        self._next = QTimer(self, interval=0)
+        self._next = QTimer(self, interval=0 if self._counting is None else 20)
         self._next.timeout.connect(self._measure)
         self._next.start()
 
@@ -73,8 +77,12 @@ class StatisticsDialog(QDialog):
         return not self._waiting
 
     def _measure(self) -> None:
+        if self._counting is not None and not self._counting.is_done:
+            return
         if self._waiting:
-            self.rows.append(_row(self._surface, self._waiting.pop(0)))
+            entry = self._waiting.pop(0)
+            counted = self._counting
+            self.rows.append(_row(self._surface, entry) if counted is None else counted.row(entry))
             self.table.set_rows([(row[0], row) for row in self.rows])
         if not self._waiting:
             self._next.stop()
