@@ -27,12 +27,15 @@ def index_to_lps(geometry: Geometry) -> NDArray[np.float64]:
     return matrix
 
 
-def index_to_index(source: Geometry, target: Geometry) -> NDArray[np.float64]:
+def index_to_index(
+    source: Geometry, target: Geometry, rigid: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return the 4 x 4 matrix from indices ``(z, y, x)`` of one grid to those of another.
 
-    By patient coordinates: the same place in both.
+    By patient coordinates: the same place in both, or where ``rigid`` (4 x 4, LPS mm) takes it.
     """
-    found: NDArray[np.float64] = np.linalg.solve(index_to_lps(target), index_to_lps(source))
+    to_mm = index_to_lps(source) if rigid is None else rigid @ index_to_lps(source)
+    found: NDArray[np.float64] = np.linalg.solve(index_to_lps(target), to_mm)
     return found
 
 

@@ -41,7 +41,7 @@ from annotator.api.networks import (
 from annotator.api.plugin import Plugin
 from annotator.api.progress import Progress, no_progress
 from annotator.api.prompts import Prompt, PromptAnswer, PromptedImage, PromptKind, PromptModel
-from annotator.api.propagation import Carrier, PlacedImage, Propagated, Propagator
+from annotator.api.propagation import Aligner, Carrier, PlacedImage, Propagated, Propagator
 from annotator.api.readers import (
     FOLDER_MARKS,
     FoundSeries,
@@ -57,6 +57,7 @@ from annotator.checked_file import checked_file
 
 __all__ = [
     "FOLDER_MARKS",
+    "Aligner",
     "AnyFusionMethod",
     "BelievedLabels",
     "Carrier",

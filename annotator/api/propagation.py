@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +55,20 @@ class Carrier(Protocol):
         """Draw on another image what is drawn on the finished case; the same image, the same mask.
 
         Raises AnnotatorError, with the reason, where it cannot.
+        """
+        ...
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """A propagator that can also lay one volume on another as a whole, without bending it."""
+
+    def align(
+        self, fixed: PlacedImage, moving: PlacedImage, progress: Progress
+    ) -> NDArray[np.float64]:
+        """Return the rigid 4 x 4 matrix from places of ``fixed`` to those of ``moving``, LPS mm.
+
+        Raises AnnotatorError, with the reason, where they cannot be matched.
         """
         ...
 

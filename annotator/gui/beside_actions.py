@@ -108,6 +108,13 @@ BESIDE_ACTIONS: tuple[Action, ...] = (
         lambda pane: pane.align_here(),
     ),
     _with_pane(
+        "register",
+        "Register the series beside",
+        "",
+        "Lay the series beside the case on it as a whole, by what both show.",
+        lambda pane: pane.register_wanted.emit(),
+    ),
+    _with_pane(
         "reset",
         "Reset the shift",
         "",

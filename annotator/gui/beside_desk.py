@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QSplitter
 
@@ -12,6 +13,8 @@ from annotator.gui.companion_pane import CompanionPane, LoadedSeries
 from annotator.gui.window_level import first_window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from annotator.domain.companions import Companion
     from annotator.gui.background import Background
     from annotator.gui.canvas import Canvas
@@ -33,6 +36,8 @@ class BesideDesk(QObject):
 
     told = Signal(str)
     changed = Signal()
+    register_wanted = Signal(str, str)
+    """Case and series that are to be laid on each other."""
 
     def __init__(self, holder: CanvasHolder, background: Background, parent: QObject) -> None:
         super().__init__(parent)
@@ -99,6 +104,20 @@ class BesideDesk(QObject):
         """Show the next series in the first pane."""
         if self.pane is not None:
             self.pane.choose(self.pane.list.currentIndex() + 1)
+
+    def register(self, pane: CompanionPane) -> None:
+        """Ask for the series of a pane to be laid on the case."""
+        if self._opened is not None and pane.loaded is not None:
+            series_id = pane.loaded.companion.series.series_id
+            self.register_wanted.emit(self._opened.case.case_id, series_id)
+
+    def use_registration(
+        self, case_id: str, series_id: str, rigid: Sequence[Sequence[float]]
+    ) -> None:
+        """Link a series by what a registration found, where its case is still open."""
+        if self._opened is not None and self._opened.case.case_id == case_id:
+            for pane in self.panes:
+                pane.register(series_id, np.array(rigid))
 
     def show_second(self, on: bool) -> None:
         """Show two series, one above the other, or one."""
@@ -168,6 +187,7 @@ class BesideDesk(QObject):
 
     def _listen(self, pane: CompanionPane, key: str) -> None:
         pane.chosen.connect(lambda companion: self._load(pane, key, companion))
+        pane.register_wanted.connect(lambda: self.register(pane))
 
     def _load(self, pane: CompanionPane, key: str, companion: Companion) -> None:
         opened = self._opened

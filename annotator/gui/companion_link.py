@@ -39,6 +39,8 @@ class CompanionLink:
         How far the series' slices lie apart along the axes ``(z, y, x)`` of the case.
     offset : ndarray
         Voxels of the case ``(z, y, x)`` by which the place is moved first: set by hand.
+    rigid : ndarray or None
+        4 x 4, from places of the case to those of the series, LPS mm, where they were registered.
     """
 
     to_other: NDArray[np.float64]
@@ -46,13 +48,16 @@ class CompanionLink:
     other_mm: float
     step_mm: tuple[float, float, float]
     offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    rigid: NDArray[np.float64] | None = None
 
     @classmethod
-    def between(cls, own: Series, other: Series) -> CompanionLink:
+    def between(
+        cls, own: Series, other: Series, rigid: NDArray[np.float64] | None = None
+    ) -> CompanionLink:
         """Link volumes by patient coordinates, and pictures by their middles and sizes."""
         spacing = own.geometry.spacing_mm
         if own.kind == "volume":
-            matrix = index_to_index(own.geometry, other.geometry)
+            matrix = index_to_index(own.geometry, other.geometry, rigid)
         else:
             matrix = _fitted(own.geometry.shape, other.geometry.shape)
         per_mm = matrix[:3, :3] / np.array(spacing)
@@ -64,6 +69,7 @@ class CompanionLink:
             spacing_mm=spacing,
             other_mm=float(np.linalg.norm(across, axis=0).min()),
             step_mm=(float(z), float(y), float(x)),
+            rigid=rigid,
         )
 
     @property
@@ -75,9 +81,20 @@ class CompanionLink:
         """Return it moved by so many voxels of the case more."""
         return replace(self, offset=self.offset + voxels)
 
-    def straight(self) -> CompanionLink:
-        """Return it as the files have it."""
-        return replace(self, offset=np.zeros(3))
+    def words(self, own: Series) -> str:
+        """Say how the link differs from what the files say; empty where it does not."""
+        found = []
+        if self.rigid is not None:
+            z, y, x = ((size - 1) / 2 for size in own.geometry.shape)
+            middle = np.array(own.geometry.to_lps_mm((z, y, x)))
+            turn = self.rigid[:3, :3]
+            degrees = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+            moved = np.linalg.norm(turn @ middle + self.rigid[:3, 3] - middle)
+            found.append(f"Registered: moved by {moved:.0f} mm, turned by {degrees:.0f}°.")
+        if self.shift_mm:
+            unit = "mm" if own.geometry.is_calibrated else "px"
+            found.append(f"Shifted by {self.shift_mm:.0f} {unit}.")
+        return " ".join(found)
 
     def place(self, point: Point) -> NDArray[np.float64]:
         """Return the array position in the series of one in the case."""

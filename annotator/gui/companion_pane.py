@@ -51,6 +51,7 @@ class CompanionPane(QWidget):
 
     chosen = Signal(object)
     """The Companion that is wanted."""
+    register_wanted = Signal()
 
     def __init__(
         self, canvas: Canvas, background: Background, key: str, parent: QWidget | None = None
@@ -103,6 +104,12 @@ class CompanionPane(QWidget):
             "again (Alt+A).",
             self.align_here,
         )
+        self.register_button = Button(
+            "Register",
+            "Lay it on the case as a whole, by what both show. Only the link is moved and turned; "
+            "no image is changed.",
+            lambda: self.register_wanted.emit(),
+        )
         self.reset = Button(
             "Reset", "Link by what the files say, without a shift.", self.straighten
         )
@@ -115,7 +122,7 @@ class CompanionPane(QWidget):
         self.about = label("", "small", wrap=True)
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.list, 1)
-        for button in (self.linked, self.align, self.reset, self.labels):
+        for button in (self.linked, self.align, self.register_button, self.reset, self.labels):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             second.addWidget(button)
         second.addStretch(1)
@@ -222,7 +229,8 @@ class CompanionPane(QWidget):
         self.is_linked = on
         self.linked.setChecked(on)
         self.linked.setText("Linked" if on else "Link")
-        self.align.setEnabled(not on)
+        self.align.setVisible(not on)
+        self.register_button.setVisible(on)
         self._say_link()
         self.follow()
 
@@ -255,9 +263,19 @@ class CompanionPane(QWidget):
 
     def straighten(self) -> None:
         """Link by what the files say."""
-        if self.link is not None:
-            self._keep(self.link.straight())
+        if self._own is not None and self.loaded is not None:
+            self._keep(CompanionLink.between(self._own, self.loaded.companion.series))
             self.set_linked(True)
+
+    def register(self, series_id: str, rigid: NDArray[np.float64]) -> None:
+        """Link a series by a rigid 4 x 4 matrix from places of the case to its own, LPS mm."""
+        for one in self._companions:
+            if self._own is not None and one.series.series_id == series_id:
+                link = CompanionLink.between(self._own, one.series, rigid)
+                self._links[series_id] = link
+                if self.loaded is not None and self.loaded.companion == one:
+                    self.link = link
+                    self.set_linked(True)
 
     def _keep(self, link: CompanionLink) -> None:
         self.link = link
@@ -268,15 +286,13 @@ class CompanionPane(QWidget):
         own, loaded, link = self._own, self.loaded, self.link
         if own is None or loaded is None or link is None:
             return
-        found = []
-        if link.shift_mm:
-            unit = "mm" if own.geometry.is_calibrated else "px"
-            found.append(f"Shifted by {link.shift_mm:.0f} {unit}.")
-        found.append(frame_words(own, loaded.companion.series))
+        moved = link.words(own)
+        files = "" if link.rigid is not None else frame_words(own, loaded.companion.series)
         aside = _NOT_LINKED_FLAT if self._is_flat else _NOT_LINKED
-        self.about.setText(" ".join(found).strip() if self.is_linked else aside)
+        self.about.setText(f"{moved} {files}".strip() if self.is_linked else aside)
         self.about.setVisible(bool(self.about.text()))
-        self.reset.setEnabled(bool(link.shift_mm) or not self.is_linked)
+        self.reset.setEnabled(bool(moved) or not self.is_linked)
+        self.register_button.setEnabled(not self._is_flat)
 
     # what is seen
 

@@ -160,6 +160,7 @@ class MainWindow(QMainWindow):
         project.setup.export_wanted.connect(self.errands.export)
         project.setup.quality_wanted.connect(self.errands.keep_quality)
         project.setup.beside_wanted.connect(self.errands.put_beside)
+        self.rater.masks.beside.register_wanted.connect(self.errands.register_beside)
         for room in (self.project, self.rater):
             self._listen(room)
             room.state_changed.connect(self.book.refresh)

@@ -79,6 +79,16 @@ def attach_series(
     }
 
 
+def align_series(
+    store: Store, registry: Registry, parameters: Parameters, progress: Progress
+) -> Result:
+    """Lay ``series`` on ``case`` as a whole; the rows of the matrix, LPS mm, are the result."""
+    from annotator.jobs.aligning import align_series as align
+
+    matrix = align(store, registry, parameters["case"], parameters["series"], progress)
+    return {"matrix": matrix.tolist()}
+
+
 def predict(store: Store, registry: Registry, parameters: Parameters, progress: Progress) -> Result:
     """Let ``model``, or ``network``, read ``cases``, or all; a case that does not fit is skipped.
 
@@ -431,6 +441,7 @@ def trace_report(store: Store, _: Registry, parameters: Parameters, progress: Pr
 HANDLERS: dict[str, Handler] = {
     "import": import_studies,
     "attach series": attach_series,
+    "align series": align_series,
     "predict": predict,
     "predict by fit": predict_by,
     "train": train,

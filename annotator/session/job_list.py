@@ -18,6 +18,8 @@ ENDED = ("done", "failed", "cancelled")
 
 KINDS = {
     "import": "Import",
+    "attach series": "Attaching series",
+    "align series": "Registration of series",
     "predict": "Reading by a model",
     "predict by fit": "Reading by a trained model",
     "train": "Training",
@@ -184,8 +186,14 @@ def _export(result: Mapping[str, Any]) -> str:
     return f"{_many(len(result['files']), 'file')} in {result['directory']}."
 
 
+def _attach(result: Mapping[str, Any]) -> str:
+    words = f"{len(result['series'])} series attached."
+    return " ".join([words, *skipped_in_words(result)])
+
+
 _OUTCOMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "import": _import,
+    "attach series": _attach,
     "predict": _reading,
     "predict by fit": _reading,
     "propagate": _reading,

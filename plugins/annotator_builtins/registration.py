@@ -53,6 +53,14 @@ class RegistrationPropagator:
         """Say why one series cannot be matched with another, or None where it can."""
         return why_unlike(source, target)
 
+    def align(
+        self, fixed: PlacedImage, moving: PlacedImage, progress: Progress
+    ) -> NDArray[np.float64]:
+        """Return the rigid 4 x 4 matrix from places of ``fixed`` to those of ``moving``, LPS mm."""
+        from annotator_builtins.registration_rigid import lay_on
+
+        return lay_on(fixed, moving, progress)
+
     def take_in(
         self,
         source: PlacedImage,

@@ -78,7 +78,7 @@ def _affine(fixed: Any, moving: Any, progress: Progress) -> Any:  # noqa: ANN401
         done[0] += 1
         progress(min(1.0, done[0] / (len(sizes) * _AFFINE_ROUNDS)), word)
 
-    _run(method, tell, lambda: method.Execute(fixed, moving))
+    run_method(method, tell, lambda: method.Execute(fixed, moving))
     return start
 
 
@@ -139,7 +139,7 @@ def _demons(
             done = (level + method.GetElapsedIterations() / rounds) / len(_SHRINK)
             progress(min(1.0, done), f"matching the images at size {level + 1} of {len(_SHRINK)}")
 
-        field = _run(method, tell, partial(method.Execute, *small, *start))
+        field = run_method(method, tell, partial(method.Execute, *small, *start))
     return sitk.Cast(field, sitk.sitkVectorFloat64)
 
 
@@ -159,7 +159,7 @@ def _smooth(image: Any, sigma_mm: list[float]) -> Any:  # noqa: ANN401
     return sitk.DiscreteGaussian(image, [sigma**2 for sigma in sigma_mm])
 
 
-def _run(method: Any, tell: Callable[[], None], execute: Callable[[], Any]) -> Any:  # noqa: ANN401
+def run_method(method: Any, tell: Callable[[], None], execute: Callable[[], Any]) -> Any:  # noqa: ANN401
     """Run a filter, telling how far it is; what ``tell`` raises ends it and goes on."""
     raised: list[BaseException] = []
 

@@ -165,7 +165,7 @@ def test_the_prior_is_seen_at_the_same_place(
     QTest.mouseClick(pane.view, LEFT, pos=pane.view.rect().center() + QPoint(20, 15))
     settled(qtbot, pane)
     assert canvas.position[1:] != (18, 18)
-    np.testing.assert_allclose(pane.view.cross, view.plane.to_screen(canvas.position))
+    assert pane.view.cross == view.plane.to_screen(canvas.position)
     canvas.set_position([round(at) for at in BALL])
 
     # Drawing stays on the case; it is seen on the prior where one asks for it.
@@ -230,6 +230,15 @@ def _moved_by_hand(window: MainWindow, qtbot: QtBot, pane: CompanionPane) -> Non
     press(window, Qt.Key.Key_N, ALT)
     qtbot.waitUntil(lambda: pane.view.words[1:] == ("last year",), timeout=PATIENCE_MS)
     assert "Shifted by" in pane.about.text(), "kept while the case is open"
+    # As a registration would find it that says that the patient lay 4 mm further left.
+    rigid = np.eye(4)
+    rigid[0, 3] = 4.0
+    series_id = pane.loaded.companion.series.series_id if pane.loaded else ""
+    case_id = drawn_case(window).case.case_id
+    window.rater.masks.beside.use_registration(case_id, series_id, rigid.tolist())
+    settled(qtbot, pane)
+    np.testing.assert_allclose(ball_in(pane), (18, 14), atol=0.5)
+    assert pane.about.text() == "Registered: moved by 4 mm, turned by 0°."
     QTest.mouseClick(pane.reset, LEFT)
     settled(qtbot, pane)
     np.testing.assert_allclose(ball_in(pane), (18, 18), atol=0.5)

@@ -12,9 +12,15 @@ import SimpleITK as sitk
 from annotator.analysis.plane_section import index_to_index, index_to_lps, plane_section
 from annotator.api import no_progress, series_id
 from annotator.domain.companions import can_stand_beside, kind_by_files, study_date, words_of_time
-from annotator.domain.errors import AccessDeniedError, AnnotatorError, UnknownNameError
+from annotator.domain.errors import (
+    AccessDeniedError,
+    AnnotatorError,
+    CancelledError,
+    UnknownNameError,
+)
 from annotator.domain.geometry import Geometry
 from annotator.domain.study import DicomSource, Series, Slide
+from annotator.jobs.handlers import HANDLERS
 from tests.unit.project_builder import SHAPE, add_case, make_session
 
 if TYPE_CHECKING:
@@ -231,7 +237,8 @@ def grid(
     """Return a grid around the origin of the patient, turned."""
     a, b, c, d, e, f, g, h, i = rotation(*degrees)
     centred = Geometry(shape=shape, spacing_mm=spacing, direction=(a, b, c, d, e, f, g, h, i))
-    x, y, z = (-at for at in centred.to_lps_mm(tuple((size - 1) / 2 for size in shape)))
+    half = [(size - 1) / 2 for size in shape]
+    x, y, z = (-at for at in centred.to_lps_mm((half[0], half[1], half[2])))
     return replace(centred, origin_mm=(x, y, z))
 
 
@@ -285,6 +292,66 @@ def test_landmarks_lie_where_they_lie_in_the_patient(other: Geometry) -> None:
             weight = np.where(near, cut, 0)
             middle = (np.indices(cut.shape) * weight).sum(axis=(1, 2)) / weight.sum()
             np.testing.assert_allclose(middle, at[[rows, columns]], atol=0.5)
+
+
+def test_a_known_turn_and_shift_is_found(session: Session) -> None:
+    """A body that lay otherwise last year: the matrix takes its places to where they were."""
+    own = grid((32, 40, 44), (2.0, 1.5, 1.5))
+    turn = sitk.Euler3DTransform()
+    turn.SetRotation(0.08, -0.05, 0.12)
+    turn.SetTranslation((7.0, -5.0, 4.0))
+    before = grid((40, 44, 40), (1.7, 1.6, 1.6), 5.0, 0.0, 0.0)
+    ids = []
+    for number, (geometry, lay) in enumerate(
+        ((own, None), (before, sitk.Euler3DTransform(turn.GetInverse())))
+    ):
+        voxels = body(geometry, lay)
+        series = replace(
+            of_study(number, "1.9", "20240310"),
+            series_id=series_id(geometry, voxels),
+            geometry=geometry,
+        )
+        session.store.add_series(series, voxels, actor="system")
+        ids.append(series.series_id)
+    case = session.store.add_case("Body", ids[:1], actor="system")
+    given = {"case": case.case_id, "series": ids[1]}
+    shares: list[float] = []
+    handler = HANDLERS["align series"]
+    result = handler(session.store, session.registry, given, lambda part, _: shares.append(part))
+    matrix = np.array(result["matrix"])
+    for place in ((0.0, 0.0, 0.0), (25.0, 0.0, 0.0), (0.0, -25.0, 10.0), (10.0, 10.0, -25.0)):
+        wanted = turn.TransformPoint(place)
+        np.testing.assert_allclose((matrix @ (*place, 1.0))[:3], wanted, atol=0.8)
+    np.testing.assert_allclose(np.linalg.det(matrix[:3, :3]), 1.0)
+    assert shares == sorted(shares)
+
+    def stop(part: float, _: str) -> None:
+        if part > 0:
+            raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        handler(session.store, session.registry, given, stop)
+
+
+def body(geometry: Geometry, lay: sitk.Euler3DTransform | None) -> NDArray[np.int16]:
+    """Return a body with organs; ``lay`` takes places back to where it is upright."""
+    indices = np.indices(geometry.shape).reshape(3, -1)
+    places = (index_to_lps(geometry) @ np.vstack([indices, np.ones(indices.shape[1])]))[:3].T
+    if lay is not None:
+        matrix = np.array(lay.GetMatrix()).reshape(3, 3)
+        centre = np.array(lay.GetCenter())
+        places = (places - centre) @ matrix.T + centre + np.array(lay.GetTranslation())
+    values = np.full(len(places), -900.0)
+    for middle, radii, value in (
+        ((0, 0, 0), (26, 20, 28), 40.0),
+        ((8, 4, 6), (9, 7, 10), 120.0),
+        ((-12, -3, -8), (6, 9, 7), -700.0),
+        ((-6, 9, 12), (4, 4, 9), 500.0),
+    ):
+        reach = np.sqrt((((places - middle) / radii) ** 2).sum(axis=1))
+        share = 1 / (1 + np.exp((reach - 1) * 20))
+        values += share * (value - values)
+    return values.reshape(geometry.shape).round().astype(np.int16)
 
 
 def test_beyond_the_volume_nothing_is_shown() -> None:
