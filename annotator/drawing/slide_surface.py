@@ -150,7 +150,8 @@ class SlideRecorder(EditRecorder):
         factor = self._factor
         while _n_pixels(shape.box) > AT_ONCE_PIXELS * factor**2:
             factor *= 2
-        level = min(factor.bit_length() - 1, self._levels.n_levels - 1)
+        # Never the finest: that is the mask, which is not written before.
+        level = max(1, min(factor.bit_length() - 1, self._levels.n_levels - 1))
         (_, top, left), (_, bottom, right) = coarser_box(shape.box, 1 << level)
         seen = self._levels.area(level, (top, bottom), (left, right))[None]
         reached = np.zeros(seen.shape, np.bool_)
