@@ -246,8 +246,10 @@ def _levels(file: tifffile.TiffFile) -> list[Any]:
     """Return a page for each level, the finest first."""
     main = _main_series(file)
     pages: list[Any] = [level.keyframe for level in main.levels]
-    if len(pages) == 1:
-        pages += [page for page in file.pages if _is_reduced(page, pages[0])]
+    known = {page.offset for page in pages}
+    others = [page for page in file.pages if page.offset not in known]
+    if not file.is_ome:  # which says itself what belongs together
+        pages += [page for page in others if _is_reduced(page, pages[0])]
     whole: list[Any] = [page.aspage() for page in pages]
     first = whole[0]
     alike = [page for page in whole if (page.samplesperpixel, page.dtype) == _kind(first)]
