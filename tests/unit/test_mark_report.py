@@ -13,10 +13,13 @@ import pytest
 from annotator.analysis.runs import encode
 from annotator.api import no_progress
 from annotator.cli import main
+from annotator.domain.geometry import Geometry
 from annotator.domain.marks import Mark
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
+from annotator.domain.study import Series
 from annotator.jobs.agreement_report import report_agreement
+from annotator.jobs.mark_scale import scale_of_marks
 from annotator.jobs.report_html import picture_address, sections_of
 from annotator.jobs.report_panels import LIGHT
 from annotator.jobs.report_pictures import PICTURES
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from annotator.domain.study import SeriesKind
     from annotator.jobs.agreement_facts import AgreementReport
     from annotator.session.session import Session
 
@@ -235,3 +239,30 @@ def test_the_command_line_tells_the_same(
     assert "Scleral spur over 4 cases: two raters 1.64 mm apart" in out
     assert "Ada and Ben: 4 matched of 4 and 8, F1 0.67, 0.00 mm apart" in out
     assert "box “lesion” over 4 cases: F1 1.00, overlap 0.83" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_calibrated", "unit", "position"),
+    [
+        ("volume", True, "mm", (11.5, -8.0, 35.0)),
+        ("picture", False, "px", (3.0, 2.0, 1.0)),
+        ("video", True, "px", (3.0, 2.0, 1.0)),
+    ],
+)
+def test_marks_are_in_mm_only_where_the_image_has_a_scale_in_space(
+    kind: SeriesKind, is_calibrated: bool, unit: str, position: tuple[float, float, float]
+) -> None:
+    geometry = Geometry(
+        shape=(4, 5, 6),
+        spacing_mm=(5.0, 1.0, 0.5),
+        origin_mm=(10.0, -10.0, 30.0),
+        is_calibrated=is_calibrated,
+        is_time=kind == "video",
+    )
+    series = Series(
+        series_id="s", kind=kind, modality="OT", description="", geometry=geometry, dtype="uint8"
+    )
+    scale = scale_of_marks(series)
+    assert scale.unit == unit
+    assert scale.spacing == (geometry.spacing_mm if unit == "mm" else (1.0, 1.0, 1.0))
+    assert scale.position((1.0, 2.0, 3.0)) == position
