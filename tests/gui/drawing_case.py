@@ -74,6 +74,8 @@ class Case(NamedTuple):
         return self.view.plane.to_index(row, column, self.view.index)
 
     def key(self, name: str, held: Any = None) -> None:  # noqa: ANN401
+        if name.startswith("Alt+"):
+            name, held = name.removeprefix("Alt+"), Qt.KeyboardModifier.AltModifier
         press(self.window, getattr(Qt.Key, f"Key_{name}"), held)
 
     def settle(self, qtbot: QtBot) -> None:
