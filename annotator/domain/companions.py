@@ -138,6 +138,6 @@ def _span(days: int) -> str:
     months = round(days / _MONTH_DAYS)
     if months < 24:
         return f"{months} months"
-    years = months // 12
-    left = months % 12
-    return f"{years} years" + (f", {left} months" if left and years < 5 else "")
+    years, left = divmod(months, 12)
+    more = "" if not left or years >= 5 else ", 1 month" if left == 1 else f", {left} months"
+    return f"{years} years{more}"

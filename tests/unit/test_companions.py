@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,6 @@ from tests.unit.project_builder import SHAPE, add_case, make_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from annotator.session.session import Session
 
 pytestmark = pytest.mark.unit
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.fixture
@@ -96,6 +98,7 @@ def test_the_files_say_what_a_series_is() -> None:
         ("20240228", "prior, 11 days earlier"),
         ("20210301", "prior, 3 years earlier"),
         ("20210901", "prior, 2 years, 6 months earlier"),
+        ("20210210", "prior, 3 years, 1 month earlier"),
         ("20240601", "prior, 3 months later"),
         ("", "prior"),
     ):
@@ -136,6 +139,46 @@ def test_what_is_of_the_patient_is_offered(session: Session) -> None:
     assert [one.when for one in found][1:3] == ["same study", "prior, 14 months earlier"]
     assert not any(one.is_attached for one in found)
     assert session.companions.of_case("Case 7") == ()
+
+
+def test_real_files_find_each_other(session: Session) -> None:
+    """The same slices as single files and as one file; studies of one patient id in three years."""
+    folders = ("segmentations/24x38x3/image", "segmentations/24x38x3/multiframe")
+    paths = [SHARED / "dcmqi" / name for name in folders]
+    generic = SHARED / "dicom2nifti"
+    paths += [generic / "generic/compressed/001"]
+    paths += [generic / "failing/sliceincrement" / number for number in ("001", "002")]
+    if not all(path.exists() for path in paths):
+        pytest.skip(f"the files of dcmqi and dicom2nifti are not in {SHARED}")
+    session.import_studies(paths)
+    found = {
+        case.title: [(one.title, one.when) for one in session.companions.of_case(case.case_id)]
+        for case in session.cases()
+    }
+    assert found["123456 · Image 24x38x3"] == [
+        ("Multiframe image 24x38x3, 2006-01-01", "same study")
+    ]
+    assert found["dicom2nifti · CT 3 · block 1"] == [
+        ("block 1, 2016-07-22", "prior, 2 years, 9 months earlier"),
+        ("MR series 4, 2016-03-09", "prior, 3 years, 1 month earlier"),
+    ], "volumes beside volumes"
+    assert found["dicom2nifti · MR 4"] == [], "what came later is no prior"
+    own = session.store.case("123456 · Image 24x38x3")
+    (other,) = session.companions.of_case(own.case_id)
+    grid_of = session.store.series(own.series_ids[0]).geometry
+    to_other = index_to_index(grid_of, other.series.geometry)
+    steps, start = to_other[:3, :3], to_other[:3, 3]
+    voxels = session.store.voxels(own.series_ids[0])
+    for z in range(grid_of.shape[0]):
+        cut, inside = plane_section(
+            session.store.voxels(other.series.series_id),
+            steps @ (z, 0, 0) + start,
+            steps[:, 1],
+            steps[:, 2],
+            (grid_of.shape[1], grid_of.shape[2]),
+        )
+        assert inside.all()
+        np.testing.assert_allclose(cut, voxels[z], atol=0.01)
 
 
 def test_series_are_attached_and_detached(session: Session) -> None:
