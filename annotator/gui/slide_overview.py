@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LONGEST = 180
 """Of the longer side of the picture, pixels."""
 _TEXT = 20
+_ALONE = 72
+"""How wide the text is where there is no picture above it."""
 _LEAST_VIEW = 420
 """A view less wide than this has no room for it."""
 _GAP = 10
@@ -94,7 +96,7 @@ class SlideOverview(QWidget):
         scale = _LONGEST / max(height, width)
         wide, tall = max(64, round(width * scale)), max(24, round(height * scale))
         if self._shows_all(plane, camera):
-            tall = 0
+            wide, tall = _ALONE, 0
         self.setGeometry(camera.size[0] - wide - _GAP, _GAP, wide, tall + _TEXT)
         self.show()
         self.raise_()
