@@ -10,6 +10,8 @@ from annotator.drawing.mark_gesture import MarkGesture
 
 if TYPE_CHECKING:
     from annotator.drawing.edit import Point
+    from annotator.drawing.gesture import Held
+    from annotator.drawing.surface import Surface
 
 _LEAST = 0.75
 """Voxels that a box must be dragged open."""
@@ -41,6 +43,10 @@ class LandmarkMark(MarkGesture):
         "on a name in the list takes that one."
     )
 
+    def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
+        super().__init__(surface, held, plane=plane, index=index)
+        self._is_here = False
+
     @property
     def preview(self) -> Preview:
         """The landmark, or what the pointer would set."""
@@ -48,8 +54,6 @@ class LandmarkMark(MarkGesture):
         if self.has_begun or shown.ring is not None or wanted is None or not self._is_here:
             return shown
         return Preview(text=wanted.title)
-
-    _is_here = False
 
     def hover(self, at: Point) -> None:
         """Name what a click would set."""
@@ -83,6 +87,10 @@ class BoxMark(MarkGesture):
         "Drag a box open; with 3D tools (S) it has a depth, too. Drag its corners in any view to "
         "change it."
     )
+
+    def __init__(self, surface: Surface, held: Held, *, plane: int, index: int) -> None:
+        super().__init__(surface, held, plane=plane, index=index)
+        self._corner: Point = (0.0, 0.0, 0.0)
 
     def set_place(self, at: Point) -> None:
         """Begin at a corner."""

@@ -14,21 +14,13 @@ from annotator.domain.errors import AnnotatorError
 from annotator.domain.marks import MarkEdit, box_of_edit, edits_between
 from annotator.drawing.gesture import UNMARKED, Markings
 from annotator.drawing.mark_tools import LandmarkMark
-from annotator.drawing.mark_words import (
-    mark_title,
-    size_words,
-    table_columns,
-    table_row,
-    value_words,
-)
-from annotator.gui.mark_layer import MARK_COLOR, NO_MARKS, POINTS, MarkLayer, ShownMark
-from annotator.gui.mark_panel import missing_row
-from annotator.gui.rows import Row
+from annotator.drawing.mark_words import table_columns, table_row
+from annotator.gui.mark_book import MarkBook
+from annotator.gui.mark_layer import NO_MARKS, MarkLayer
 
 if TYPE_CHECKING:
     from annotator.domain.marks import Mark
     from annotator.domain.schema import LabelSchema, Landmark
-    from annotator.drawing.surface import Surface
     from annotator.gui.canvas import Canvas
     from annotator.gui.drawing_tools import DrawingTools
     from annotator.gui.mark_panel import MarkPanel
@@ -36,8 +28,6 @@ if TYPE_CHECKING:
 
 _DELETE, _NAME, _LABEL = "delete-mark", "name-mark", "label-mark"
 """What the history calls these steps."""
-_KEPT_WORDS = 1000
-"""A mark that is dragged is another one at each move."""
 
 
 class MarkDesk(QObject):
@@ -65,15 +55,13 @@ class MarkDesk(QObject):
         self._tools = tools
         self._canvas: Canvas | None = None
         self._drawing: DraftSession | None = None
-        self._schema: LabelSchema | None = None
+        self._book: MarkBook | None = None
         self._panel: MarkPanel | None = None
-        self._unit = ""
         self._chosen = 0
         self._wanted = ""
         self._is_shown = True
         self.past: tuple[Mark, ...] | None = None
         """Marks as they were once, while these are shown."""
-        self._words: dict[Mark, tuple[str, str]] = {}
         tools.moved.connect(self.refresh)
         tools.marks_hidden.connect(self.refresh)
         tools.advised.connect(self._tool_taken)
@@ -92,10 +80,11 @@ class MarkDesk(QObject):
         unit: str,
     ) -> None:
         """Show the marks of another draft; ``unit`` is that of the values of the image."""
-        self._canvas, self._drawing, self._schema, self._panel = canvas, drawing, schema, panel
-        self._unit = unit
+        if canvas.surface is None:
+            return
+        self._canvas, self._drawing, self._panel = canvas, drawing, panel
+        self._book = MarkBook(schema, canvas.surface, unit)
         self._chosen, self._wanted = 0, ""
-        self._words.clear()
         self.past = None
         panel.set_eye(self._is_shown)
         panel.picked.connect(self.go_to)
@@ -111,7 +100,7 @@ class MarkDesk(QObject):
         """Let the draft go."""
         if self._canvas is not None:
             self._canvas.set_marks(NO_MARKS, UNMARKED)
-        self._canvas = self._drawing = self._schema = self._panel = None
+        self._canvas = self._drawing = self._book = self._panel = None
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -131,15 +120,17 @@ class MarkDesk(QObject):
     @property
     def asks_for_landmarks(self) -> bool:
         """Whether the schema has landmarks."""
-        return self._schema is not None and bool(self._schema.landmarks)
+        return bool(self._asked)
+
+    @property
+    def _asked(self) -> tuple[Landmark, ...]:
+        return () if self._book is None else self._book.schema.landmarks
 
     @property
     def missing(self) -> tuple[Landmark, ...]:
         """The landmarks of the schema that are not set."""
-        if self._schema is None:
-            return ()
         there = {mark.name for mark in self.marks if mark.kind == "landmark"}
-        return tuple(entry for entry in self._schema.landmarks if entry.key not in there)
+        return tuple(entry for entry in self._asked if entry.key not in there)
 
     @property
     def landmark(self) -> Landmark | None:
@@ -152,24 +143,25 @@ class MarkDesk(QObject):
 
     def refresh(self) -> None:
         """Show the marks as they are in the draft now."""
-        canvas, panel, schema = self._canvas, self._panel, self._schema
-        if canvas is None or panel is None or schema is None:
+        canvas, panel, book = self._canvas, self._panel, self._book
+        if canvas is None or panel is None or book is None:
             return
         if self.past is not None:
-            shown = tuple(self._describe(mark) for mark in self.past)
+            shown = tuple(book.shown(mark) for mark in self.past)
             layer, markings = MarkLayer(shown=shown), self._unseen()
         elif self._is_shown and not self._tools.are_marks_hidden:
             layer = MarkLayer(
-                shown=tuple(self._describe(mark) for mark in self.marks),
+                shown=tuple(book.shown(mark) for mark in self.marks),
                 selected=self._chosen,
-                describe=self._describe,
+                describe=book.shown,
             )
             next_id = 1 if self._drawing is None else self._drawing.next_mark_id
             markings = Markings(marks=self.marks, next_id=next_id, landmark=self.landmark)
         else:
-            layer, markings = replace(NO_MARKS, describe=self._describe), self._unseen()
+            layer, markings = replace(NO_MARKS, describe=book.shown), self._unseen()
         canvas.set_marks(layer, markings)
-        panel.show_marks(self._rows(schema), self.chosen)
+        in_hand = self.landmark if self._tools.tool == LandmarkMark.name else None
+        panel.show_marks(book.rows(self.marks, in_hand), self.chosen)
 
     def show_past(self, marks: tuple[Mark, ...] | None) -> bool:
         """Show marks as they were once; None shows the present. Returns whether they differ."""
@@ -198,9 +190,9 @@ class MarkDesk(QObject):
     def go_to(self, mark_id: int) -> None:
         """Choose a mark and bring all views to it."""
         self.choose(mark_id)
-        mark, canvas = self.chosen, self._canvas
-        if mark is not None and canvas is not None and canvas.surface is not None:
-            canvas.go_to(box_of_edit(MarkEdit(before=None, after=mark), canvas.surface.shape))
+        mark, canvas, book = self.chosen, self._canvas, self._book
+        if mark is not None and canvas is not None and book is not None:
+            canvas.go_to(box_of_edit(MarkEdit(before=None, after=mark), book.surface.shape))
             canvas.setFocus()
 
     def take_landmark(self, key: str) -> None:
@@ -241,13 +233,13 @@ class MarkDesk(QObject):
 
     def copy(self) -> None:
         """Copy all marks as a table."""
-        canvas, schema = self._canvas, self._schema
-        if canvas is None or schema is None or canvas.surface is None:
+        book = self._book
+        if book is None:
             return
         written = io.StringIO()
         writer = csv.writer(written, delimiter="\t", lineterminator="\n")
-        writer.writerow(table_columns(canvas.surface.unit))
-        writer.writerows(table_row(mark, canvas.surface, schema) for mark in self.marks)
+        writer.writerow(table_columns(book.surface.unit))
+        writer.writerows(table_row(mark, book.surface, book.schema) for mark in self.marks)
         QApplication.clipboard().setText(written.getvalue())
         self.told.emit("The table of marks is copied; paste it into a spreadsheet.")
 
@@ -282,7 +274,7 @@ class MarkDesk(QObject):
 
     def _after(self, edit: MarkEdit) -> str:
         """Return the landmark of the schema that follows the one that was set, and is missing."""
-        keys = [] if self._schema is None else [entry.key for entry in self._schema.landmarks]
+        keys = [entry.key for entry in self._asked]
         missing = [entry.key for entry in self.missing]
         if edit.after is None or edit.after.name not in keys:
             return self._wanted
@@ -298,66 +290,3 @@ class MarkDesk(QObject):
         """Return what tools know while no mark is seen: none can be taken hold of."""
         next_id = 1 if self._drawing is None else self._drawing.next_mark_id
         return Markings(next_id=next_id, landmark=self.landmark)
-
-    def _describe(self, mark: Mark) -> ShownMark:
-        """Say how a mark looks: points by their names, others by what they measure."""
-        color, schema, canvas = MARK_COLOR, self._schema, self._canvas
-        if schema is None or canvas is None or canvas.surface is None:
-            return ShownMark(mark=mark)
-        about = schema.label(mark.label)
-        if about is not None:
-            color = about.color
-        if mark.kind in POINTS:
-            return ShownMark(mark=mark, color=color, text=mark_title(mark, schema))
-        size = self._measured(mark, canvas.surface)[0]
-        text = f"{mark.name} · {size}" if mark.name else size
-        return ShownMark(mark=mark, color=color, text=text)
-
-    def _measured(self, mark: Mark, surface: Surface) -> tuple[str, str]:
-        """Return size and values in words; measured once for each mark."""
-        if mark not in self._words:
-            if len(self._words) >= _KEPT_WORDS:
-                self._words.clear()
-            self._words[mark] = (
-                size_words(mark, surface),
-                value_words(mark, surface, self._unit),
-            )
-        return self._words[mark]
-
-    def _rows(self, schema: LabelSchema) -> list[Row]:
-        """Return landmarks in the order of the schema, set or not, then all other marks."""
-        set_ones = {mark.name: mark for mark in self.marks if mark.kind == "landmark"}
-        in_hand = self.landmark if self._tools.tool == LandmarkMark.name else None
-        rows = [
-            self._row(set_ones[entry.key], schema)
-            if entry.key in set_ones
-            else missing_row(
-                entry.key,
-                entry.title,
-                required=entry.required,
-                in_hand=in_hand is not None and in_hand.key == entry.key,
-            )
-            for entry in schema.landmarks
-        ]
-        rows += [
-            self._row(mark, schema)
-            for mark in self.marks
-            if mark.kind != "landmark" or schema.landmark(mark.name) is None
-        ]
-        return rows
-
-    def _row(self, mark: Mark, schema: LabelSchema) -> Row:
-        surface = None if self._canvas is None else self._canvas.surface
-        size, values = ("", "") if surface is None else self._measured(mark, surface)
-        about = schema.label(mark.label)
-        is_landmark = mark.kind == "landmark"
-        detail = [values] if size or is_landmark else []
-        if about is not None:
-            detail.append(about.name)
-        return Row(
-            key=str(mark.mark_id),
-            title=mark_title(mark, schema),
-            detail=" · ".join(part for part in detail if part),
-            chip="set" if is_landmark else size or values,
-            tone="good" if is_landmark else "",
-        )
