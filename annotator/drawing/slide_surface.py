@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.analysis.level_pixels import LevelPixels
 from annotator.analysis.sparse_array import sparse_zeros
 from annotator.drawing.edit import (
     Edit,
@@ -69,6 +70,16 @@ class SlideSurface(Surface):
     levels: MaskLevels
     tiles: SlideTiles
     sight: Callable[[], Sight] = Sight
+
+    def seen_values(self, box: Box) -> NDArray[np.float32]:
+        """Return the image over a box as it is seen now, modality units; luminance for colours."""
+        factor = self.sight().factor
+        (_, top, left), (_, bottom, right) = coarser_box(box, factor)
+        seen = LevelPixels(self.tiles, factor, (top, bottom), (left, right))
+        whole = slice(None)
+        return replace(self, image=seen[whole, whole, whole]).values(
+            ((0, 0, 0), (1, bottom - top, right - left))
+        )
 
     def label_box(self, label: int) -> Box | None:
         """Return the box around a label, of whatever group; None where it is not drawn."""

@@ -529,7 +529,10 @@ class Canvas(QWidget):
         surface = self.surface
         if surface is None or self._window is None:
             return
-        self.set_window(*window_of(surface.values(box)))
+        values = (
+            surface.seen_values(box) if isinstance(surface, SlideSurface) else surface.values(box)
+        )
+        self.set_window(*window_of(values))
 
     def _show_colors(self) -> None:
         self._views.set_colors(self._colors.table())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from annotator.analysis.pyramid import PyramidVoxels
 from annotator.drawing.edit import EditRecorder, box_slices
 from annotator.gui.history_dialog import HistoryDialog
 from annotator.gui.suggestion import Suggestion
@@ -72,6 +73,12 @@ class HistoryDesk(QObject):
     def show(self) -> None:
         """Open the list of steps."""
         if self._opened is None:
+            return
+        if isinstance(self._opened.voxels, PyramidVoxels):
+            self.told.emit(
+                "All steps on a slide are kept, but it is too large to look through them. "
+                "Undo (Z) goes back step by step."
+            )
             return
         if self._dialog is None:
             self._dialog = HistoryDialog(self._background, self._parent)
