@@ -530,7 +530,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument(names=("directory",), help="where to", options={"metavar": "DIR"}),
             Argument(
                 names=("--format",),
-                help="nifti, dicom-seg, csv, json, or swc for tracings",
+                help="nifti, dicom-seg, ome-tiff, csv, json, or swc for tracings",
                 options={"metavar": "NAME", "required": True},
             ),
         ),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS: tuple[tuple[str, str, str], ...] = (
     ("nifti", "NIfTI", "Masks of each rater, fused and adjudicated, and probability, as .nii.gz"),
     ("dicom-seg", "DICOM SEG", "The same masks as DICOM segmentations, with the reader's name"),
+    ("ome-tiff", "OME-TIFF", "Masks of pictures and slides, in tiles and at several levels"),
     ("csv", "CSV tables", "Readings, agreement, findings and verdicts as tables"),
     ("json", "JSON", "The same as one JSON document"),
     ("swc", "SWC", "Tracings: each tracer's, the signed-off ones, and what was found in them"),
