@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from annotator.drawing.edit import Editable, Mask, Shape
     from annotator.drawing.large_shapes import LargeShape
 
-AT_ONCE_PIXELS = 1 << 20
+AT_ONCE_PIXELS = 1 << 19
 """A larger shape is shown at the level seen while the mouse moves, and written afterwards."""
 COPIED_PIXELS = 1 << 24
 """A box of a stroke up to this size is copied while the window waits."""
