@@ -38,9 +38,10 @@ run: setup
 
 # Two workers, a whole file to each: a module's fixtures (a server, a window) are built once.
 # Every worker has a virtual display of its own (tests/conftest.py), so windows never compete.
+# Each computes in one thread: more would spin on the processor that the other worker needs.
 # In the order of the folders, the small files of tests/unit come last and both workers end together.
 test: setup
-	$(SOFTWARE_GL) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(SOFTWARE_GL) OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
