@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from annotator.drawing.measures import Intensities
     from annotator.drawing.surface import Surface
 
-_WHOLE_FROM = 100
+_WHOLE_FROM = 10
 """Areas and volumes of so much and more are said without a fraction."""
 
 
@@ -37,30 +37,30 @@ def size_words(mark: Mark, surface: Surface) -> str:
         edges = [
             abs(a - b) * step for a, b, step in zip(first, last, surface.spacing_mm, strict=True)
         ]
-        return " × ".join(f"{edge:.1f}" for edge in edges[::-1] if edge > 0) + f" {unit}"
+        return " × ".join(said_length(edge) for edge in edges[::-1] if edge > 0) + f" {unit}"
     if mark.kind in ("point", "landmark"):
         return ""
     found = _measured(mark, surface, with_values=False)
     if found.angle_degrees is not None:
         return f"{found.angle_degrees:.0f}°"
     if found.area is not None:
-        return f"{_number(found.area)} {unit}²"
-    return "" if found.length is None else f"{found.length:.1f} {unit}"
+        return f"{said_area(found.area)} {unit}²"
+    return "" if found.length is None else f"{said_length(found.length)} {unit}"
 
 
 def range_words(marks: Iterable[Mark], surface: Surface) -> str:
     """Return from where to where the sizes of marks of one kind lie; empty for points."""
     measured = [_measured(mark, surface, with_values=False) for mark in marks]
-    for attribute, unit in (
-        ("angle_degrees", "°"),
-        ("area", f" {surface.unit}²"),
-        ("volume", f" {surface.unit}³"),
-        ("length", f" {surface.unit}"),
+    for attribute, say, unit in (
+        ("angle_degrees", said_area, "°"),
+        ("area", said_area, f" {surface.unit}²"),
+        ("volume", said_area, f" {surface.unit}³"),
+        ("length", said_length, f" {surface.unit}"),
     ):
         found = [getattr(one, attribute) for one in measured]
         sizes = sorted(size for size in found if size is not None)
         if sizes:
-            ends = dict.fromkeys(_number(size) for size in (sizes[0], sizes[-1]))
+            ends = dict.fromkeys(say(size) for size in (sizes[0], sizes[-1]))
             return "–".join(ends) + unit
     return ""
 
@@ -110,5 +110,11 @@ def _values(found: Intensities | None) -> tuple[str, ...]:
     return tuple(f"{value:.5g}" for value in shown)
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= _WHOLE_FROM else f"{value:.1f}"
+def said_length(value: float) -> str:
+    """Return a length in tenths; what is less than 1 with two digits."""
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def said_area(value: float) -> str:
+    """Return an area, a volume or an angle, without a fraction where it is not small."""
+    return f"{value:.0f}" if value >= _WHOLE_FROM else said_length(value)

@@ -11,6 +11,7 @@ from annotator.domain.marks import Mark
 from annotator.drawing.gesture import Held, Line, Preview
 from annotator.drawing.mark_gesture import MarkGesture
 from annotator.drawing.mark_places import is_looked_into, mm_between
+from annotator.drawing.mark_words import said_area, said_length
 from annotator.drawing.measures import angle_degrees, area_mm2, length_mm, measure_intensities
 from annotator.drawing.options import ChoiceOption, Option
 from annotator.drawing.polygon import outline_stamp
@@ -148,13 +149,13 @@ class Ruler(MarkGesture):
         spacing, unit = self.surface.spacing_mm, self.surface.unit
         if len(points) < 2:
             return ""
-        said = [f"{length_mm(points, spacing):.1f} {unit}"]
+        said = [f"{said_length(length_mm(points, spacing))} {unit}"]
         if len(points) == 3 and self._shape == "corners":
             angle = angle_degrees(points[0], points[1], points[2], spacing)
             if not math.isnan(angle):
                 said.append(f"{angle:.0f}°")
         if len(points) > 2 and self._shape != "line":
-            said.append(f"{area_mm2(points, spacing):.0f} {unit}²")
+            said.append(f"{said_area(area_mm2(points, spacing))} {unit}²")
             said += self._values(points)
         return " · ".join(said)
 

@@ -249,6 +249,8 @@ def test_words_and_table_of_known_marks() -> None:
     assert range_words([line, replace(line, places=(square[0], square[2]))], surface) == (
         f"{math.hypot(4 * 0.5, 8 * 0.25):.1f}–4.0 mm"
     )
+    tiny = replace(surface, spacing_mm=(1.0, 0.0005, 0.0005))
+    assert [size_words(mark, tiny) for mark in (line, area)] == ["0.004 mm", "8e-06 mm²"]
     schema = LabelSchema(name="s", title="S", labels=(Label(value=1, name="Cyst", color="#fff"),))
     row = dict(zip(table_columns("mm"), table_row(line, surface, schema), strict=True))
     assert (row["Mark"], row["Label"], row["Length, mm"]) == ("Line 2", "Cyst", "4")
