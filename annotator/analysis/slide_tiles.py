@@ -227,11 +227,15 @@ class SlideTiles:
                 if tile is None:
                     continue
                 here = _run(at_row // TILE == near.row), _run(at_column // TILE == near.column)
-                if missing[here].any():
-                    seen = tile[(at_row[here[0]] % TILE)[:, None], at_column[here[1]] % TILE]
-                    wanted = missing[here]
+                wanted = missing[here]
+                if not wanted.any():
+                    continue
+                seen = tile[at_row[here[0]] % TILE][:, at_column[here[1]] % TILE]
+                if wanted.all():
+                    part[here] = seen
+                else:
                     part[here][wanted] = seen[wanted]
-                    missing[here] = False
+                missing[here] = False
             if not missing.any():
                 return
 
