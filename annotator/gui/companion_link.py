@@ -157,7 +157,7 @@ def frame_words(own: Series, other: Series) -> str:
     if one and one == two:
         return ""
     if one and two:
-        return "Another frame of reference: linked by coordinates only. Shift it where it is off."
+        return "Another frame of reference: linked by coordinates only. Shift or register it."
     return "Linked by coordinates; the files do not say whether they share a frame."
 
 
