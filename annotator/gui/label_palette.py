@@ -87,7 +87,7 @@ class LabelPalette(QWidget):
         sliders = QGridLayout()
         sliders.setContentsMargins(0, 4, 0, 0)
         sliders.setHorizontalSpacing(8)
-        sliders.addWidget(label("All marks", "small"), 0, 0)
+        sliders.addWidget(label("All labels", "small"), 0, 0)
         sliders.addWidget(self.opacity, 0, 1)
         sliders.addWidget(self._of_label, 1, 0)
         sliders.addWidget(self.label_opacity, 1, 1)
