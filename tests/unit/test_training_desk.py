@@ -279,7 +279,7 @@ def test_a_killed_worker_takes_nothing_with_it(
     quick = {"epochs": 40, "steps": 1, "width": 4, "levels": 2, "batch": 1, "held_out": 0.0}
     job = session.start_training("unet", parameters=quick, target="readings")
     deadline_s = time.monotonic() + 60
-    while not (session.trainings() and session.store.training_points(training_id(session))):
+    while not (session.trainings() and session.store.checkpoint(training_id(session))):
         assert time.monotonic() < deadline_s, session.store.job(job.job_id)
         time.sleep(0.05)
     os.kill(worker_of(session, job.job_id), signal.SIGKILL)
