@@ -50,7 +50,7 @@ from annotator.api.readers import (
     Skipped,
     StudyReader,
 )
-from annotator.api.slides import SlideFile, SlideFiles, SlideReader, kept_files, slide_digest
+from annotator.api.slides import SlideFile, SlideFiles, SlideReader, slide_digest
 from annotator.api.tracing import TraceDetector, TracedImage, TracedNeuron, TraceLesson
 from annotator.api.writers import MaskForExport, MaskWriter
 from annotator.checked_file import checked_file
@@ -118,7 +118,6 @@ __all__ = [
     "are_voxels_of",
     "checked_file",
     "combined_series_id",
-    "kept_files",
     "no_progress",
     "series_id",
     "slice_digest",

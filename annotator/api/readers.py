@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.api.progress import Progress
     from annotator.api.slides import SlideFiles
     from annotator.domain.study import Series
@@ -24,11 +23,12 @@ FOLDER_MARKS = (".zgroup", ".zattrs", "zarr.json")
 class ReadSeries:
     """A series with its voxels, ``(z, y, x)`` or ``(z, y, x, channel)``, as stored (no rescale).
 
-    ``slide`` says of a picture too large to be held what is kept in the place of its voxels.
+    ``slide`` says of a picture too large to be held what is kept in the place of its voxels; these
+    are `PyramidVoxels` then.
     """
 
     series: Series
-    voxels: NDArray[Any] | PyramidVoxels
+    voxels: Any
     slide: SlideFiles | None = None
 
 

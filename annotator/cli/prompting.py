@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotator.api import Prompt
+from annotator.api import Prompt, PyramidVoxels
 from annotator.cli.command import Result
 from annotator.domain.errors import AnnotatorError, UnknownNameError
 from annotator.domain.label_groups import MaskValues
@@ -67,6 +67,8 @@ def _ask(
     prompts: tuple[Prompt, ...],
     progress: Progress,
 ) -> PromptAnswer:
+    if isinstance(opened.voxels, PyramidVoxels):
+        raise AnnotatorError(f"{opened.case.title} is a slide: models look at whole images")
     with room.prompt_desk(model, progress) as desk:
         desk.take_in(opened.voxels, opened.series)
         answer = desk.answer(prompts)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.api import combined_series_id, kept_files, no_progress, slide_digest
-from annotator.api.slides import SOURCE
+from annotator.api import combined_series_id, no_progress, slide_digest
+from annotator.api.slides import SOURCE, kept_files
 from annotator.domain.errors import AnnotatorError, IntegrityError, UnreadableError
 from annotator.store.failures import explain_os_error
 from annotator.store.partials import partial_of, remove

@@ -176,7 +176,12 @@ def _zarr(path: str) -> _Content:
 
 
 def _coarsest(content: _Content) -> NDArray[Any]:
-    pyramid = content.pyramid()
+    try:
+        pyramid = content.pyramid()
+    except OSError as error:
+        raise UnreadableError(
+            f"{content.path}: cannot be read: {error.strerror or error}"
+        ) from error
     rows, columns = pyramid.shapes[-1]
     if rows * columns > 1 << 27:
         raise UnreadableError(f"{content.path}: it has no small level to be shown by")
@@ -184,8 +189,14 @@ def _coarsest(content: _Content) -> NDArray[Any]:
 
 
 def _read(content: _Content, progress: Progress) -> ReadSeries:
-    files = content.files()
-    digest = slide_digest(files, progress)
+    try:
+        files = content.files()
+        digest = slide_digest(files, progress)
+        pyramid = content.pyramid()
+    except OSError as error:
+        raise UnreadableError(
+            f"{content.path}: cannot be read: {error.strerror or error}"
+        ) from error
     channels = () if content.n_channels == 1 else (content.n_channels,)
     series = Series(
         series_id=combined_series_id(
@@ -209,7 +220,7 @@ def _read(content: _Content, progress: Progress) -> ReadSeries:
     )
     return ReadSeries(
         series=series,
-        voxels=PyramidVoxels(content.pyramid()),
+        voxels=PyramidVoxels(pyramid),
         slide=SlideFiles(
             files=files, add_levels=partial(_add, content) if is_lacking(content.shapes) else None
         ),

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 
 from annotator_builtins.dicom_seg_writer import DicomSegWriter
 from annotator_builtins.nifti_writer import NiftiWriter
+from annotator_builtins.ome_tiff_writer import OmeTiffWriter
 from tests.contract.mask_writer_contract import MaskWriterContract
 from tests.exports import dicom_series, export_item, load_nifti, packaged, plain_series
 
@@ -30,6 +33,27 @@ class TestNiftiWriter(MaskWriterContract):
 
     def read_mask(self, path: Path, item: MaskForExport) -> NDArray[np.unsignedinteger]:
         return np.asarray(load_nifti(path).dataobj).transpose(2, 1, 0)
+
+
+class TestOmeTiffWriter(MaskWriterContract):
+    def writer(self) -> MaskWriter:
+        return OmeTiffWriter()
+
+    def item(self) -> MaskForExport:
+        item = export_item(plain_series())
+        geometry = replace(item.series.geometry, shape=(1, *item.series.geometry.shape[1:]))
+        series = replace(item.series, geometry=geometry)
+        return replace(
+            item,
+            series=series,
+            mask=item.mask[1:2],
+            probability={value: chance[1:2] for value, chance in item.probability.items()},
+            origin=None if item.origin is None else item.origin[1:2],
+        )
+
+    def read_mask(self, path: Path, item: MaskForExport) -> NDArray[np.unsignedinteger]:
+        found: NDArray[np.unsignedinteger] = tifffile.imread(path)[np.newaxis]
+        return found
 
 
 class TestDicomSegWriter(MaskWriterContract):

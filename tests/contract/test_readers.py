@@ -9,10 +9,13 @@ import tifffile
 from PIL import Image
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
+from annotator.api import PyramidVoxels, no_progress, slide_digest
 from annotator_builtins.dicom_reader import DicomReader
 from annotator_builtins.picture_reader import PictureReader
+from annotator_builtins.slide_reader import SlideReader
 from annotator_builtins.volume_reader import VolumeReader
 from tests.contract.reader_contract import ReaderContract
+from tests.made_slides import write_svs
 from tests.unit.dicom_builder import SeriesBuilder, random_slices
 
 if TYPE_CHECKING:
@@ -118,3 +121,37 @@ class TestStackOfPages(PictureContract):
     def write_study(self, folder: Path) -> None:
         voxels = random_slices(7, 33, 40).astype(np.uint16)
         tifffile.imwrite(folder / "stack.tif", voxels, photometric="minisblack")
+
+
+class TestSlide(ReaderContract):
+    suffixes = (".svs",)
+
+    def reader(self) -> StudyReader:
+        return SlideReader()
+
+    def write_study(self, folder: Path) -> None:
+        write_svs(folder / "slide.svs")
+
+    def test_facts_fit_the_voxels(self, tmp_path: Path) -> None:
+        read = self.one(tmp_path).read(no_progress)
+        series = read.series
+        assert isinstance(read.voxels, PyramidVoxels)
+        assert read.slide is not None
+        assert series.slide is not None
+        assert read.voxels.shape == (*series.geometry.shape, series.n_channels)
+        assert series.dtype == read.voxels.dtype.name
+        assert series.slide.sha256 == slide_digest(read.slide.files, no_progress)
+        assert series.slide.reader == self.reader().name
+
+    def test_same_identity_twice(self, tmp_path: Path) -> None:
+        found = self.one(tmp_path)
+        (again,) = self.scan(tmp_path).found
+        assert found.read(no_progress).series == again.read(no_progress).series
+
+    def test_first_slice_is_that_of_the_whole(self, tmp_path: Path) -> None:
+        found = self.one(tmp_path)
+        voxels = found.read(no_progress).voxels
+        assert isinstance(voxels, PyramidVoxels)
+        rows, columns = voxels.pyramid.shapes[-1]
+        coarsest = voxels.pyramid.read(1, slice(0, rows), slice(0, columns))
+        assert np.array_equal(found.first_slice(), coarsest)
