@@ -122,4 +122,4 @@ def _mask(session: Session, path: Path, series: Series) -> NDArray[np.unsignedin
     differences = series.geometry.differences(content.series.geometry)
     if differences:
         raise AnnotatorError(f"{path} lies on another grid: {'; '.join(differences)}")
-    return content.voxels.astype(np.uint8)
+    return np.asarray(content.voxels, np.uint8)
