@@ -124,7 +124,7 @@ def _disputes(
     )
     raters = [str(number) for number in range(votes.patterns.shape[1])]
     findings, _ = find_regions(votes, geometry, rater_ids=raters, case_id="trial", schema=schema)
-    return case_score(votes, geometry, findings, case_id="trial", schema=schema), findings
+    return case_score([votes], geometry, findings, case_id="trial", schema=schema), findings
 
 
 def _dice(fused: MaskRuns, truth: MaskRuns, labels: Sequence[int]) -> float:

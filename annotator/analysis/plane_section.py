@@ -34,7 +34,7 @@ def index_to_index(
 
     By patient coordinates: the same place in both, or where ``rigid`` (4 x 4, LPS mm) takes it.
     """
-    to_mm = index_to_lps(source) if rigid is None else rigid @ index_to_lps(source)
+    to_mm: NDArray[Any] = index_to_lps(source) if rigid is None else rigid @ index_to_lps(source)
     found: NDArray[np.float64] = np.linalg.solve(index_to_lps(target), to_mm)
     return found
 
@@ -126,10 +126,10 @@ def _straight_section(
     columns = first[column_axis] + down[column_axis] * (shape[0] - 1) / 2
     depth = first[normal] + (down[normal] * (shape[0] - 1) + right[normal] * (shape[1] - 1)) / 2
     low, high, part = _neighbours(np.array([depth]), volume.shape[normal])
-    before = (slice(None),) * normal
-    piece = np.asarray(volume[(*before, int(low[0]))], np.float32)
+    slices = np.moveaxis(volume, normal, 0)
+    piece = np.asarray(slices[low[0]], np.float32)
     if part[0] > 0:
-        piece = piece + part[0] * (volume[(*before, int(high[0]))] - piece)
+        piece = piece + part[0] * (slices[high[0]] - piece)
     if row_axis > column_axis:
         piece = piece.swapaxes(0, 1)
     piece = _along(piece, 0, rows + np.arange(shape[0]) * down[row_axis])

@@ -254,6 +254,7 @@ def test_rules_hold_for_every_tool_and_are_said(
     side, options, mask = panel.drawing, case.tools._options, case.mask
     assert options is not None
     voxels = drawn_case(case.window).voxels
+    assert isinstance(voxels, np.ndarray)
     case.key("B")
     options.brush.slider.setValue(95)
     side.rules_panel.unfold()

@@ -59,6 +59,7 @@ def test_the_image_is_shown_as_one_asks(window: MainWindow, qtbot: QtBot, projec
     canvas, tools = window.rater.holder.canvas, window.rater.masks.tools
     assert canvas is not None
     opened = drawn_case(window)
+    assert isinstance(opened.voxels, np.ndarray)
     view, z = canvas.views[0], canvas.position[0]
     scene = view.scene
     assert scene._image is not None
