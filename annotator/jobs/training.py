@@ -263,13 +263,17 @@ def drawn_mask(prediction: Prediction) -> NDArray[np.unsignedinteger]:
     return chosen.reshape(probability.shape[:-1]).astype(mask_dtype(max(prediction.labels)))
 
 
+def trained_title(store: Store, registry: Registry, fit: Fit) -> str:
+    """Return what a trained model is called: its trainer, and the label group that it learned."""
+    title, group = registry.trainer(fit.recipe.name).title, fit.recipe.group
+    return title if group is None else f"{title} {group_words(store.project().schema, group)}"
+
+
 def reader_name(
     store: Store, registry: Registry, fit: Fit, trust: Mapping[str, float] | None
 ) -> str:
     """Return the name of the rater that stands for a trained model, told so to trust raters."""
-    title, group = registry.trainer(fit.recipe.name).title, fit.recipe.group
-    of_group = "" if group is None else f"{group_words(store.project().schema, group)} "
-    name = f"{title} {of_group}{_shown(fit)}"
+    name = f"{trained_title(store, registry, fit)} {_shown(fit)}"
     if not trust:
         return name
     told = ", ".join(

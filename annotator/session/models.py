@@ -11,7 +11,7 @@ from annotator.domain.errors import UnknownNameError
 from annotator.jobs.learning import told
 from annotator.jobs.network_reading import network_reader
 from annotator.jobs.network_settings import NetworkSettings
-from annotator.jobs.training import reader_name
+from annotator.jobs.training import reader_name, trained_title
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -174,7 +174,7 @@ def _of_fit(store: Store, registry: Registry, fit: Fit, usage: _Usage) -> ModelE
     return ModelEntry(
         kind="trained",
         key=fit.fit_id,
-        title=f"{trainer.title} {fit.fit_id[:8]}",
+        title=f"{trained_title(store, registry, fit)} {fit.fit_id[:8]}",
         draws=draws,
         trained_on=learned_from,
         licence="of this project",

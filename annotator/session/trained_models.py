@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from annotator.domain.errors import UnknownNameError
 from annotator.jobs.learning import told
+from annotator.jobs.training import trained_title
 from annotator.jobs.warm import WarmModel
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def trained_models(store: Store, registry: Registry) -> tuple[TrainedModel, ...]
         found.append(
             TrainedModel(
                 fit_id=fit.fit_id,
-                title=trainer.title,
+                title=trained_title(store, registry, fit),
                 takes_trust=trainer.takes_trust,
                 draws=trainer.draws,
                 raters=tuple(sorted(((one, names[one]) for one in own), key=lambda two: two[1])),
