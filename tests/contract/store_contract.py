@@ -43,7 +43,7 @@ class StoreContract(
 
     @pytest.fixture
     def location(self) -> str:
-        """Return a place where there is no project yet."""
+        """Return a place with a copy of what is ready made, or without where no store is asked."""
         raise NotImplementedError
 
     def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
@@ -52,8 +52,13 @@ class StoreContract(
 
     @pytest.fixture
     def store(self, location: str) -> Iterator[Store]:
-        with Store.create(location, title="Trial", schema=SCHEMA, seed=7) as store:
+        with Store.open(location) as store:
             yield store
+
+    @staticmethod
+    def make(location: str) -> None:
+        """Make the project of which each test has a copy."""
+        Store.create(location, title="Trial", schema=SCHEMA, seed=7).close()
 
     @pytest.fixture
     def world(self, store: Store) -> World:

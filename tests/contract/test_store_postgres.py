@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,18 +82,43 @@ def server() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-class TestPostgres(StoreContract):
-    @pytest.fixture
-    def location(self, server: str) -> Iterator[str]:
-        import psycopg
+@contextmanager
+def database(server: str, template: str, *, keep: bool = False) -> Iterator[str]:
+    """Copy a database; yields the address of the copy, which is dropped unless it is to be kept."""
+    import psycopg
 
-        name = f"trial{next(_numbers)}"
-        with psycopg.connect(
-            f"host={server} user=annotator dbname=postgres", autocommit=True
-        ) as connection:
-            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
-            yield f"postgresql+psycopg://annotator:secret@/{name}?host={server}"
+    name = f"trial{next(_numbers)}"
+    with psycopg.connect(
+        f"host={server} user=annotator dbname=postgres", autocommit=True
+    ) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield f"postgresql+psycopg://annotator:secret@/{name}?host={server}"
+        if not keep:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class TestPostgres(StoreContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ready_made(cls, server: str) -> str:
+        with database(server, "template1", keep=True) as place:
+            cls.make(place)
+        return place.partition("@/")[2].partition("?")[0]
+
+    @pytest.fixture
+    def location(
+        self,
+        server: str,
+        ready_made: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
+    ) -> Iterator[str]:
+        # What a store keeps beside the server, it finds by the project's id, which copies share.
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        template = ready_made if "store" in request.fixturenames else "template1"
+        with database(server, template) as place:
+            yield place
 
     def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
         import psycopg

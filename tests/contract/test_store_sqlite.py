@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -23,9 +24,19 @@ def run(location: str, statement: str, values: Sequence[object] = ()) -> list[tu
 
 
 class TestSqlite(StoreContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ready_made(cls, tmp_path_factory: pytest.TempPathFactory) -> str:
+        place = str(tmp_path_factory.mktemp("ready") / "made")
+        cls.make(place)
+        return place
+
     @pytest.fixture
-    def location(self, tmp_path: Path) -> str:
-        return str(tmp_path / "a project")
+    def location(self, tmp_path: Path, ready_made: str, request: pytest.FixtureRequest) -> str:
+        place = tmp_path / "a project"
+        if "store" in request.fixturenames:
+            shutil.copytree(ready_made, place)
+        return str(place)
 
     def tamper(self, location: str, statement: str, values: Sequence[object] = ()) -> None:
         run(location, statement, values)
