@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from annotator.domain.errors import UnreadableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,7 +28,10 @@ class TileLoader(QObject):
     arrived = Signal(object)
     """Key of a tile that is in memory now."""
     failed = Signal(object)
-    """The error of a tile that could not be read; once until `want` is called again."""
+    """The error of a tile that could not be read; once until `want` is called again.
+
+    Also what the pyramid itself says is damaged and shown empty, once.
+    """
     emptied = Signal()
     """All that was wanted is there."""
     _rang = Signal(object, object)
@@ -37,7 +42,7 @@ class TileLoader(QObject):
         self._wanted: deque[TileKey] = deque()
         self._running: set[TileKey] = set()
         self._broken: set[TileKey] = set()
-        self._told_failure = False
+        self._told_failure = self._told_damage = False
         self._is_closed = False
         self._change = threading.Condition()
         self._rang.connect(self._answer, Qt.ConnectionType.QueuedConnection)
@@ -104,8 +109,15 @@ class TileLoader(QObject):
             return
         if failure is None:
             self.arrived.emit(key)
+            self._tell_damage()
         elif not self._told_failure:
             self._told_failure = True
             self.failed.emit(failure)
         if not self.is_busy:
             self.emptied.emit()
+
+    def _tell_damage(self) -> None:
+        damage = str(getattr(self._tiles.pyramid, "damage", ""))
+        if damage and not self._told_damage:
+            self._told_damage = True
+            self.failed.emit(UnreadableError(damage))

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CACHE_BYTES = 256 << 20
-"""Decoded tiles that one pyramid keeps: several screens of them at a few levels."""
+CACHE_BYTES = 64 << 20
+"""Decoded tiles that one pyramid keeps, which regions side by side share; who shows a picture keeps
+what is shown."""
 N_THREADS = min(4, os.cpu_count() or 1)
 
 Tile = tuple[int, int, int]
