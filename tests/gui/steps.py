@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
     from qtpy.QtWidgets import QWidget
 
@@ -75,3 +77,10 @@ def drawn_case(window: MainWindow) -> OpenCase:
     opened = window.rater.open_case
     assert isinstance(opened, OpenCase)
     return opened
+
+
+def drawn_image(window: MainWindow) -> NDArray[Any]:
+    """Return the voxels of the case that is open, which is no whole slide."""
+    voxels = drawn_case(window).voxels
+    assert isinstance(voxels, np.ndarray)
+    return voxels

@@ -17,6 +17,7 @@ from tests.gui.steps import (
     PATIENCE_MS,
     be,
     drawn_case,
+    drawn_image,
     open_first_case,
     open_project,
     press,
@@ -58,8 +59,7 @@ def test_the_image_is_shown_as_one_asks(window: MainWindow, qtbot: QtBot, projec
     open_first_case(window, qtbot)
     canvas, tools = window.rater.holder.canvas, window.rater.masks.tools
     assert canvas is not None
-    opened = drawn_case(window)
-    assert isinstance(opened.voxels, np.ndarray)
+    opened, voxels = drawn_case(window), drawn_image(window)
     view, z = canvas.views[0], canvas.position[0]
     scene = view.scene
     assert scene._image is not None
@@ -74,11 +74,11 @@ def test_the_image_is_shown_as_one_asks(window: MainWindow, qtbot: QtBot, projec
     press(window, Qt.Key.Key_M)
     plane = view.plane
     n = max(1, round(10 / plane.thickness_mm))
-    expected = opened.voxels[max(0, z - n // 2) : z - n // 2 + n].max(axis=0)
+    expected = voxels[max(0, z - n // 2) : z - n // 2 + n].max(axis=0)
     np.testing.assert_array_equal(scene._image.data, plane.cut(expected[None], 0))
     assert canvas._marks.style.slab_text == "Maximum of 10 mm"
     press(window, Qt.Key.Key_M)
-    np.testing.assert_array_equal(scene._image.data, plane.cut(opened.voxels, z))
+    np.testing.assert_array_equal(scene._image.data, plane.cut(voxels, z))
 
     press(window, Qt.Key.Key_Y)
     np.testing.assert_allclose(scene._image.colormap.colors[0, :3], 1.0)
@@ -89,7 +89,7 @@ def test_the_image_is_shown_as_one_asks(window: MainWindow, qtbot: QtBot, projec
 
     low, high = view.to_screen((z, 5, 5)), view.to_screen((z, 14, 19))
     drag_right(view, low, high)
-    values = np.asarray(opened.voxels[z, 5:15, 5:20], float)
+    values = np.asarray(voxels[z, 5:15, 5:20], float)
     values = values * opened.series.slope + opened.series.intercept
     ends = np.percentile(values, [2, 98])
     np.testing.assert_allclose(canvas._marks.window_ends, ends, rtol=1e-4, atol=0.5)
