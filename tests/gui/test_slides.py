@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def write_slide(path: Path) -> NDArray[np.uint8]:
     row, column = np.arange(ROWS)[:, None], np.arange(COLUMNS)
     finest = ((row // 16 + column // 16) % 200 + 20).astype(np.uint8)
     group = zarr.open_group(path, mode="w", zarr_format=2)
-    datasets = []
+    datasets: Any = []
     for level in range(3):
         side = 4**level
         pixels = finest[::side, ::side]
@@ -56,7 +57,7 @@ def write_slide(path: Path) -> NDArray[np.uint8]:
                 "coordinateTransformations": [{"type": "scale", "scale": scale}],
             }
         )
-    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    axes: Any = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     return finest
 
@@ -121,6 +122,10 @@ def seen_label(case: Case, row: float, column: float) -> int:
     return int(layer.data[at_row, at_column])
 
 
+def sees(case: Case, at: tuple[int, int], label: int) -> bool:
+    return seen_label(case, *at) == label
+
+
 def open_slide(window: MainWindow, qtbot: QtBot, project: Path) -> Case:
     open_project(window, qtbot, project)
     be(window, qtbot, READERS[0], "read")
@@ -145,7 +150,9 @@ def polygon_of(case: Case, corners: list[tuple[float, float]], qtbot: QtBot) -> 
         seen.append(case.seen((0.0, row, column))[1:])
     case.key("Return")
     case.settle(qtbot)
-    found: NDArray[np.bool_] = polygon2mask((ROWS, COLUMNS), np.asarray(seen))
+    found: NDArray[np.bool_] = polygon2mask(  # type: ignore[no-untyped-call]
+        (ROWS, COLUMNS), np.asarray(seen)
+    )
     return found
 
 
@@ -185,7 +192,8 @@ def undo_and_redo(
     for state in states[-2::-1]:
         case.key("Z", CONTROL)
         np.testing.assert_array_equal(case.mask, state)
-        qtbot.waitUntil(lambda now=state: seen_label(case, *at) == now[0][at], timeout=PATIENCE_MS)
+        wanted = int(state[0][at])
+        qtbot.waitUntil(partial(sees, case, at, wanted), timeout=PATIENCE_MS)
     picture = case.canvas.slide.picture
     assert picture is not None
     assert picture.levels.box(1, 2) is None

@@ -142,7 +142,7 @@ def test_a_polygon_that_waited_is_the_polygon(corners: Places) -> None:
         gesture.confirm()
         gesture.catch_up()
         masks.append(surface.mask)
-    np.testing.assert_array_equal(*masks)
+    np.testing.assert_array_equal(masks[0], masks[1])
 
 
 @pytest.mark.usefixtures("waits")
