@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from annotator.api.readers import StudyReader
-from annotator.domain.errors import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,19 +99,6 @@ def slide_digest(
                 out.close()
         whole.update(f"{file.name}\n{own.hexdigest()}\n".encode())
     return whole.hexdigest()
-
-
-def kept_files(directory: Path) -> tuple[SlideFile, ...]:
-    """Return the files that are kept of a slide; raises UnreadableError where there is none."""
-    source = directory / SOURCE
-    found = tuple(
-        SlideFile(path=str(path), name=path.relative_to(source).as_posix())
-        for path in sorted(source.rglob("*"))
-        if path.is_file()
-    )
-    if not found:
-        raise UnreadableError(f"{directory} holds no slide")
-    return found
 
 
 def _kept_blocks(file: SlideFile) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotator.api import combined_series_id, no_progress, slide_digest
-from annotator.api.slides import SOURCE, kept_files
+from annotator.api import SlideFile, combined_series_id, no_progress, slide_digest
+from annotator.api.slides import SOURCE
 from annotator.domain.errors import AnnotatorError, IntegrityError, UnreadableError
 from annotator.store.failures import explain_os_error
 from annotator.store.partials import partial_of, remove
@@ -68,7 +68,7 @@ def slide_problem(cache_dir: Path, series: Series, series_id: str) -> str:
     place = slide_path(cache_dir, series.series_id)
     wanted = _slide_of(series)
     try:
-        digest = slide_digest(kept_files(place), no_progress)
+        digest = slide_digest(_kept_files(place), no_progress)
     except (OSError, UnreadableError) as error:
         return f"the kept slide ({place}) cannot be read: {error}"
     channels = (series.n_channels,) if series.n_channels > 1 else ()
@@ -97,6 +97,19 @@ def open_kept(path: Path, series: Series, open_slide: OpenSlide | None) -> Pyram
     if found != wanted.shapes:
         raise AnnotatorError(f"its levels are {found}, the series says {wanted.shapes}")
     return pyramid
+
+
+def _kept_files(directory: Path) -> tuple[SlideFile, ...]:
+    """Return the files that are kept of a slide; raises UnreadableError where there is none."""
+    source = directory / SOURCE
+    found = tuple(
+        SlideFile(path=str(path), name=path.relative_to(source).as_posix())
+        for path in sorted(source.rglob("*"))
+        if path.is_file()
+    )
+    if not found:
+        raise UnreadableError(f"{directory} holds no slide")
+    return found
 
 
 def _require_same(series: Series, digest: str) -> None:
