@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
+    from annotator.analysis.pyramid import PyramidVoxels
     from annotator.api.tracing import TracedImage
     from annotator.domain.tracing import PointUm
     from annotator.drawing.edit import Mask, Point
@@ -146,7 +147,7 @@ class SlabView(SliceView):
             shows_outside=self._trees.shows_outside,
         )
 
-    def show_volume(self, voxels: NDArray[Any], mask: Mask, plane: Plane) -> None:
+    def show_volume(self, voxels: NDArray[Any] | PyramidVoxels, mask: Mask, plane: Plane) -> None:
         """Show another volume."""
         self._cut = None
         super().show_volume(voxels, mask, plane)
