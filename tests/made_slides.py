@@ -96,6 +96,8 @@ def write_zarr(path: Path, version: int, axes: str = "cyx", **arguments: Any) ->
         | ({"unit": "micrometer"} if axis in "zyx" else {})
         for axis in axes
     ]
-    content: dict[str, Any] = {"multiscales": [{"axes": named, "datasets": datasets, "version": "0.4"}]}
+    content: dict[str, Any] = {
+        "multiscales": [{"axes": named, "datasets": datasets, "version": "0.4"}]
+    }
     group.attrs.update(content if version == 2 else {"ome": {"version": "0.5", **content}})
     return path

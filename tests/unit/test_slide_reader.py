@@ -139,9 +139,16 @@ def test_levels_of_subifds_of_pages_and_of_strips(
     assert [shape[0] for shape in pyramid_of(nested).shapes] == [1200, 600, 300]
     with tifffile.TiffWriter(tmp_path / "pages.tif") as file:
         for step in (1, 2, 8):
-            reduced: dict[str, Any] = {"subfiletype": int(step > 1), "photometric": "rgb", "metadata": None}
+            reduced: dict[str, Any] = {
+                "subfiletype": int(step > 1),
+                "photometric": "rgb",
+                "metadata": None,
+            }
             # 0.5 µm a pixel, as a microscope's software writes it.
-            size: dict[str, Any] = {"resolution": (20000 / step, 20000 / step), "resolutionunit": "CENTIMETER"}
+            size: dict[str, Any] = {
+                "resolution": (20000 / step, 20000 / step),
+                "resolutionunit": "CENTIMETER",
+            }
             file.write(tissue()[::step, ::step], tile=(256, 256), **reduced, **size)
     paged = read(tmp_path / "pages.tif")
     assert [shape[0] for shape in pyramid_of(paged).shapes] == [1200, 600, 150]
