@@ -1,4 +1,4 @@
-"""Opening cases and walking through rooms, ten times over, leaves nothing behind."""
+"""Opening cases and walking through rooms, twenty times over, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [
     # Looking at every object there is wakes a name that torch has deprecated.
     pytest.mark.filterwarnings("ignore:.torch.distributed.reduce_op. is deprecated:FutureWarning"),
 ]
-N_TIMES = 10
+N_TIMES = 20
 N_FIRST = 4
 """What is made once and kept is made within the first few times."""
 
@@ -58,7 +58,7 @@ def alive(window: MainWindow) -> Counter[str]:
 
 
 def grown(window: MainWindow, once: Callable[[int], None]) -> dict[str, int]:
-    """Do something ten times; return what there is more of than after the first few."""
+    """Do something twenty times; return what there is more of than after the first few."""
     for number in range(N_FIRST):
         once(number)
     before = alive(window)
@@ -82,7 +82,7 @@ def test_a_leak_would_be_seen(window: MainWindow, qtbot: QtBot, project: Path) -
     assert {"top-level widgets", "widgets of the window", "QThreads"} <= found.keys()
 
 
-def test_ten_cases_leave_nothing_behind(window: MainWindow, qtbot: QtBot, project: Path) -> None:
+def test_twenty_cases_leave_nothing_behind(window: MainWindow, qtbot: QtBot, project: Path) -> None:
     open_project(window, qtbot, project)
     be(window, qtbot, "Dr Adams", "read")
     keys = [row.key for row in window.rater.worklist.cases.rows()]
@@ -103,7 +103,7 @@ def test_ten_cases_leave_nothing_behind(window: MainWindow, qtbot: QtBot, projec
     assert grown(window, open_one) == {}
 
 
-def test_ten_changes_of_rooms_leave_nothing_behind(
+def test_twenty_changes_of_rooms_leave_nothing_behind(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     make_project(tmp_path / "p", n_cases=1, with_readings=True)
