@@ -94,5 +94,6 @@ def begin(window: MainWindow, qtbot: QtBot, project: Path) -> Case:
     case = Case(
         window, canvas, canvas.views[0], window.rater.tools, drawn_case(window).drawing.mask
     )
+    case.tools.set_3d(False)  # the window keeps it from case to case
     case.key("1")
     return case
