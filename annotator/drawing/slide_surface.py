@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -238,25 +239,25 @@ class SlideRecorder(EditRecorder):
                 near = np.flatnonzero(meets)
                 if not near.size:
                     continue
-                # Those around it cover it soonest.
-                away = np.abs(middles[near] - (sum(rows) / 2, sum(columns) / 2)).max(axis=1)
                 block: Box = ((0, rows[0], columns[0]), (1, rows[1], columns[1]))
-                self._write_block(block, [self._waiting[n] for n in near[np.argsort(away)]])
+                away = np.abs(middles - (sum(rows) / 2, sum(columns) / 2)).max(axis=1)
+                for value, alike in groupby(near.tolist(), lambda n: self._waiting[n][1]):
+                    # Those around it cover it soonest.
+                    nearest = sorted(alike, key=away.__getitem__)
+                    self._write_block(block, [self._waiting[n][0] for n in nearest], value)
             yield rows
 
-    def _write_block(self, block: Box, drawn: Sequence[tuple[LargeShape, int]]) -> None:
-        for value in dict.fromkeys(value for _, value in drawn):
-            reached = np.zeros([b - a for a, b in zip(*block, strict=True)], np.bool_)
-            for shape, wanted in drawn:
-                if wanted == value:
-                    part = common_box(shape.box, block)
-                    shape.within(part).fill(reached[_inside(part, block)].view(np.uint8), 1)
-                    if reached.all():
-                        break
-            if reached.any():
-                live = self._mask[box_slices(block)]
-                inside = self._allowed(block, live, reached, value)
-                np.copyto(live, self._drawn(live, value), where=inside)
+    def _write_block(self, block: Box, shapes: Sequence[LargeShape], value: int) -> None:
+        reached = np.zeros([b - a for a, b in zip(*block, strict=True)], np.bool_)
+        for shape in shapes:
+            part = common_box(shape.box, block)
+            shape.within(part).fill(reached[_inside(part, block)].view(np.uint8), 1)
+            if reached.all():
+                break
+        if reached.any():
+            live = self._mask[box_slices(block)]
+            inside = self._allowed(block, live, reached, value)
+            np.copyto(live, self._drawn(live, value), where=inside)
 
     def _whole_box(self) -> Box | None:
         written = None if self._low is None else (self._low, self._high)

@@ -200,3 +200,15 @@ def test_a_fill_of_a_slide_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert region.n_voxels == 598 * 899
     with pytest.raises(fill.LeakError, match="Close the outline"):
         gesture.find((0, 1600, 1600))
+
+
+@pytest.mark.usefixtures("waits")
+def test_of_what_waits_the_later_lies_over_the_earlier() -> None:
+    surface = slide(np.zeros(SHAPE, np.uint8))
+    recorder = surface.recorder()
+    expected = np.zeros(SHAPE, np.uint8)
+    for column, value in ((100, 1), (190, 0), (120, 2), (160, 1)):
+        recorder.paint((0, 300, column), np.ones((1, 90, 90), np.bool_), value)
+        expected[0, 300:390, column : column + 90] = value
+    recorder.catch_up()
+    np.testing.assert_array_equal(surface.mask, expected)
