@@ -18,7 +18,7 @@ from annotator.domain.errors import AnnotatorError, IntegrityError, UnreadableEr
 from annotator.domain.marks import Mark, sound_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,6 +42,8 @@ _KINDS: dict[str, MarkKind] = {
 _PER_MM = {"mm": 1.0, "um": 1000.0}
 _TURNED = 1e-3
 """How far the axes of a box may differ from those of the image: what rounding in files leaves."""
+_OFF = 1e-4
+"""Voxels that a place may lie off when it is read back."""
 
 
 def write_marks(
@@ -57,9 +59,7 @@ def write_marks(
             json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
             encoding="utf-8",
         )
-        if _fingerprint(read_marks(part, geometry, schema)) != _fingerprint(
-            mark for mark, _ in marks
-        ):
+        if not _are_same(read_marks(part, geometry, schema), [mark for mark, _ in marks]):
             raise IntegrityError(f"{path} reads back with other marks than were written")
     return path
 
@@ -92,16 +92,21 @@ def read_marks(
     return tuple(numbered)
 
 
-def _fingerprint(marks: Iterable[Mark]) -> list[tuple[float, ...]]:
-    """Return where marks are, to a ten-thousandth of a voxel; of a box its lower corner first."""
-    return sorted(
-        tuple(
-            round(value, 4) + 0.0
-            for place in (np.sort(mark.places, axis=0) if mark.kind == "box" else mark.places)
-            for value in place
-        )
-        for mark in marks
+def _are_same(read: Sequence[Mark], written: Sequence[Mark]) -> bool:
+    """Whether marks lie in the same places, to a ten-thousandth of a voxel; in a file's order."""
+    lists = [mark for kind in _LISTS for mark in written if mark.kind == kind]
+    order = [*lists, *(mark for mark in written if mark.kind not in _LISTS)]
+    return len(read) == len(order) and all(
+        len(one.places) == len(other.places)
+        and np.abs(_lower_first(one) - _lower_first(other)).max() <= _OFF
+        for one, other in zip(read, order, strict=True)
     )
+
+
+def _lower_first(mark: Mark) -> NDArray[np.float64]:
+    """Return the places of a mark, ``(place, 3)``; of a box its lower corner first."""
+    places = np.asarray(mark.places, np.float64)
+    return np.sort(places, axis=0) if mark.kind == "box" else places
 
 
 def _markups(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from annotator.domain.errors import AnnotatorError
@@ -56,11 +57,14 @@ def marks_table(
 
 
 def _surface(store: Store, series: Series) -> Surface:
+    """Return what marks on a series are measured on, in the unit of its scale."""
     try:
         voxels = store.voxels(series.series_id)
     except AnnotatorError:  # a slide, or the cache was cleared: sizes are told without values
-        return image_surface(None, series.geometry)
-    return image_surface(voxels, series.geometry, slope=series.slope, intercept=series.intercept)
+        voxels = None
+    found = image_surface(voxels, series.geometry, slope=series.slope, intercept=series.intercept)
+    scale = scale_of_marks(series)
+    return replace(found, spacing_mm=scale.spacing, unit=scale.unit)
 
 
 def _reading(case: Case, annotation: Annotation, rater: Rater) -> Row:

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from annotator.analysis.runs import encode
+from annotator.api import series_id
 from annotator.domain.errors import UnreadableError
 from annotator.domain.geometry import Geometry
 from annotator.domain.marks import Mark
 from annotator.domain.reading import Diagnosis
 from annotator.domain.schema import Landmark
+from annotator.domain.study import Series
 from annotator.drawing.mark_measures import image_surface, measure_mark
 from annotator.jobs.mark_files import SCHEMA, read_marks, write_marks
+from annotator.jobs.mark_tables import marks_table
 from annotator.session.adding_marks import add_marks
 from tests.unit.project_builder import SCHEMA as LABELS
 from tests.unit.project_builder import SHAPE, add_case, block, make_session
@@ -120,6 +123,19 @@ def test_marks_are_written_as_the_published_format_asks_and_read_back(tmp_path: 
         np.testing.assert_allclose(found.places, places, atol=1e-9)
 
 
+def test_places_that_two_roundings_are_as_near_to_are_written(tmp_path: Path) -> None:
+    places = np.random.default_rng(0).integers(0, 600, (40, 3)) / 32
+    marks = [
+        Mark(mark_id=number, kind="line", places=tuple(map(tuple, places[number - 1 :].tolist())))
+        for number in range(1, 39)
+    ]
+    surface = image_surface(None, OBLIQUE)
+    measured = [(mark, measure_mark(mark, surface)) for mark in marks]
+    path = write_marks(tmp_path / "a.mrk.json", measured, OBLIQUE, MARKED)
+    for mark, found in zip(marks, read_marks(path, OBLIQUE, MARKED), strict=True):
+        np.testing.assert_allclose(found.places, mark.places, atol=1e-9)
+
+
 def test_files_of_others_are_read(tmp_path: Path) -> None:
     x, y, z = OBLIQUE.to_lps_mm((2.0, 3.0, 4.0))
     points = [
@@ -210,6 +226,30 @@ def test_a_project_gives_out_the_marks_of_its_readings(tmp_path: Path) -> None:
     assert [entry["name"] for entry in report["files"]] == ["Case-1_reading-Ada.mrk.json"]
     assert len(read_marks(out / "Case-1_reading-Ada.mrk.json", geometry, MARKED)) == 3
     assert geometry.shape == SHAPE
+
+
+def test_marks_on_a_video_are_measured_in_the_unit_that_is_told(tmp_path: Path) -> None:
+    geometry = Geometry(shape=(2, 8, 10), spacing_mm=(1.0, 0.25, 0.25), is_time=True)
+    voxels = np.zeros(geometry.shape, np.uint8)
+    series = Series(
+        series_id=series_id(geometry, voxels),
+        kind="video",
+        modality="US",
+        description="",
+        geometry=geometry,
+        dtype="uint8",
+    )
+    line = Mark(mark_id=1, kind="line", places=((0.0, 0.0, 0.0), (0.0, 4.0, 0.0)))
+    with make_session(tmp_path) as session:
+        store, ada = session.store, session.add_rater("Ada")
+        store.add_series(series, voxels, actor="system")
+        case = store.add_case("Heart", [series.series_id], actor="system")
+        store.add_annotation(
+            case.case_id, ada.rater_id, encode(voxels), Diagnosis(), marks=[line], actor="system"
+        )
+        (row,) = marks_table(store, [case], {ada.rater_id: ada}, LABELS).rows
+    assert (row["unit"], row["length"]) == ("px", 4.0)
+    assert row["positions"] == [0.0, 0.0, 0.0, 0.0, 4.0, 0.0]
 
 
 def test_marks_from_a_file_take_the_place_of_those_of_the_last_reading(tmp_path: Path) -> None:
