@@ -54,6 +54,7 @@ class CutOut(NamedTuple):
 
 def cut_out(store: Store, case: Case, series: Series, masks: Sequence[Mask]) -> CutOut | None:
     """Return the image around what any of the masks ``(z, y, x)`` holds, or None for nothing."""
+    image = store.voxels(series.series_id)  # refuses a slide before anything of its size is made
     drawn = np.zeros(series.geometry.shape, np.bool_)
     for mask in masks:
         drawn |= mask != 0
@@ -68,8 +69,11 @@ def cut_out(store: Store, case: Case, series: Series, masks: Sequence[Mask]) -> 
         margin = int(np.ceil(_MARGIN_VOX * in_slice / step))
         sides.append(slice(max(0, int(at[0]) - margin), min(size, int(at[-1]) + margin + 1)))
     box = (sides[0], sides[1], sides[2])
-    voxels = np.asarray(store.voxels(series.series_id)[box], np.float32)
-    image = voxels * np.float32(series.slope) + np.float32(series.intercept)
+    values = np.asarray(image[box], np.float32)
     return CutOut(
-        case=case, shape=series.geometry.shape, spacing_mm=spacing_mm, box=box, image=image
+        case=case,
+        shape=series.geometry.shape,
+        spacing_mm=spacing_mm,
+        box=box,
+        image=values * np.float32(series.slope) + np.float32(series.intercept),
     )

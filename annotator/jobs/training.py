@@ -84,6 +84,8 @@ def train_model(
     - the name of a fusion method: every case that two or more have read is fused by it first, and
       the model aims at the fusions.
 
+    Slides, which no trainer can take in whole, are left out.
+
     A model draws one label of a voxel: where labels of several groups may share one, it learns
     from the ``group`` of that name, or of that label, the first where none is named.
     """
@@ -99,6 +101,12 @@ def train_model(
         lessons = lessons_of(store, include_models=include_models, least_readings=least)
     if not lessons and target in _NO_LESSONS:
         raise AnnotatorError(_NO_LESSONS[target])
+    smaller = tuple(one for one in lessons if one.readings.series.slide is None)
+    if lessons and not smaller:
+        raise AnnotatorError(
+            "there is no case to learn from but slides, which are too large to be learned from"
+        )
+    lessons = smaller
     if target not in (None, ADJUDICATED, READINGS):
         start = 0.3
         fit = learn_for_fusion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
@@ -13,24 +13,29 @@ import tifffile
 from annotator.analysis import runs, sparse_array, vote_bands
 from annotator.analysis.pyramid import PyramidVoxels
 from annotator.analysis.runs import decode, encode
-from annotator.api import no_progress
+from annotator.api import Plugin, no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
 from annotator.drawing.capsule import sweep
 from annotator.drawing.edit import EditRecorder
+from annotator.jobs.contour_drawn import cut_out
 from annotator.jobs.export_items import items_of_case
 from annotator.jobs.importing import import_paths
+from annotator.jobs.training import train_model
 from annotator_builtins.ome_tiff_writer import OmeTiffWriter
 from tests.made_slides import NAME, SHAPE, tissue, write_svs, write_zarr
 from tests.small_disk import small_disk
-from tests.unit.project_builder import make_session
+from tests.unit.project_builder import add_case, block, make_session
+from tests.unit.test_training_desk import Counting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
+    from annotator.api import CaseVotes, Learned, Progress, TrainingDesk
     from annotator.domain.reading import Annotation
     from annotator.domain.study import Case
     from annotator.jobs.comparing import CaseAgreement
@@ -223,6 +228,57 @@ def test_a_large_slide_is_compared_and_fused_as_a_small_picture_is(
         np.testing.assert_array_equal(_fused(large, other), fused)
         with pytest.raises(AnnotatorError, match="is a slide: its readings are compared"):
             large.review_room(large.people()[0].rater_id).open_case(other.case_id)
+
+
+class Looking(Counting):
+    """Looks at the image of every case, as trainers do."""
+
+    def _train(
+        self,
+        cases: Sequence[CaseVotes],
+        parameters: BaseModel,
+        progress: Progress,
+        desk: TrainingDesk | None,
+    ) -> Learned:
+        assert [case.window(None).image.ndim for case in cases] == [3]
+        return super()._train(cases, parameters, progress, desk)
+
+
+def test_a_slide_does_not_keep_others_from_being_learned_from(
+    session: Session, tmp_path: Path
+) -> None:
+    session.registry.register(Plugin(name="test", trainers=(Looking,)))
+    slide = added(session, write_svs(tmp_path / "a.svs"))
+    _read_by(session, slide, "AB")
+    store, registry = session.store, session.registry
+    with pytest.raises(AnnotatorError, match="no case to learn from but slides"):
+        train_model(store, registry, "counting", {}, no_progress, actor="me")
+    case = add_case(session, 1)
+    for rater in store.raters():
+        store.add_annotation(
+            case.case_id, rater.rater_id, encode(block(((1, 2, 2), (3, 8, 8)))), Diagnosis(),
+            actor="me",
+        )  # fmt: skip
+    fit = train_model(store, registry, "counting", {}, no_progress, actor="me")
+    inputs = set(fit.recipe.inputs)
+    assert inputs == {one.annotation_id for one in store.annotations(case.case_id)}
+
+
+class Untouched(np.ndarray):
+    """A mask that must not be looked at whole."""
+
+    def __ne__(self, other: object) -> NoReturn:
+        raise AssertionError
+
+
+def test_contours_of_a_slide_are_refused_before_its_mask_is_looked_at(
+    session: Session, tmp_path: Path
+) -> None:
+    case = added(session, write_svs(tmp_path / "a.svs"))
+    mask = np.zeros((1, *SHAPE), np.uint8).view(Untouched)
+    series = session.store.series(case.series_ids[0])
+    with pytest.raises(AnnotatorError, match="too large"):
+        cut_out(session.store, case, series, [mask])
 
 
 @pytest.mark.usefixtures("as_large")
