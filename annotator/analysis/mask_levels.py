@@ -93,6 +93,18 @@ class MaskLevels:
                 min(columns[1], left + BLOCK),
             )
 
+    def expect(self, rows: Rows, columns: Rows) -> None:
+        """Take it that anything may be drawn between these rows and columns, until `update` looks.
+
+        Quick: for who writes more than can be looked at while somebody waits.
+        """
+        place = (
+            slice(rows[0] // BLOCK, -(-rows[1] // BLOCK)),
+            slice(columns[0] // BLOCK, -(-columns[1] // BLOCK)),
+        )
+        with self._lock:
+            self._greatest[place] = np.iinfo(self._greatest.dtype).max
+
     def update(self, rows: Rows, columns: Rows) -> None:
         """Take over what was written to the mask between these rows and columns."""
         top, bottom = max(0, rows[0]), min(self.mask.shape[1], rows[1])

@@ -180,9 +180,7 @@ class SlideRecorder(EditRecorder):
             return
         shape = tuple(b - a for a, b in zip(*box, strict=True))
         before, after = (sparse_zeros(shape, self._mask.dtype) for _ in range(2))
-        for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
-            block: Box = ((0, top, left), (1, bottom, right))
-            before[_inside(block, box)] = self._mask[box_slices(block)]
+        self._copy(box, before)
         for key, tile in self._tiles.items():
             held = tile_box(key, tile.shape)
             common = common_box(held, box)
@@ -190,9 +188,7 @@ class SlideRecorder(EditRecorder):
         for rows in self._write(box):
             self._levels.update(rows, _columns(box))
         self._waiting.clear()
-        for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
-            block = ((0, top, left), (1, bottom, right))
-            after[_inside(block, box)] = self._mask[box_slices(block)]
+        self._copy(box, after)
         self._is_settled = True
         self._edit = Edit(box=box, before=before, after=after)
 
@@ -215,6 +211,14 @@ class SlideRecorder(EditRecorder):
         self._is_held[...] = False
         self._low = None
         return box
+
+    def _copy(self, box: Box, out: Mask) -> None:
+        """Copy what is drawn in a box to an array of zeros over it."""
+        for top, left, bottom, right in self._levels.drawn((box[0][1], box[1][1]), _columns(box)):
+            block: Box = ((0, top, left), (1, bottom, right))
+            live = self._mask[box_slices(block)]
+            if live.any():  # memory that nothing is written to costs nothing
+                out[_inside(block, box)] = live
 
     def _follow(self, box: Box | None) -> Box | None:
         """Let the levels follow what was written in a box."""

@@ -84,6 +84,9 @@ class SlideDesk(QObject):
             picture.levels.update((y0, y1), (x0, x1))
             return
 
+        # A stroke that begins before the levels are there must know what it covers.
+        picture.levels.expect((y0, y1), (x0, x1))
+
         def follow() -> None:
             picture.levels.update((y0, y1), (x0, x1))
             self.caught_up.emit(box)
