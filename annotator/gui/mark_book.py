@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from annotator.domain.schema import LabelSchema, Landmark
     from annotator.drawing.surface import Surface
 
-_KEPT_WORDS = 1000
-"""A mark that is dragged is another one at each move."""
-
 
 class MarkBook:
     """Names, sizes and colours of marks on one surface; ``unit`` is that of the image's values."""
@@ -27,7 +24,8 @@ class MarkBook:
         self.schema = schema
         self.surface = surface
         self._unit = unit
-        self._words: dict[Mark, tuple[str, str]] = {}
+        self._sizes: dict[Mark, str] = {}
+        self._values: dict[Mark, str] = {}
 
     def shown(self, mark: Mark) -> ShownMark:
         """Say how a mark looks: points by their names, others by what they measure."""
@@ -35,12 +33,17 @@ class MarkBook:
         color = MARK_COLOR if about is None else about.color
         if mark.kind in POINTS:
             return ShownMark(mark=mark, color=color, text=mark_title(mark, self.schema))
-        size = self._measured(mark)[0]
+        size = self._size(mark)
         text = f"{mark.name} · {size}" if mark.name else size
         return ShownMark(mark=mark, color=color, text=text)
 
     def rows(self, marks: Iterable[Mark], in_hand: Landmark | None) -> list[Row]:
         """Return landmarks in the order of the schema, set or not, then all other marks."""
+        marks = tuple(marks)
+        for words in (self._sizes, self._values):
+            # A mark that was dragged was another one at each move.
+            for gone in words.keys() - set(marks):
+                del words[gone]
         asked, others = self.schema.landmarks, []
         set_ones: dict[str, Mark] = {}
         for mark in marks:
@@ -59,7 +62,7 @@ class MarkBook:
         return rows + [self._row(mark) for mark in others]
 
     def _row(self, mark: Mark) -> Row:
-        size, values = self._measured(mark)
+        size, values = self._size(mark), self._value(mark)
         about = self.schema.label(mark.label)
         is_landmark = mark.kind == "landmark"
         detail = [values] if size or is_landmark else []
@@ -73,13 +76,13 @@ class MarkBook:
             tone="good" if is_landmark else "",
         )
 
-    def _measured(self, mark: Mark) -> tuple[str, str]:
-        """Return size and values in words."""
-        if mark not in self._words:
-            if len(self._words) >= _KEPT_WORDS:
-                self._words.clear()
-            self._words[mark] = (
-                size_words(mark, self.surface),
-                value_words(mark, self.surface, self._unit),
-            )
-        return self._words[mark]
+    def _size(self, mark: Mark) -> str:
+        if mark not in self._sizes:
+            self._sizes[mark] = size_words(mark, self.surface)
+        return self._sizes[mark]
+
+    def _value(self, mark: Mark) -> str:
+        """Return the values in words: the image is looked at, which may take long."""
+        if mark not in self._values:
+            self._values[mark] = value_words(mark, self.surface, self._unit)
+        return self._values[mark]

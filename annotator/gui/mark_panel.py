@@ -172,7 +172,7 @@ class MarkPanel(QWidget):
         n_rows = self.list.count()
         self.list.setVisible(n_rows > 0)
         self.about.setVisible(n_rows == 0)
-        self.list.setFixedHeight(min(_MOST_PX, self._height()))
+        self.list.setFixedHeight(self._height())
         count = f" ({self._n_marks})" if self._n_marks else ""
         self.fold.setText(f"{'▾' if self._is_open else '▸'}  Marks{count}")
         self.fold.setAccessibleName("Marks")
@@ -182,8 +182,12 @@ class MarkPanel(QWidget):
         )
 
     def _height(self) -> int:
-        rows = range(self.list.count())
-        return sum(self.list.sizeHintForRow(row) for row in rows) + 2 * self.list.frameWidth() + 2
+        height = 2 * self.list.frameWidth() + 2
+        for row in range(self.list.count()):
+            height += self.list.sizeHintForRow(row)
+            if height >= _MOST_PX:
+                return _MOST_PX
+        return height
 
     def _pick(self, key: str) -> None:
         if key.startswith(_MISSING):
