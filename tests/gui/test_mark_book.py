@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from annotator.domain.marks import Mark
 from annotator.domain.schema import LabelSchema
 from annotator.drawing.mark_measures import image_surface
 from annotator.drawing.mark_words import value_words
-from annotator.drawing.surface import Surface
 from annotator.gui.mark_book import MarkBook
+
+if TYPE_CHECKING:
+    from annotator.drawing.surface import Surface
 
 pytestmark = pytest.mark.gui
 
