@@ -275,6 +275,8 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         "case",
         "cases",
         "cases_with_series",
+        "companion_voxels",
+        "companions",
         "doubt",
         "feedback",
         "gives_feedback",
@@ -304,6 +306,8 @@ def test_the_doors_hand_out_nothing_but_ones_own(session: Session) -> None:
         work.suggestions,
         work.regions,
         work.withholds_models,
+        work.companions,
+        lambda case_id: work.companion_voxels(case_id, "any"),
         lambda case_id: work.doubt(case_id, "any"),
     )
     for call in of_a_case:
