@@ -339,6 +339,7 @@ class RaterRoomPanel(QWidget):
         if opened is None:
             return
         try:
+            self.masks.settle()
             opened.start_from(annotation_id)
         except AnnotatorError as error:
             self.failed.emit(error)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from annotator.analysis.runs import encode
+from annotator.analysis.runs import decode, encode
 from annotator.domain.reading import Diagnosis
+from annotator.drawing.gesture import Gesture, Held
 from annotator.gui.canvas_holder import import_canvas
 from annotator.gui.quality_dialog import QualityDialog
 from annotator.session.session import Session
@@ -26,6 +29,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.gui
 
 DIAGNOSIS = Diagnosis(answers=(("dx", "yes"), ("size", "16")), confidence=0.75)
+
+
+class Slow(Gesture):
+    """A stroke that is still being written when something else begins."""
+
+    name = "slow"
+
+    def catch_up(self) -> None:
+        time.sleep(0.2)
+        self._recorder.paint((0, 0, 0), np.ones((1, 2, 2), np.bool_), 1)
 
 
 @pytest.fixture
@@ -55,7 +68,12 @@ def test_panel_says_how_much_was_changed(
     assert opened is not None
     assert panel is not None
     assert not panel.started.isVisible()
+    canvas = window.rater.masks.holder.canvas
+    assert canvas is not None
+    assert canvas.surface is not None
+    canvas._gestures._desk._write(Slow(canvas.surface, Held(label=1), plane=0, index=0))
     window.rater.start_from(opened.suggestions[0][0])
+    np.testing.assert_array_equal(opened.drawing.mask, decode(encode(ball((12, 18, 18), 8))))
     qtbot.waitUntil(lambda: "0 % changed so far" in panel.started.text(), timeout=PATIENCE_MS)
     assert panel.started.isVisible()
     assert panel.started.text().startswith("Started from Body model, a model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_a_stroke_knows_what_it_covers_before_the_levels_do(
     del qtbot
     monkeypatch.setattr(slide_desk, "_AT_ONCE_PIXELS", 1 << 10)
     monkeypatch.setattr(slide_surface, "AT_ONCE_PIXELS", 1 << 9)
-    monkeypatch.setattr(slide_desk.threading, "Thread", Held)
+    monkeypatch.setattr(threading, "Thread", Held)
     parent = QObject()
     mask = np.zeros(SHAPE, np.uint8)
     desk = SlideDesk(tuple, parent)
