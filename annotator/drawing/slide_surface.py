@@ -174,7 +174,10 @@ class SlideRecorder(EditRecorder):
         return shape.box
 
     def catch_up(self) -> None:
-        """Write what waits and find the edit; beside the window. Only this may write meanwhile."""
+        """Write what waits and find the edit; beside the window. Only this may write meanwhile.
+
+        What it raises leaves the mask as it was before the edit.
+        """
         box = self._whole_box()
         if box is None:
             return
@@ -185,8 +188,12 @@ class SlideRecorder(EditRecorder):
             held = tile_box(key, tile.shape)
             common = common_box(held, box)
             before[_inside(common, box)] = tile[_inside(common, held)]
-        for rows in self._write(box):
-            self._levels.update(rows, _columns(box))
+        try:
+            for rows in self._write(box):
+                self._levels.update(rows, _columns(box))
+        except BaseException:
+            self._put_back(box, before)
+            raise
         self._waiting.clear()
         self._copy(box, after)
         self._is_settled = True
@@ -219,6 +226,17 @@ class SlideRecorder(EditRecorder):
             live = self._mask[box_slices(block)]
             if live.any():  # memory that nothing is written to costs nothing
                 out[_inside(block, box)] = live
+
+    def _put_back(self, box: Box, before: Mask) -> None:
+        """Make a box of the mask what it was, wherever writing ended."""
+        rows, columns = (box[0][1], box[1][1]), _columns(box)
+        self._levels.expect(rows, columns)
+        for top, left, bottom, right in self._levels.drawn(rows, columns):
+            block: Box = ((0, top, left), (1, bottom, right))
+            live, was = self._mask[box_slices(block)], before[_inside(block, box)]
+            if not np.array_equal(live, was):
+                live[...] = was
+        self._levels.update(rows, columns)
 
     def _follow(self, box: Box | None) -> Box | None:
         """Let the levels follow what was written in a box."""

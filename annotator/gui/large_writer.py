@@ -44,4 +44,7 @@ class LargeWriter:
                 "There is not enough memory for an area as large as this; nothing was kept. "
                 "Draw it in smaller parts."
             )
+        except Exception as error:  # unheard, it would keep the tools waiting for good
+            words = str(error) or type(error).__name__
+            self.failure = f"This large area could not be written ({words}); nothing was kept."
         self._written(self)

@@ -23,6 +23,7 @@ from annotator.drawing.polygon import Polygon
 from annotator.drawing.rules import MaskingRules
 from annotator.drawing.slide_surface import Sight, SlideSurface
 from annotator.drawing.surface import Surface
+from annotator.gui.large_writer import LargeWriter
 from tests.unit.test_mask_levels import defined
 
 if TYPE_CHECKING:
@@ -212,3 +213,34 @@ def test_of_what_waits_the_later_lies_over_the_earlier() -> None:
         expected[0, 300:390, column : column + 90] = value
     recorder.catch_up()
     np.testing.assert_array_equal(surface.mask, expected)
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize(
+    ("error", "words"), [(MemoryError(), "not enough memory"), (ValueError("odd"), "(odd)")]
+)
+def test_what_could_not_be_written_to_its_end_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    write, calls = slide_surface.SlideRecorder._write_block, []
+
+    def fail(self: Any, *given: Any) -> None:  # noqa: ANN401 - as it is called
+        calls.append(given)
+        write(self, *given)
+        if len(calls) == 4:
+            raise error
+
+    monkeypatch.setattr(slide_surface.SlideRecorder, "_write_block", fail)
+    surface = slide(beginning())
+    gesture = Brush(surface, Held(label=1, diameter_mm=2.0), plane=0, index=0)
+    gesture.drag((0.0, 90.0, 190.0))  # small enough to be written at once
+    gesture._recorder.paint((0, 50, 60), np.ones((1, 600, 700), np.bool_), 1)
+    told: list[LargeWriter] = []
+    writer = LargeWriter(gesture, told.append)
+    writer.wait()
+    assert told == [writer]
+    assert writer.failure is not None
+    assert words in writer.failure
+    assert writer.settled() == ((0, 50, 60), (1, 650, 760))
+    np.testing.assert_array_equal(surface.mask, beginning())
+    check_levels(surface)
