@@ -198,8 +198,9 @@ def _compare(part: Path, item: MaskForExport, values: list[int], sources: Source
     instances = {uid: index for index, uid in enumerate(sources.uids)}
     slices = {place: z for z, place in enumerate(sources.places)}
     meaning = MaskValues(item.schema)
-    drawn = [put_table(meaning, value).astype(item.mask.dtype) for value in values]
-    mask = np.zeros_like(item.mask)
+    drawn = [put_table(meaning, value) for value in values]
+    # What some segments make together may be a higher value than any that all of them make.
+    mask = np.zeros(item.mask.shape, np.uint16)
     shared = read.SharedFunctionalGroupsSequence[0]
     for frame, group in zip(frames, read.PerFrameFunctionalGroupsSequence, strict=True):
         holder = group if "SegmentIdentificationSequence" in group else shared

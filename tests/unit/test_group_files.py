@@ -16,7 +16,7 @@ from annotator.api import no_progress
 from annotator.domain.errors import AnnotatorError
 from annotator.domain.label_groups import MaskValues, with_overlaps
 from annotator.domain.reading import Diagnosis
-from annotator.domain.schema import Label, LabelSchema
+from annotator.domain.schema import Label, LabelSchema, Overlap
 from annotator.jobs.export_tables import tables_of
 from annotator.jobs.exporting import export_project
 from annotator.session.session import Session
@@ -180,3 +180,25 @@ def test_segments_overlap_in_dicom(tmp_path: Path) -> None:
         assert np.array_equal(frames[..., number] > 0, plain == label)
     by_hand = pydicom.dcmread(path)
     assert by_hand.SegmentationType == "BINARY"
+
+
+def test_segments_of_which_two_together_have_a_higher_value_than_three_are_written(
+    tmp_path: Path,
+) -> None:
+    labels = tuple(
+        Label(value=value, name=f"Label {value}", color="#cc7733", group=group)
+        for value, group in ((1, "a"), (2, "b"), (3, "c"), (255, "a"))
+    )
+    schema = with_overlaps(
+        LabelSchema(
+            name="n", title="N", labels=labels, overlaps=(Overlap(value=9, labels=(1, 2, 3)),)
+        )
+    )
+    assert MaskValues(schema).value((1, 2)) > 255
+    series = dicom_series(sorted(packaged("dicomdirtests/77654033/CT2").iterdir()))
+    mask = np.zeros(series.geometry.shape, np.uint8)
+    mask[:, :4], mask[:, 4:8] = 9, 255
+    item = replace(export_item(series), schema=schema, mask=mask)
+    (path,) = DicomSegWriter().write(item, tmp_path, "stem")
+    numbers = [one.SegmentLabel for one in highdicom.seg.segread(path).SegmentSequence]
+    assert numbers == ["Label 1", "Label 2", "Label 3", "Label 255"]
