@@ -36,6 +36,9 @@ MOST_PIECE_BYTES = 256 << 20
 """Decoded size of a tile or strip up to which a file can be read by regions."""
 _FINEST_PRINT_MM = 0.02
 """A resolution finer than 1270 dots per inch was written by a microscope, not for a printer."""
+_MACRO = 9
+"""How scanners mark the picture of the whole glass among the pages."""
+_BESIDE = re.compile(r"\b(label|macro|thumbnail)\b", re.IGNORECASE)
 _MM_PER_UNIT = {2: 25.4, 3: 10.0}
 
 
@@ -252,7 +255,11 @@ def _levels(file: tifffile.TiffFile) -> list[Any]:
         pages += [page for page in others if _is_reduced(page, pages[0])]
     whole: list[Any] = [page.aspage() for page in pages]
     first = whole[0]
-    alike = [page for page in whole if (page.samplesperpixel, page.dtype) == _kind(first)]
+    alike = [
+        page
+        for page in whole
+        if _kind(page) == _kind(first) and (page is first or not _is_beside(page))
+    ]
     return sorted(alike, key=lambda page: -page.imagelength * page.imagewidth)
 
 
@@ -260,12 +267,18 @@ def _kind(page: tifffile.TiffPage) -> tuple[int, Any]:
     return page.samplesperpixel, page.dtype
 
 
+def _is_beside(page: tifffile.TiffPage) -> bool:
+    """Whether a page says itself that it shows the label or the whole glass, whatever its shape."""
+    return page.subfiletype == _MACRO or bool(_BESIDE.search(page.description.partition("|")[0]))
+
+
 def _is_reduced(page: Any, main: Any) -> bool:  # noqa: ANN401 - pages have two classes
     """Whether a page shows the same at a lower resolution: some files do not nest their levels."""
     if not page.keyframe.is_tiled or page.shape == main.shape:
         return False
-    rows, columns = main.imagelength / page.imagelength, main.imagewidth / page.imagewidth
-    return bool(rows > 1.5 and abs(rows / columns - 1) < 0.02)
+    factor = round(max(main.imagelength, main.imagewidth) / max(page.imagelength, page.imagewidth))
+    sizes = ((main.imagelength, page.imagelength), (main.imagewidth, page.imagewidth))
+    return factor > 1 and all(abs(whole / factor - size) <= 1 for whole, size in sizes)
 
 
 def _decode_one(page: tifffile.TiffPage, path: str) -> None:

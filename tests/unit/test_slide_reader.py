@@ -233,8 +233,27 @@ def test_files_that_are_no_slides_are_told_or_left_to_others(tmp_path: Path) -> 
     assert not result.skipped
 
 
-def test_what_is_kept_has_no_picture_of_the_label(tmp_path: Path) -> None:
-    path = write_svs(tmp_path / "slide.svs")
+def _write_with_label_like_a_level(path: Path, name: str, steps: tuple[int, ...]) -> Path:
+    """Write the label after the levels, in tiles and of the slide's own proportions."""
+    with tifffile.TiffWriter(path) as file:
+        for step in steps:
+            words = "Aperio Image Library v12.0.15\r\n|MPP = 0.4990"
+            whole = tissue()[::step, ::step]
+            file.write(whole, tile=(256, 256), photometric="rgb", metadata=None, description=words)
+        label = np.full((300, 425, 3), 255, np.uint8)
+        label.reshape(-1)[: len(NAME)] = np.frombuffer(NAME.encode(), np.uint8)
+        file.write(label, tile=(256, 256), photometric="rgb", metadata=None, description=name)
+    return path
+
+
+@pytest.mark.parametrize("form", ["scanner", "tiled", "tiled after levels"])
+def test_what_is_kept_has_no_picture_of_the_label(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "slide.svs"
+    if form == "scanner":
+        write_svs(path)
+    else:
+        words = "Aperio Image Library v12.0.15\r\nlabel 425x300"
+        _write_with_label_like_a_level(path, words, (1,) if form == "tiled" else (1, 16, 2))
     assert NAME.encode() in path.read_bytes()
     content = read(path)
     assert content.slide is not None
