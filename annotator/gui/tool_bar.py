@@ -21,7 +21,7 @@ _MARGIN = 6
 
 
 class ToolBar(QWidget):
-    """Buttons of the action table one under the other; what does not fit begins a column."""
+    """Buttons of the action table one under the other; groups that do not fit begin a column."""
 
     def __init__(self, groups: Sequence[Sequence[QAction]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,21 +52,44 @@ class ToolBar(QWidget):
         return line
 
     def _arrange(self, height: int) -> None:
-        column, top = 0, _MARGIN
-        for number, group in enumerate(self._groups):
+        places = self._places(height)
+        n_columns = places[-1][-1][0] + 1
+        longest = max(map(len, self._groups)) * (SIDE + _GAP) - _GAP + 2 * _MARGIN
+        for limit in range(longest, height, SIDE):  # columns of about the same length
+            shorter = self._places(limit)
+            if shorter[-1][-1][0] < n_columns:
+                places = shorter
+                break
+        for number, (group, there) in enumerate(zip(self._groups, places, strict=True)):
             if number:
+                column, top = there[0]
                 line = self._lines[number - 1]
                 line.setVisible(top > _MARGIN)
-                line.setGeometry(_MARGIN + column * (SIDE + _GAP), top + 3, SIDE, 1)
-                top += _GROUP_GAP - _GAP if top > _MARGIN else 0
-            for button in group:
+                line.setGeometry(_MARGIN + column * (SIDE + _GAP), top - _GROUP_GAP // 2, SIDE, 1)
+            for button, (column, top) in zip(group, there, strict=True):
+                button.move(_MARGIN + column * (SIDE + _GAP), top)
+        if n_columns != self._n_columns:
+            self._n_columns = n_columns
+            self.setFixedWidth(self._width(n_columns))
+
+    def _places(self, height: int) -> list[list[tuple[int, int]]]:
+        """Return column and top of each button, by group; a group is split only where it must."""
+        column, top = 0, _MARGIN
+        found = []
+        for group in self._groups:
+            length = len(group) * (SIDE + _GAP) - _GAP
+            if top > _MARGIN:
+                top += _GROUP_GAP - _GAP
+                if top + length + _MARGIN > height >= length + 2 * _MARGIN:
+                    column, top = column + 1, _MARGIN
+            places = []
+            for _ in group:
                 if top + SIDE + _MARGIN > height and top > _MARGIN:
                     column, top = column + 1, _MARGIN
-                button.move(_MARGIN + column * (SIDE + _GAP), top)
+                places.append((column, top))
                 top += SIDE + _GAP
-        if column + 1 != self._n_columns:
-            self._n_columns = column + 1
-            self.setFixedWidth(self._width(self._n_columns))
+            found.append(places)
+        return found
 
     def _width(self, n_columns: int) -> int:
         return 2 * _MARGIN + n_columns * SIDE + (n_columns - 1) * _GAP
