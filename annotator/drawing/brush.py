@@ -27,8 +27,8 @@ SHAPE = ChoiceOption(
 )
 PRESSURE = SwitchOption(
     key="pressure",
-    title="Pen pressure sets the size",
-    tooltip="With a pen tablet: a light touch draws thinner, down to a tenth of the size.",
+    title="Pen pressure",
+    tooltip="With a pen tablet it sets the size: a light touch draws thinner, down to a tenth.",
 )
 _THINNEST = 0.1
 

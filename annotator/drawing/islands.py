@@ -55,6 +55,7 @@ class Islands:
             minimum=0.0,
             maximum=1e9,
             unit="mm³ (mm²)",
+            only_with=("what", ("small",)),
         ),
         SwitchOption(
             key="diagonal",
