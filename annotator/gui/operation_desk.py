@@ -236,8 +236,13 @@ class OperationDesk(QObject):
         self._clear()
         if not isinstance(error, AnnotatorError):
             self._background.failed.emit(_KEY, error)
-        self._panel.show_state("idle", str(error))
-        self.told.emit(str(error))
+        from annotator.jobs.parameters import with_labels
+
+        words = str(error)
+        if self._schema is not None:  # operations know labels by their numbers
+            (words,) = with_labels([words], self._schema)
+        self._panel.show_state("idle", words)
+        self.told.emit(words)
 
     # answering
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PAD = 10
 TEXT = QColor("#eef2f6")
 SHADE = QColor(0, 0, 0, 170)
+TEXT_SHADE = QColor(0, 0, 0, 235)
 SLICE_TEXT = QRect(0, 0, 190, 50)
 """Where the name and number of the slice stand: all that a step changes on an empty slice."""
 _RIM = 3.0
@@ -324,7 +325,7 @@ def _stamp(text: str, color: str, bold: bool, ratio: float) -> QPixmap:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     path = QPainterPath()
     path.addText(_RIM, metrics.ascent(), font, text)
-    painter.strokePath(path, _pen(SHADE, 3.0))
+    painter.strokePath(path, _pen(TEXT_SHADE, 3.0))
     painter.fillPath(path, QColor(color))
     painter.end()
     return pixmap
