@@ -84,7 +84,7 @@ class ReviewMarksPage(QWidget):
             (
                 ("Mark", "What it is", 0),
                 ("By", "Letters of the raters who set it", 56),
-                ("Apart, or size", "Largest distance from where they agree, or the sizes", 124),
+                ("Apart, or size", "Largest distance from where they agree, or the sizes", 164),
             ),
         )
         self.table.cellClicked.connect(lambda *_: self._go())

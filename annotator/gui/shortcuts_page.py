@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from annotator.gui.key_bindings import Keys
 
+WIDTHS = (170, 210)
+"""Of the keys and of what they do, px; the sentence has the rest."""
+
 MOUSE = (
     ("Wheel", "Turn slices"),
     ("Ctrl + wheel", "Zoom at the pointer"),
@@ -122,7 +125,6 @@ class ShortcutsPage(QDialog):
                 item.setToolTip(text)
                 item.setData(Qt.ItemDataRole.UserRole, key)
                 self.table.setItem(row, column, item)
-        self.table.resizeRowsToContents()
         self._enable()
 
     def _chosen(self) -> str:
@@ -165,12 +167,15 @@ def _table() -> QTableWidget:
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setShowGrid(False)
+    table.setAlternatingRowColors(True)
     table.setWordWrap(True)
     table.verticalHeader().hide()
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header = table.horizontalHeader()
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    for column, width in enumerate(WIDTHS):
+        table.setColumnWidth(column, width)
+    header.setSectionResizeMode(len(WIDTHS), QHeaderView.ResizeMode.Stretch)
     return table
 
 

@@ -115,6 +115,7 @@ class VerdictPanel(QWidget):
                 kind="verdict",
             )
             button.setIcon(swatch(reading.color, 14))
+            button.setText(f" {button.text()}")  # Qt leaves no room between an icon and its words
             self._grid.addWidget(button, place // COLUMNS, place % COLUMNS)
             self.raters[reading.rater_id] = button
 
