@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from annotator.drawing.surface import Surface
 
 PERCENTILES = (5, 25, 75, 95)
+_FEW = 200
+"""Places between which all distances are looked at, without a hull around them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,8 @@ class Measures:
         Axis that slices are counted along.
     slice_areas_mm2 : tuple of float
         Area in each slice of the box along ``plane``.
-    centroid : tuple of float
-        Mean array position ``(z, y, x)`` of its voxels.
+    longest_mm : float
+        Between the centres of the two voxels that lie farthest apart: Feret's diameter.
     intensities : Intensities or None
         None where there is no image.
     """
@@ -64,19 +66,13 @@ class Measures:
     volume_mm3: float
     plane: int
     slice_areas_mm2: tuple[float, ...]
-    centroid: Point
+    longest_mm: float
     intensities: Intensities | None
 
     @property
     def volume_ml(self) -> float:
         """Volume in millilitres."""
         return self.volume_mm3 / 1000
-
-    @property
-    def largest_slice(self) -> int:
-        """Index of the slice with the largest area; the first of equals."""
-        areas = self.slice_areas_mm2
-        return self.box[0][self.plane] + areas.index(max(areas))
 
 
 def measure_label(
@@ -90,20 +86,16 @@ def measure_label(
     scope = Scope(surface=surface, box=part, plane=None if index is None else plane)
     box = scope.box_around(label)
     region = scope.region(label, box)
-    per_axis = [_counts_along(region, axis) for axis in range(3)]
-    n_voxels = int(per_axis[0].sum())
-    z, y, x = (
-        first + float(np.arange(len(counts)) @ counts) / n_voxels
-        for first, counts in zip(box[0], per_axis, strict=True)
-    )
+    counts = np.count_nonzero(region, axis=tuple({0, 1, 2} - {plane}))
+    n_voxels = int(counts.sum())
     return Measures(
         label=label,
         box=box,
         n_voxels=n_voxels,
         volume_mm3=n_voxels * voxel_size(surface, None),
         plane=plane,
-        slice_areas_mm2=tuple((per_axis[plane] * voxel_size(surface, plane)).tolist()),
-        centroid=(z, y, x),
+        slice_areas_mm2=tuple((counts * voxel_size(surface, plane)).tolist()),
+        longest_mm=_longest_mm(region, surface.spacing_mm),
         intensities=None if surface.image is None else measure_intensities(surface, box, region),
     )
 
@@ -155,10 +147,25 @@ def area_mm2(points: Sequence[Point], spacing_mm: Sequence[float]) -> float:
     return float(np.linalg.norm(np.cross(spokes[:-1], spokes[1:]).sum(axis=0)) / 2)
 
 
-def _placed(points: Sequence[Point], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+def _placed(
+    points: Sequence[Point] | NDArray[np.integer], spacing_mm: Sequence[float]
+) -> NDArray[np.float64]:
     return np.asarray(points, np.float64).reshape(-1, 3) * np.asarray(spacing_mm, np.float64)
 
 
-def _counts_along(region: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
-    others = tuple(other for other in range(3) if other != axis)
-    return np.asarray(np.count_nonzero(region, axis=others), np.int64)
+def _longest_mm(region: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
+    """Return the distance between the two voxels of a region that lie farthest apart."""
+    from scipy.spatial import ConvexHull  # takes a while to import
+    from scipy.spatial.distance import pdist
+
+    z, y = np.nonzero(region.any(axis=2))
+    rows = region[z, y]
+    ends = (rows.argmax(axis=1), rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1))
+    corners = _placed(np.concatenate([np.stack([z, y, end], axis=1) for end in ends]), spacing_mm)
+    corners = corners[:, np.ptp(corners, axis=0) > 0]
+    if corners.shape[1] < 2:  # one voxel, or a line of them
+        return float(np.ptp(corners)) if corners.size else 0.0
+    if len(corners) > _FEW:
+        # Joggled, because places on a grid lie on common planes, or even on one line.
+        corners = corners[ConvexHull(corners, qhull_options="QJ").vertices]
+    return float(pdist(corners).max())

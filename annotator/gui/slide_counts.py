@@ -28,11 +28,11 @@ class SlideCounts:
         return self._counts is not None
 
     def row(self, entry: Label) -> tuple[str, ...]:
-        """Return a line of the table: name, pixels, mm², and nothing of the image."""
+        """Return a line of the table: name, pixels, area, and nothing of the image."""
         _, row_mm, column_mm = self._surface.spacing_mm
         found = 0 if self._counts is None else self._surface.n_pixels(entry.value, self._counts)
-        area = f"{found * row_mm * column_mm:.4g}" if self._surface.unit == "mm" else ""
-        return (entry.name, str(found), area, "", "", "", "", "")
+        area = f"{found * row_mm * column_mm:.4g}"
+        return (entry.name, str(found), area, "", "", "", "", "", "")
 
     def _work(self) -> None:
         self._counts = self._surface.levels.counts()

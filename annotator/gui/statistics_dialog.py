@@ -42,12 +42,13 @@ class StatisticsDialog(QDialog):
         self._ended = "Voxels that labels share count for each." if len(schema.groups) > 1 else ""
         self.rows: list[tuple[str, ...]] = []
         named = f", {unit}" if unit else ""
-        is_slide = isinstance(surface, SlideSurface)
         self._counting = SlideCounts(surface) if isinstance(surface, SlideSurface) else None
+        is_flat = surface.shape[0] == 1
         self.columns = (
             ("Label", "Name in the schema", 0),
             ("Voxels", "How many voxels have the label", 90),
-            ("Area, mm²" if is_slide else "Volume, ml", "Of these voxels", 90),
+            (f"Area, {surface.unit}²" if is_flat else "Volume, ml", "Of these voxels", 90),
+            (f"Longest, {surface.unit}", "Between the two voxels that lie farthest apart", 90),
             (f"Mean{named}", "Of the values of the image inside the label", 100),
             ("SD", "Of the values of the image inside the label", 80),
             ("Lowest", "Lowest value of the image inside the label", 80),
@@ -66,7 +67,7 @@ class StatisticsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(self.table, 1)
         layout.addLayout(foot)
-        self.resize(860, 320)
+        self.resize(920, 320)
         self._next = QTimer(self, interval=0 if self._counting is None else 20)
         self._next.timeout.connect(self._measure)
         self._next.start()
@@ -115,8 +116,9 @@ def _row(surface: Surface, entry: Label) -> tuple[str, ...]:
     try:
         found = measure_label(surface, entry.value)
     except NothingToDoError:
-        return (entry.name, "0", "0", "", "", "", "", "")
-    row = (entry.name, str(found.n_voxels), f"{found.volume_ml:.4g}")
+        return (entry.name, "0", "0", "", "", "", "", "", "")
+    size = sum(found.slice_areas_mm2) if surface.shape[0] == 1 else found.volume_ml
+    row = (entry.name, str(found.n_voxels), f"{size:.4g}", f"{found.longest_mm:.4g}")
     seen = found.intensities
     if seen is None:
         return (*row, "", "", "", "", "")

@@ -10,10 +10,11 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
 
 from annotator.drawing.gesture import NothingToDoError
 from annotator.drawing.measures import angle_degrees, area_mm2, length_mm, measure_label
-from tests.unit.drawing.asking import SPACING, made_labels, section, surface_of
+from tests.unit.drawing.asking import SHAPE, SPACING, made_labels, section, surface_of
 
 if TYPE_CHECKING:
     from annotator.drawing.surface import Surface
@@ -36,6 +37,7 @@ def of_itk(surface: Surface) -> tuple[Any, Any]:
         sitk.LabelShapeStatisticsImageFilter(),
         sitk.LabelIntensityStatisticsImageFilter(),
     )
+    shapes.ComputeFeretDiameterOn()
     shapes.Execute(labels)
     intensities.SetNumberOfBins(1 << 16)
     intensities.Execute(labels, values)
@@ -50,8 +52,7 @@ def test_a_label_in_the_volume(label: int) -> None:
     assert found.n_voxels == shapes.GetNumberOfPixels(label)
     assert found.volume_mm3 == pytest.approx(shapes.GetPhysicalSize(label))
     assert found.volume_ml == pytest.approx(shapes.GetPhysicalSize(label) / 1000)
-    centre = np.array(found.centroid) * SPACING
-    assert centre.tolist() == pytest.approx(shapes.GetCentroid(label)[::-1])
+    assert found.longest_mm == pytest.approx(shapes.GetFeretDiameter(label))
     x, y, z, width, height, depth = shapes.GetBoundingBox(label)
     assert found.box == ((z, y, x), (z + depth, y + height, x + width))
     shown = found.intensities
@@ -75,14 +76,27 @@ def test_areas_of_slices(plane: int) -> None:
     first, last = found.box[0][plane], found.box[1][plane]
     assert found.slice_areas_mm2 == pytest.approx((counts[first:last] * step).tolist())
     assert counts.sum() == counts[first:last].sum()
-    assert found.largest_slice == int(counts.argmax())
     single = measure_label(surface, 2, plane=plane, index=7)
     assert single.slice_areas_mm2 == pytest.approx((counts[7] * step,))
-    assert single.centroid[plane] == 7
     values = surface.values(surface.whole)[section(plane, 7)]
     inside = surface.mask[section(plane, 7)] == 2
     assert single.intensities is not None
     assert single.intensities.mean == pytest.approx(float(values[inside].mean()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_longest_way_through_a_label_of_any_shape(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask = np.zeros(SHAPE, np.uint8)
+    where = [np.arange(size) for size in SHAPE]
+    flat = rng.permutation(3)[: seed % 3]  # a body, a sheet, a line
+    for axis in flat:
+        where[axis] = where[axis][:1]
+    region = rng.random([len(part) for part in where]) < 0.4
+    mask[np.ix_(*where)] = region
+    places = np.argwhere(mask) * SPACING
+    found = measure_label(surface_of(mask), 1)
+    assert found.longest_mm == pytest.approx(pdist(places).max())
 
 
 def test_a_single_voxel_colours_and_no_image() -> None:
