@@ -113,6 +113,7 @@ class MaskDesk(QWidget):
         self.strip.add(bar)
         made = Pointing(bar, self._background, self)
         made.told.connect(self.hint_changed)
+        self.marks.changed.connect(made.next_object)
         self.tools.pointing = made
         return made
 

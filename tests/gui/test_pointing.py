@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from annotator.domain.marks import Mark, MarkEdit
 from annotator.gui.canvas_holder import import_canvas
 from tests.gui.small_project import SHAPE, ball
 from tests.gui.steps import PATIENCE_MS, be, drawn_case, open_first_case, open_project, press
@@ -247,6 +248,20 @@ def test_objects_are_kept_dropped_and_left(pointing: MainWindow, qtbot: QtBot) -
     settled(window, qtbot)
     assert mask_of(window)[12, 18, 18] == 1
     assert mask_of(window)[12, 32, 32] == 0
+
+    # So does a mark that is set, named or deleted: undo takes that back, and no prompt.
+    fresh(window, qtbot)
+    drag(window, [MIDDLE])
+    settled(window, qtbot)
+    number = drawn_case(window).drawing.next_mark_id
+    mark = Mark(mark_id=number, kind="point", places=(MIDDLE,))
+    canvas_of(window).marked.emit("point", MarkEdit(before=None, after=mark))
+    assert drawn_case(window).drawing.marks == (mark,)
+    assert not window.rater.pointing.prompts
+    press(window, Qt.Key.Key_Z)
+    settled(window, qtbot)
+    assert not drawn_case(window).drawing.marks
+    assert mask_of(window)[12, 18, 18] == 1
 
 
 def test_what_goes_wrong_is_told(pointing: MainWindow, qtbot: QtBot) -> None:
