@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
 
 from annotator.analysis.pyramid import PyramidVoxels
 from annotator.drawing import slide_surface
@@ -16,7 +17,9 @@ from annotator.drawing.slide_surface import SlideSurface
 from annotator.drawing.surface import Surface
 from annotator.gui import slide_desk
 from annotator.gui.slide_desk import SlideDesk
+from annotator.gui.statistics_dialog import StatisticsDialog
 from tests.unit.drawing.test_slide_surface import OneLevel
+from tests.unit.project_builder import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,10 +46,11 @@ class Held:
         return True
 
 
-def test_a_stroke_knows_what_it_covers_before_the_levels_do(
+def test_a_stroke_knows_what_it_covers_before_the_levels_do_and_is_counted(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del qtbot
+    window = QWidget()
+    qtbot.addWidget(window)
     monkeypatch.setattr(slide_desk, "_AT_ONCE_PIXELS", 1 << 10)
     monkeypatch.setattr(slide_surface, "AT_ONCE_PIXELS", 1 << 9)
     monkeypatch.setattr(threading, "Thread", Held)
@@ -54,7 +58,7 @@ def test_a_stroke_knows_what_it_covers_before_the_levels_do(
     mask = np.zeros(SHAPE, np.uint8)
     desk = SlideDesk(tuple, parent)
     picture = desk.open(PyramidVoxels(OneLevel(np.zeros(SHAPE[1:], np.uint8))), mask, None)
-    surface = desk.surface(Surface(mask=mask, image=picture))  # type: ignore[arg-type]
+    surface = desk.surface(Surface(mask=mask, image=picture, spacing_mm=(1.0, 0.25, 0.5)))  # type: ignore[arg-type]
     assert isinstance(surface, SlideSurface)
     mask[0, 100:400, 100:500] = 1  # as redo does
     desk.touch(((0, 100, 100), (1, 400, 500)))
@@ -67,5 +71,12 @@ def test_a_stroke_knows_what_it_covers_before_the_levels_do(
     np.testing.assert_array_equal(edit.before, before[box_slices(edit.box)])
     np.testing.assert_array_equal(edit.after, mask[box_slices(edit.box)])
     desk.close()
+    dialog = StatisticsDialog(surface, SCHEMA, "", window)
+    assert dialog._counting is not None
+    dialog._counting._thread.join()
+    qtbot.waitUntil(lambda: dialog.is_done)
+    counts = [int(np.count_nonzero(mask == value)) for value in (1, 2)]
+    assert dialog.rows[0] == ("Lesion", str(counts[0]), f"{counts[0] / 8:.4g}", *[""] * 6)
+    assert [len(row) for row in dialog.rows] == [len(dialog.columns)] * 2
     drawn = np.bincount(mask.ravel()).tolist()[1:]
     assert picture.levels.counts().tolist() == [0, *drawn]
