@@ -164,6 +164,8 @@ class OperationDesk(QObject):
             kept = self._settings.tool_options.get(name, {})
             chosen = kept_options(OPERATIONS[name].options, kept, self._schema)
             self._panel.show_operation(name, chosen)
+            if self._canvas is not None and isinstance(self._canvas.surface, SlideSurface):
+                self._panel.show_state("idle", _NOT_ON_SLIDES)
 
     def _set(self) -> None:
         """Keep what was set; what is suggested follows it."""

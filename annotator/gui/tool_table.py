@@ -79,7 +79,7 @@ _NO_GESTURES = {
     "crosshair": ("Crosshair", "Click to bring all views to that point."),
     "pick": ("Pick label", "Click a mark to draw on with its label."),
     "prompt": (
-        "Point",
+        "Draw by pointing",
         "Click what is meant and let a model draw it; Ctrl + click or right click what is not. "
         "Drag a box, Shift + drag a scribble. Enter: next object, Esc: drop it.",
     ),
