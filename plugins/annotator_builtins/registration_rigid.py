@@ -78,8 +78,14 @@ def lay_on(fixed: PlacedImage, moving: PlacedImage, progress: Progress) -> NDArr
 
 def _image(placed: PlacedImage) -> Any:  # noqa: ANN401 - SimpleITK has no types
     geometry = placed.geometry
-    low, high = np.percentile(placed.image[::2, ::2, ::2], _ENDS)
-    image = sitk.GetImageFromArray(np.clip(placed.image, low, high))
+    some = placed.image[::2, ::2, ::2]
+    some = some[np.isfinite(some)]
+    if not some.size:
+        raise AnnotatorError("the images cannot be laid on each other: one has no values")
+    low, high = np.percentile(some, _ENDS)
+    # Where a file says that there is no number, nothing was recorded: as around a patient.
+    known = np.where(np.isnan(placed.image), low, placed.image)
+    image = sitk.GetImageFromArray(np.clip(known, low, high).astype(np.float32))
     image.SetSpacing(geometry.spacing_mm[::-1])
     image.SetOrigin(geometry.origin_mm)
     image.SetDirection(geometry.direction)
