@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FLAT = 0.5
 """Voxels."""
-_MOST_VOXELS = 1 << 22
+QUICK_VOXELS = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +55,13 @@ def lies_on(mark: Mark, plane: int, index: int) -> bool:
     return math.floor(low + 0.5) == index == math.floor(high + 0.5)
 
 
-def is_looked_into(places: Sequence[Point]) -> bool:
+def is_looked_into(places: Sequence[Point], most: int = QUICK_VOXELS) -> bool:
     """Whether the image around places is small enough to be measured while a person waits."""
     n_voxels = 1
     for axis in range(3):
         along = [place[axis] for place in places]
         n_voxels *= math.ceil(max(along)) - math.floor(min(along)) + 1
-    return n_voxels <= _MOST_VOXELS
+    return n_voxels <= most
 
 
 def is_flat(mark: Mark) -> bool:

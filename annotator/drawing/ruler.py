@@ -10,7 +10,7 @@ import numpy as np
 from annotator.domain.marks import Mark
 from annotator.drawing.gesture import Held, Line, Preview
 from annotator.drawing.mark_gesture import MarkGesture
-from annotator.drawing.mark_places import is_looked_into, mm_between
+from annotator.drawing.mark_places import QUICK_VOXELS, is_looked_into, mm_between
 from annotator.drawing.mark_words import said_area, said_length
 from annotator.drawing.measures import angle_degrees, area_mm2, length_mm, measure_intensities
 from annotator.drawing.options import ChoiceOption, Option
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LEAST = 0.75
 """Voxels that the pointer must be dragged for the line to end where the button goes up."""
+_MOST_WHILE_MOVING = 1 << 16
+"""Voxels around an area of which values are told at each move of the pointer."""
 
 
 class Ruler(MarkGesture):
@@ -54,6 +56,7 @@ class Ruler(MarkGesture):
         super().__init__(surface, held, plane=plane, index=index)
         self.points: list[Point] = []
         self._at: Point | None = None
+        self._told: tuple[tuple[list[Point], Point | None], str] = (([], None), "")
 
     @property
     def is_setting(self) -> bool:
@@ -146,6 +149,12 @@ class Ruler(MarkGesture):
         return away <= self.held.reach_mm
 
     def _words(self, points: list[Point]) -> str:
+        """Say what the corners measure; once for the same corners, however the pointer moves."""
+        if (points, self._at) != self._told[0]:
+            self._told = (list(points), self._at), self._measured(points)
+        return self._told[1]
+
+    def _measured(self, points: list[Point]) -> str:
         spacing, unit = self.surface.spacing_mm, self.surface.unit
         if len(points) < 2:
             return ""
@@ -161,7 +170,8 @@ class Ruler(MarkGesture):
 
     def _values(self, points: list[Point]) -> list[str]:
         """Say how bright the image is inside the closed line."""
-        if self.surface.image is None or not is_looked_into(points):
+        most = QUICK_VOXELS if self._at is None else _MOST_WHILE_MOVING
+        if self.surface.image is None or not is_looked_into(points, most):
             return []
         stamp = outline_stamp(self.surface, points, self.plane)
         if stamp is None or not stamp.inside.any():

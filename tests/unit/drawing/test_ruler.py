@@ -13,6 +13,9 @@ from annotator.drawing.surface import Surface
 from tests.unit.drawing.hands import take_up
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotator.domain.reading import Box
     from annotator.drawing.edit import Point
     from annotator.drawing.gesture import Gesture
 
@@ -64,6 +67,36 @@ def test_corners_give_angle_area_and_values() -> None:
     inside = (rows >= 4) & (rows <= 24) & (columns >= 4) & (columns - 4 <= rows - 4)
     expected = 2.0 * gesture.surface.image[5][inside]  # type: ignore[index]
     assert values == f"{expected.mean():.4g} ± {expected.std(ddof=1):.3g}"
+
+
+def test_the_image_is_looked_at_once_for_corners_that_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[Box] = []
+    values = Surface.values
+
+    def look(surface: Surface, box: Box) -> NDArray[np.float32]:
+        looked.append(box)
+        return values(surface, box)
+
+    monkeypatch.setattr(Surface, "values", look)
+    image = np.zeros((1, 600, 600), np.int16)
+    surface = Surface(mask=np.zeros(image.shape, np.uint8), image=image)
+    gesture = take_up(Ruler, surface, plane=0, index=0)
+    for corner in ((0.0, 10.0, 10.0), (0.0, 500.0, 10.0), (0.0, 500.0, 500.0)):
+        drag(gesture, corner)
+    for row in range(20):
+        gesture.hover((0.0, float(row), 300.0))
+        assert gesture.preview.text.endswith("0 ± 0")
+    assert len(looked) == 1
+    gesture.press((0.0, 400.0, 400.0))
+    for column in range(20):
+        gesture.drag((0.0, 10.0, 400.0 + column))
+        assert gesture.preview.text.endswith("mm²"), "sizes only: the area is large"
+    assert len(looked) == 1
+    gesture.release()
+    assert gesture.preview.text.endswith("0 ± 0")
+    assert len(looked) == 2
 
 
 def test_corners_are_taken_back_one_by_one() -> None:
