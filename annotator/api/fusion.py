@@ -139,6 +139,8 @@ class LearnedFusionMethod(Protocol):
     Both functions must be pure: the same bytes every time. What was learned is kept, and every
     fusion names it. A method that would judge a case by its own diagnosis cross-fits: what it
     learned must hold, for each case that it learned from, something learned without that case.
+
+    One that sets ``needs_image`` to True learns from no slides: their image cannot be had whole.
     """
 
     name: str

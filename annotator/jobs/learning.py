@@ -12,7 +12,13 @@ from annotator.api import DeskTrainer, Learned, LearnedFusionMethod
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.fit import FitRecipe
 from annotator.jobs.group_learning import drawn_groups, pack
-from annotator.jobs.lessons import LessonCases, lessons_again, lessons_of, targets_of
+from annotator.jobs.lessons import (
+    LessonCases,
+    lessons_again,
+    lessons_of,
+    targets_of,
+    without_slides,
+)
 from annotator.jobs.parameters import (
     by_rater_id,
     check_parameters,
@@ -46,9 +52,12 @@ def current_fit(
 ) -> Fit:
     """Return what a fusion method has learned from the readings as they are now.
 
-    It learns where it has not yet. Raises AnnotatorError where the project does not do.
+    It learns where it has not yet; one that looks at images leaves slides out. Raises
+    AnnotatorError where the project does not do.
     """
     lessons = lessons_of(store, include_models=include_models)
+    if _needs_image(method):
+        lessons = without_slides(lessons)
     return fit_lessons(store, method, parameters, lessons, progress, kind="fusion", actor=actor)
 
 
@@ -126,15 +135,27 @@ def _stopped(recipe: FitRecipe, parameters: BaseModel, epoch: int) -> FitRecipe:
     )
 
 
-def count_newer(store: Store, fit: Fit) -> int:
+def _needs_image(method: object) -> bool:
+    return bool(getattr(method, "needs_image", False))
+
+
+def count_newer(store: Store, registry: Registry, fit: Fit) -> int:
     """Return how many readings would be learned from now that were not there, or changed since."""
     people = {rater.rater_id for rater in store.raters() if not rater.is_model}
     latest = [entry for entry in store.annotations() if entry.rater_id in people]
     n_readings = Counter(entry.case_id for entry in latest)
     known = set(fit.recipe.inputs)
-    return sum(
-        n_readings[entry.case_id] >= 2 and entry.annotation_id not in known for entry in latest
-    )
+    newer = [
+        entry.case_id
+        for entry in latest
+        if n_readings[entry.case_id] >= 2 and entry.annotation_id not in known
+    ]
+    name = fit.recipe.name
+    if any(one.name == name and _needs_image(one) for one in registry.fusion_methods()):
+        firsts = {case_id: store.case(case_id).series_ids[0] for case_id in newer}
+        slides = {case_id for case_id, one in firsts.items() if store.series(one).slide}
+        newer = [case_id for case_id in newer if case_id not in slides]
+    return len(newer)
 
 
 def told(store: Store, fit: Fit) -> tuple[str, ...]:

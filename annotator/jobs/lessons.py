@@ -69,6 +69,11 @@ def adjudicated_lessons(store: Store) -> tuple[Lesson, ...]:
     return tuple(lessons)
 
 
+def without_slides(lessons: Sequence[Lesson]) -> tuple[Lesson, ...]:
+    """Return the cases whose image can be taken in whole."""
+    return tuple(one for one in lessons if one.readings.series.slide is None)
+
+
 def targets_of(lessons: Sequence[Lesson]) -> tuple[str, ...]:
     """Return the ids of what is aimed at, fusions and sign-offs, sorted, as a recipe has them."""
     found = [entry.target.fusion_id for entry in lessons if entry.target]

@@ -17,7 +17,7 @@ from annotator.domain.fit import Forecast
 from annotator.jobs.fusing import fuse_readings
 from annotator.jobs.group_learning import group_to_learn
 from annotator.jobs.learning import fit_lessons, learn_for_fusion
-from annotator.jobs.lessons import adjudicated_lessons, lessons_of
+from annotator.jobs.lessons import adjudicated_lessons, lessons_of, without_slides
 from annotator.jobs.parameters import by_rater_id, check_parameters
 from annotator.jobs.predicting import rater_of_model
 from annotator.store.prediction_maps import PredictionMap
@@ -101,7 +101,7 @@ def train_model(
         lessons = lessons_of(store, include_models=include_models, least_readings=least)
     if not lessons and target in _NO_LESSONS:
         raise AnnotatorError(_NO_LESSONS[target])
-    smaller = tuple(one for one in lessons if one.readings.series.slide is None)
+    smaller = without_slides(lessons)
     if lessons and not smaller:
         raise AnnotatorError(
             "there is no case to learn from but slides, which are too large to be learned from"

@@ -252,7 +252,9 @@ class ReviewCase:
         Readings of other cases: a fusion of other readings of this one is never offered.
         """
         fit_id = fusion.recipe.fit_id
-        return 0 if fit_id is None else count_newer(self._store, self._store.fit(fit_id))
+        if fit_id is None:
+            return 0
+        return count_newer(self._store, self._registry, self._store.fit(fit_id))
 
     def use(self, fusion: Fusion) -> None:
         """Go by another fusion of the same readings from now on; verdicts given stay as they are.

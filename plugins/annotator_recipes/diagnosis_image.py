@@ -36,6 +36,7 @@ class DiagnosisImage:
     title = "Diagnosis first: per image (training target only)"
     version = "1"
     parameters: type[BaseModel] = DiagnosisImageParameters
+    needs_image = True
 
     def learn(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

@@ -48,6 +48,7 @@ class DiagnosisMap:
     title = "Diagnosis first: map"
     version = "1"
     parameters: type[BaseModel] = DiagnosisMapParameters
+    needs_image = True
 
     def learn(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

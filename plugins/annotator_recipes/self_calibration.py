@@ -186,6 +186,7 @@ class SelfCalibratedFusion:
     title = "Self-calibrated (place by place)"
     version = "1"
     parameters: type[BaseModel] = SelfCalibrationParameters
+    needs_image = True
 
     def learn(
         self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
 import tifffile
+from pydantic import BaseModel, ConfigDict
 
 from annotator.analysis import runs, sparse_array, vote_bands
 from annotator.analysis.pyramid import PyramidVoxels
 from annotator.analysis.runs import decode, encode
-from annotator.api import Plugin, no_progress
+from annotator.api import FusedPatterns, Learned, Plugin, no_progress
 from annotator.domain.errors import AnnotatorError, CancelledError
 from annotator.domain.reading import Diagnosis
 from annotator.drawing.capsule import sweep
 from annotator.drawing.edit import EditRecorder
 from annotator.jobs.contour_drawn import cut_out
 from annotator.jobs.export_items import items_of_case
+from annotator.jobs.handlers import HANDLERS
 from annotator.jobs.importing import import_paths
+from annotator.jobs.learning import count_newer
 from annotator.jobs.training import train_model
 from annotator_builtins.ome_tiff_writer import OmeTiffWriter
 from tests.made_slides import NAME, SHAPE, tissue, write_svs, write_zarr
@@ -33,9 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from pydantic import BaseModel
 
-    from annotator.api import CaseVotes, Learned, Progress, TrainingDesk
+    from annotator.api import CaseVotes, Progress, TrainingDesk
     from annotator.domain.reading import Annotation
     from annotator.domain.study import Case
     from annotator.jobs.comparing import CaseAgreement
@@ -244,10 +246,46 @@ class Looking(Counting):
         return super()._train(cases, parameters, progress, desk)
 
 
+class NoChoice(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LookingFusion:
+    """Looks at the image of every case, as learned fusion methods with networks do."""
+
+    name = "looking"
+    title = "Looking"
+    version = "1"
+    parameters: type[BaseModel] = NoChoice
+    needs_image = True
+
+    def learn(
+        self, cases: Sequence[CaseVotes], parameters: BaseModel, progress: Progress
+    ) -> Learned:
+        for case in cases:
+            case.window(None)
+        return Learned(content=b"seen", summary=())
+
+    def fuse_learned(
+        self, case: CaseVotes, learned: bytes, parameters: BaseModel, progress: Progress
+    ) -> FusedPatterns:
+        case.window(None)
+        votes = case.votes
+        chance = np.stack([(votes.patterns == label).mean(axis=1) for label in votes.labels], 1)
+        return FusedPatterns(
+            probability=chance,
+            chosen=np.array(votes.labels, np.uint16)[chance.argmax(axis=1)],
+            undecided=np.zeros(len(chance), np.bool_),
+            performance=(),
+        )
+
+
 def test_a_slide_does_not_keep_others_from_being_learned_from(
     session: Session, tmp_path: Path
 ) -> None:
-    session.registry.register(Plugin(name="test", trainers=(Looking,)))
+    session.registry.register(
+        Plugin(name="test", trainers=(Looking,), fusion_methods=(LookingFusion,))
+    )
     slide = added(session, write_svs(tmp_path / "a.svs"))
     _read_by(session, slide, "AB")
     store, registry = session.store, session.registry
@@ -260,8 +298,19 @@ def test_a_slide_does_not_keep_others_from_being_learned_from(
             actor="me",
         )  # fmt: skip
     fit = train_model(store, registry, "counting", {}, no_progress, actor="me")
-    inputs = set(fit.recipe.inputs)
-    assert inputs == {one.annotation_id for one in store.annotations(case.case_id)}
+    inputs = {one.annotation_id for one in store.annotations(case.case_id)}
+    assert set(fit.recipe.inputs) == inputs
+    found: Any = HANDLERS["fuse"](store, registry, {"method": "looking"}, no_progress)
+    assert [one["case"] for one in found["fusions"]] == [case.case_id]
+    assert [one["case"] for one in found["skipped"]] == [slide.case_id]
+    learned = store.fit(found["fit"])
+    assert set(learned.recipe.inputs) == inputs
+    assert count_newer(store, registry, learned) == 0
+    assert {one.name for one in registry.fusion_methods() if getattr(one, "needs_image", False)} > {
+        "diagnosis-first-image",
+        "diagnosis-first-map",
+        "self-calibrated",
+    }
 
 
 class Untouched(np.ndarray):
