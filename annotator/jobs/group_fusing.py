@@ -81,18 +81,20 @@ def _joint_rows(
     differ, rows of nearly the same probabilities are taken for one.
     """
     for levels in (0, *LEVELS):
-        alike = [_alike(table, levels) for table in tables]
-        code = np.zeros(places[0].shape, np.int64)
-        for table, same, place in zip(tables, alike, places, strict=True):
-            code = code * len(table) + same[place]
-        # Background in all groups is the first of the codes, which are sorted.
-        distinct, index = np.unique(np.append(code.reshape(-1), 0), return_inverse=True)
-        if len(distinct) <= MAX_ROWS:
-            rows: list[NDArray[np.int64]] = []
-            for table in reversed(tables):
-                distinct, row = np.divmod(distinct, len(table))
-                rows.insert(0, row)
-            return rows, index[:-1].reshape(code.shape).astype(np.uint16)
+        index = _alike(tables[0], levels)[places[0]]
+        rows: list[NDArray[np.int64]] = [np.arange(len(tables[0]))]
+        # Group by group: a code of all of them would be larger than a number can be.
+        for table, place in zip(tables[1:], places[1:], strict=True):
+            code = index * len(table) + _alike(table, levels)[place]
+            # Background in all groups is the first of the codes, which are sorted.
+            distinct, found = np.unique(np.append(code.reshape(-1), 0), return_inverse=True)
+            before, row = np.divmod(distinct, len(table))
+            rows = [*(one[before] for one in rows), row]
+            index = found[:-1].reshape(code.shape)
+            if len(distinct) > MAX_ROWS:
+                break
+        else:
+            return rows, index.astype(np.uint16)
     raise AnnotatorError(
         f"the probabilities of the label groups differ in {len(distinct)} ways; at most {MAX_ROWS} "
         "can be kept"

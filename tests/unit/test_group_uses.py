@@ -23,6 +23,7 @@ from annotator.jobs.export_items import probability_maps
 from annotator.jobs.finding import find_readings
 from annotator.jobs.fusing import fuse_readings, rerun_fusion
 from annotator.jobs.fusion_facts import believed, changes_from_vote
+from annotator.jobs.group_fusing import _joint_rows
 from annotator.jobs.group_learning import of_group
 from annotator.jobs.keeping import keep_voxels
 from annotator.jobs.learning import relearn, told
@@ -207,6 +208,18 @@ def test_what_fusion_methods_learn_is_of_each_group(projects: Projects) -> None:
     assert said[0].startswith("organ: ")
     assert any(one.startswith("finding: ") for one in said)
     assert relearn(session.store, session.registry, fit_id, no_progress, actor="me") == fit
+
+
+def test_joint_rows_of_many_groups_are_those_of_each() -> None:
+    random = np.random.default_rng(4)
+    tables = [random.random((60_000, 2)) for _ in range(5)]
+    places = [random.integers(0, len(table), (2, 4, 5)) for table in tables]
+    for place in places:
+        place[0, 0, 0] = 0
+    rows, index = _joint_rows(tables, places)
+    assert index[0, 0, 0] == 0
+    for row, place in zip(rows, places, strict=True):
+        np.testing.assert_array_equal(row[index], place)
 
 
 def test_changes_from_the_vote_are_of_each_label(projects: Projects) -> None:
