@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-WIDTH = 404
+WIDTH = 424
 
 
 class ReviewSide(QWidget):
