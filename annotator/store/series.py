@@ -137,7 +137,7 @@ def read_voxels(cache_dir: Path, series: Series) -> NDArray[Any]:
     except (OSError, ValueError, GeometryMismatchError, AnnotatorError) as error:
         raise AnnotatorError(
             f"the cached images of {_shown(series)} are damaged ({path}: {error}). "
-            f"{_reimport(series)}"
+            f"{_reimport(series, damaged='file')}"
         ) from error
     return found
 
@@ -155,7 +155,7 @@ def read_slide(cache_dir: Path, series: Series, open_slide: OpenSlide | None) ->
     except (OSError, AnnotatorError) as error:
         raise AnnotatorError(
             f"the kept slide of {_shown(series)} cannot be opened ({path}: {error}). "
-            f"{_reimport(series)}"
+            f"{_reimport(series, damaged='folder')}"
         ) from error
     return found
 
@@ -175,6 +175,8 @@ def _shown(series: Series) -> str:
     return f"series {series.series_id[:12]} ({series.description or series.modality})"
 
 
-def _reimport(series: Series) -> str:
+def _reimport(series: Series, *, damaged: str = "") -> str:
+    """Say how images come back; what is ``damaged`` is in the way of the import."""
     came_from = f", from {os.path.commonpath(series.paths)}" if series.paths else ""
-    return f"Import the study again to restore them{came_from}; readings are not lost."
+    begin = f"Delete that {damaged} and import" if damaged else "Import"
+    return f"{begin} the study again to restore them{came_from}; readings are not lost."

@@ -117,13 +117,21 @@ class SlideReader:
             levels: list[TiledLevel] = [
                 ZarrLevel(array, found.axes, found.n_channels) for array in found.arrays
             ]
-            return TilePyramid([*levels, *added_levels(directory)], found.dtype, found.n_channels)
+            return _whole([*levels, *added_levels(directory)], found.dtype, found.n_channels)
         facts = probe_slide(str(place), is_always=True)
         if facts is None:
             raise UnreadableError(f"{place} is no slide")
-        return TilePyramid(
+        return _whole(
             [*open_levels(place), *added_levels(directory)], facts.dtype, facts.n_channels
         )
+
+
+def _whole(levels: Sequence[TiledLevel], dtype: np.dtype[Any], n_channels: int) -> TilePyramid:
+    """Return a pyramid that can be shown whole: without coarse levels that fills the memory."""
+    pyramid = TilePyramid(levels, dtype, n_channels)
+    if is_lacking(pyramid.shapes):
+        raise UnreadableError("coarser levels that were made at the import are gone")
+    return pyramid
 
 
 def is_folder(path: Path) -> bool:

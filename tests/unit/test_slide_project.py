@@ -113,6 +113,9 @@ def test_a_kept_slide_that_was_changed_is_told_and_comes_back_by_importing(
     (problem,) = session.store.verify()
     assert "the kept slide" in problem
     assert "its hash differs" in problem
+    file.write_bytes(content[:1000])
+    with pytest.raises(AnnotatorError, match=r"cannot be opened .* Delete that folder and import"):
+        session.store.image(case.series_ids[0])
     file.unlink()
     file.parent.rmdir()
     kept(session, case).rmdir()

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from annotator.api import PyramidVoxels, no_progress
+from annotator.domain.errors import UnreadableError
 from annotator_builtins import slide_levels, slide_tiff
 from annotator_builtins.slide_reader import SlideReader
 from tests.made_slides import NAME, SHAPE, tissue, write_ome_tiff, write_svs, write_zarr
@@ -179,6 +180,9 @@ def test_levels_that_lack_are_made_and_read_behind_the_own_ones(
     coarse = region(pyramid, 2, (0, 0, 300, 425)).astype(int)
     again = region(pyramid, 1, (0, 0, 600, 850)).reshape(300, 2, 425, 2, 3).astype(int)
     np.testing.assert_array_equal(coarse, (again.sum(axis=(1, 3)) + 2) // 4)
+    sorted((kept / "levels").iterdir())[-1].unlink()
+    with pytest.raises(UnreadableError, match="made at the import are gone"):
+        SlideReader().open_slide(kept)
 
 
 def test_a_damaged_tile_is_shown_empty_and_told_once(tmp_path: Path) -> None:
