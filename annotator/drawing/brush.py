@@ -81,10 +81,15 @@ class Brush(Gesture):
             radius_mm *= min(1.0, max(_THINNEST, pressure))
         start, before = (at, radius_mm) if self._at is None else (self._at, self._radius_mm)
         self._at, self._radius_mm = at, radius_mm
-        n_parts = max(
-            self._n_parts(start, at),
-            math.ceil(abs(radius_mm - before) / min(self.surface.spacing_mm)),
-        )
+        n_parts = self._n_parts(start, at)
+        if radius_mm != before:
+            steps = math.ceil(abs(radius_mm - before) / min(self.surface.spacing_mm))
+            n_parts = max(n_parts, steps)
+        if n_parts == 1:  # nearly always
+            swept = self._sweep(start, at, radius_mm)
+            if swept is not None:
+                yield swept
+            return
         for part in range(n_parts):
             share = (part + 1) / n_parts
             swept = self._sweep(

@@ -141,15 +141,18 @@ def sweep(
     """
     low: list[int] = [0, 0, 0]
     high: list[int] = [0, 0, 0]
-    for axis in range(3):
+    for axis in range(3):  # once a movement of the mouse: comparisons cost less than min and max
         first, last = start[axis], end[axis]
         if first > last:
             first, last = last, first
         near, far = math.floor(first + 0.5), math.floor(last + 0.5) + 1
         if axis != plane:
             reach = radius_mm / spacing_mm[axis] + 1e-6
-            near, far = min(near, math.ceil(first - reach)), max(far, math.floor(last + reach) + 1)
-        low[axis], high[axis] = max(0, near), min(shape[axis], far)
+            rim, other_rim = math.ceil(first - reach), math.floor(last + reach) + 1
+            near = rim if rim < near else near
+            far = other_rim if other_rim > far else far
+        size = shape[axis]
+        low[axis], high[axis] = 0 if near < 0 else near, size if far > size else far
         if low[axis] >= high[axis]:
             return None
     return Swept(

@@ -77,6 +77,7 @@ class EditRecorder:
         self.was_refused = False
         self._tiles: dict[tuple[int, int, int], Mask] = {}
         self._is_held = np.zeros([-(-n // t) for n, t in zip(mask.shape, _TILE, strict=True)], bool)
+        self._last_tiles: Box | None = None
         self._low: tuple[int, int, int] | None = None
         self._high: tuple[int, int, int] = (0, 0, 0)
 
@@ -164,7 +165,7 @@ class EditRecorder:
         for key, tile in self._tiles.items():
             held = tile_box(key, tile.shape)
             joined = join_boxes(changed, held)
-            if joined != changed and not np.array_equal(tile, self._mask[_tile_slices(key)]):
+            if joined != changed and (tile != self._mask[_tile_slices(key)]).any():
                 changed = joined
         if changed is None or self._low is None:
             return None
@@ -179,25 +180,36 @@ class EditRecorder:
         self._mask[box_slices(box)] = self._before(box)
         self._tiles.clear()
         self._is_held[...] = False
+        self._last_tiles = None
         self._low = None
         return box
 
     def _remember(self, box: Box) -> None:
-        low, high = box
-        (z0, y0, x0), (z1, y1, x1) = low, high
+        (z0, y0, x0), (z1, y1, x1) = box
         (deep, tall, wide) = _TILE
-        first, stop = (
+        tiles = (
             (z0 // deep, y0 // tall, x0 // wide),
             (-(-z1 // deep), -(-y1 // tall), -(-x1 // wide)),
         )
-        reached = self._is_held[box_slices((first, stop))]
-        if not reached.all():
-            for place in np.argwhere(~reached).tolist():
-                z, y, x = (a + number for a, number in zip(first, place, strict=True))
-                self._tiles[z, y, x] = self._mask[_tile_slices((z, y, x))].copy()
-            reached[...] = True
-        joined = join_boxes(box, None if self._low is None else (self._low, self._high))
-        self._low, self._high = joined or box
+        if tiles != self._last_tiles:  # most movements of the mouse stay on the same ones
+            self._hold(tiles)
+            self._last_tiles = tiles
+        if self._low is None:
+            self._low, self._high = box
+        else:
+            (a0, b0, c0), (a1, b1, c1) = self._low, self._high
+            self._low = (min(z0, a0), min(y0, b0), min(x0, c0))
+            self._high = (max(z1, a1), max(y1, b1), max(x1, c1))
+
+    def _hold(self, tiles: Box) -> None:
+        """Copy those of some tiles that are not held yet."""
+        reached = self._is_held[box_slices(tiles)]
+        if reached.all():
+            return
+        for place in np.argwhere(~reached).tolist():
+            z, y, x = (a + number for a, number in zip(tiles[0], place, strict=True))
+            self._tiles[z, y, x] = self._mask[_tile_slices((z, y, x))].copy()
+        reached[...] = True
 
     def _before(self, box: Box) -> Mask:
         before = self._mask[box_slices(box)].copy()
