@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.analysis.runs import MaskRuns, SlabTable, decode, encode
+from annotator.analysis.sparse_array import is_large
 from annotator.drawing.edit import box_slices
 
 if TYPE_CHECKING:
@@ -69,19 +70,19 @@ class RecentStep:
         """Make a mask ``(z, y, x)`` what it was before the edit."""
         content = self._content  # read once: the writer may replace it meanwhile
         if not isinstance(content, tuple):
-            mask[box_slices(content.box)] = content.before
+            _write(mask, content.box, content.before)
             return
         for part in content:
-            mask[box_slices(part.box)] = decode(part.before, mask.dtype)
+            _write(mask, part.box, decode(part.before, mask.dtype))
 
     def do_again(self, mask: Mask) -> None:
         """Make a mask ``(z, y, x)`` what the edit made of it."""
         content = self._content
         if not isinstance(content, tuple):
-            mask[box_slices(content.box)] = content.after
+            _write(mask, content.box, content.after)
             return
         for part in content:
-            mask[box_slices(part.box)] = decode(part.after, mask.dtype)
+            _write(mask, part.box, decode(part.after, mask.dtype))
 
 
 class RecentMark:
@@ -193,6 +194,18 @@ def _part(edit: Edit, slices: slice, rows: slice) -> _Part | None:
     )
     runs = [encode(np.ascontiguousarray(voxels[z, y, x])) for voxels in (before, after)]
     return _Part(box, runs[0], runs[1])
+
+
+def _write(mask: Mask, box: Box, voxels: Mask) -> None:
+    """Write a box ``(z, y, x)``; of a large mask nothing where it is the same: it may be unused."""
+    live = mask[box_slices(box)]
+    if not is_large(mask.shape):
+        live[...] = voxels
+        return
+    tall = max(1, _BAND_VOXELS // live.shape[2])
+    for top in range(0, live.shape[1], tall):
+        rows = slice(top, top + tall)
+        np.copyto(live[:, rows], voxels[:, rows], where=live[:, rows] != voxels[:, rows])
 
 
 def changes(edit: Edit) -> bool:

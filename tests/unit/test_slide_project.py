@@ -367,15 +367,20 @@ def test_an_exported_mask_is_read_by_others_and_taken_in_again(
     )
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_mask_of_eight_gigapixels_takes_memory_where_it_is_drawn() -> None:
     """In a process of its own, whose memory nobody else has used."""
     program = """
-import numpy as np, resource
+import numpy as np, re
+from pathlib import Path
 from annotator.analysis.runs import MaskRuns, SlabGrid, decode, encode, replace_slabs
-from annotator.drawing.edit import EditRecorder
+from annotator.drawing.edit import Edit, EditRecorder
 from annotator.session.draft import changed_slabs
+from annotator.session.recent_steps import RecentStep, parts_of
+def most_kb():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 shape, grid = (1, 80_000, 100_000), SlabGrid((1, 80_000, 100_000))
-begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begun = most_kb()
 mask = decode(MaskRuns(grid, {}), np.dtype(np.uint8))
 slabs = {}
 for place in range(1000, 79_000, 3000):
@@ -387,7 +392,18 @@ assert again[0, 1000:1040, 1000:1040].all() and not again[0, 1040, 1000]
 assert encode(mask, list(grid.touched(((0, 1000, 0), (1, 1040, 1)))))
 replace_slabs(grid, dict.fromkeys(slabs), again)
 assert not again[0, 1000:1040].any()
-taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun
+before, after = (np.zeros((1, 4000, 30_000), np.uint8) for _ in range(2))
+after[0, ::100, :9] = after[0, ::100, -9:] = 1
+edit = Edit(box=((0, 5000, 9000), (1, 9000, 39_000)), before=before, after=after)
+step = RecentStep(edit)
+step.do_again(again)
+assert again[0, 5000:9000, 9000:39_000].sum() == 720
+step.take_back(again)
+step.put_away(parts_of(edit), 1)
+step.do_again(again)
+step.take_back(again)
+assert not again[0, 5000:9000, 9000:39_000].any()
+taken = most_kb() - begun
 assert taken < 100 << 10, f"{taken} KB"
 print(len(slabs), taken)
 """
