@@ -7,6 +7,7 @@ label goes through `MaskValues`.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -31,8 +32,7 @@ def with_overlaps(schema: LabelSchema) -> LabelSchema:
     AnnotatorError where an overlap makes no sense, takes the value of a label, or where the groups
     allow more of them than a mask has values.
     """
-    for entry in schema.overlaps:
-        _check(entry, schema)
+    _check(schema)
     sizes = [sum(label.group == group for label in schema.labels) for group in schema.groups]
     n_values = prod(size + 1 for size in sizes) - 1
     highest = schema.highest_value
@@ -83,32 +83,36 @@ def label_names(schema: LabelSchema) -> dict[int, str]:
     }
 
 
-def _check(entry: Overlap, schema: LabelSchema) -> None:
+def _check(schema: LabelSchema) -> None:
     """Raise AnnotatorError where an overlap makes no sense in a schema."""
-    value, labels = entry.value, entry.labels
-    same = [other for other in schema.overlaps if value == other.value or labels == other.labels]
-    taken = schema.label(value)
-    found = [schema.label(label) for label in labels]
-    groups = {label.group for label in found if label is not None}
-    if taken is not None:
-        raise AnnotatorError(
-            f"label {taken.name!r} has the value {value}, which is that of {_named(labels, schema)}"
-            f" in one voxel. Give it another, for example {schema.highest_value + 1}"
-        )
-    if len(same) > 1:
-        raise AnnotatorError(
-            f"the overlap of the labels {_listed(labels)} and its value {value} must occur once"
-        )
-    if None in found or len(labels) < 2 or list(labels) != sorted(set(labels)):
-        raise AnnotatorError(
-            f"mask value {value} stands for the labels {_listed(labels) or 'none'}; an overlap has "
-            f"two or more labels of the schema, ascending: it has {_listed(schema.values)}"
-        )
-    if len(groups) < len(labels):
-        raise AnnotatorError(
-            f"mask value {value} stands for {_named(labels, schema)} in one voxel: they must stay "
-            "in different groups"
-        )
+    known = {label.value: label for label in schema.labels}
+    n_values = Counter(entry.value for entry in schema.overlaps)
+    n_labels = Counter(entry.labels for entry in schema.overlaps)
+    for entry in schema.overlaps:
+        value, labels = entry.value, entry.labels
+        found = [known.get(label) for label in labels]
+        groups = {label.group for label in found if label is not None}
+        if value in known:
+            raise AnnotatorError(
+                f"label {known[value].name!r} has the value {value}, which is that of "
+                f"{_named(labels, schema)} in one voxel. Give it another, for example "
+                f"{schema.highest_value + 1}"
+            )
+        if n_values[value] > 1 or n_labels[labels] > 1:
+            raise AnnotatorError(
+                f"the overlap of the labels {_listed(labels)} and its value {value} must occur once"
+            )
+        if None in found or len(labels) < 2 or list(labels) != sorted(set(labels)):
+            raise AnnotatorError(
+                f"mask value {value} stands for the labels {_listed(labels) or 'none'}; an overlap "
+                "has two or more labels of the schema, ascending: it has "
+                f"{_listed(schema.values)}"
+            )
+        if len(groups) < len(labels):
+            raise AnnotatorError(
+                f"mask value {value} stands for {_named(labels, schema)} in one voxel: they must "
+                "stay in different groups"
+            )
 
 
 def _named(labels: tuple[int, ...], schema: LabelSchema) -> str:

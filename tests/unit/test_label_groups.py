@@ -160,6 +160,23 @@ def test_overlaps_that_make_no_sense_are_refused(overlaps: tuple[Overlap, ...], 
         schema_from_json(schema_to_json(wrong))
 
 
+def test_many_overlaps_are_looked_through_without_comparing_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = with_overlaps(schema_of({value: "abc"[value % 3] for value in range(1, 61)}))
+    assert len(many.overlaps) == 3 * 20**2 + 20**3
+    asked: list[int] = []
+    label = LabelSchema.label
+
+    def ask(schema: LabelSchema, value: int) -> Label | None:
+        asked.append(value)
+        return label(schema, value)
+
+    monkeypatch.setattr(LabelSchema, "label", ask)
+    assert in_place_of(many, many) == many
+    assert len(asked) < len(many.overlaps)
+
+
 def test_more_overlaps_than_a_mask_has_values_are_refused() -> None:
     many = {value: str(value % 9) for value in range(1, 28)}
     with pytest.raises(AnnotatorError, match=r"9 label groups of 3.* 262143 ways"):
