@@ -144,8 +144,14 @@ def _nearest_turn(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _working(image: NDArray[np.float32], grid: Any) -> Any:  # noqa: ANN401 - a SimpleITK image
     """Return an image at the size that it is matched at, its percentiles 1 and 99 at 0 and 1."""
-    low, high = np.percentile(image, (1.0, 99.0))
-    scaled = np.clip((image - low) / max(float(high - low), 1e-6), -0.5, 1.5).astype(np.float32)
+    known = image[np.isfinite(image)]
+    low, high = np.percentile(known, (1.0, 99.0)) if known.size else (0.0, 1.0)
+    # Where a file says that there is no number, nothing was recorded: as around a patient.
+    scaled = np.clip(
+        (np.where(np.isnan(image), np.float32(low), image) - low) / max(float(high - low), 1e-6),
+        -0.5,
+        1.5,
+    ).astype(np.float32)
     flat = scaled if grid.GetDimension() == 3 else scaled[0]
     size, spacing = np.array(grid.GetSize()), np.array(grid.GetSpacing())
     step = spacing.min()

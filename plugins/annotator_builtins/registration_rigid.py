@@ -84,7 +84,7 @@ def _image(placed: PlacedImage) -> Any:  # noqa: ANN401 - SimpleITK has no types
         raise AnnotatorError("the images cannot be laid on each other: one has no values")
     low, high = np.percentile(some, _ENDS)
     # Where a file says that there is no number, nothing was recorded: as around a patient.
-    known = np.where(np.isnan(placed.image), low, placed.image)
+    known = np.where(np.isnan(placed.image), np.float32(low), placed.image)
     image = sitk.GetImageFromArray(np.clip(known, low, high).astype(np.float32))
     image.SetSpacing(geometry.spacing_mm[::-1])
     image.SetOrigin(geometry.origin_mm)
