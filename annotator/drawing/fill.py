@@ -15,7 +15,7 @@ from annotator.drawing.gesture import Gesture, NothingToDoError
 from annotator.drawing.scope import box_of, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -199,8 +199,9 @@ class _Flood:
     def __init__(self, mask: Sections, label: int) -> None:
         self._mask = mask
         self._label = label
-        self._parts: dict[Block, NDArray[np.int32] | None] = {}
+        self._parts: dict[Block, NDArray[np.int32]] = {}
         self._chosen: dict[Block, NDArray[np.bool_]] = {}
+        self._whole: set[Block] = set()
         self._entries: dict[Block, list[tuple[tuple[slice, ...], NDArray[np.bool_]]]] = {}
         self._queue: deque[Block] = deque()
         self.n_voxels = 0
@@ -218,17 +219,17 @@ class _Flood:
         block = self._queue.popleft()
         entries = self._entries.pop(block)
         if block not in self._parts:
-            self._parts[block] = self._labelled(block)
-            self._chosen[block] = np.zeros(self._shape(block), bool)
+            same = self._mask[self._slices(block)] == self._label
+            if same.all():
+                self._take_whole(block)
+                return bool(self._queue)
+            self._parts[block] = _parts(same)
+            self._chosen[block] = np.zeros(same.shape, bool)
         parts, chosen = self._parts[block], self._chosen[block]
-        if parts is None:  # the whole block has the label
-            fresh = np.ones_like(chosen) if not chosen[0, 0, 0] else np.zeros_like(chosen)
-        else:
-            numbers = np.unique(np.concatenate([parts[place][came] for place, came in entries]))
-            numbers = numbers[numbers > 0]
-            wanted = np.zeros(int(parts.max()) + 1, bool)
-            wanted[numbers] = True
-            fresh = wanted[parts] & ~chosen
+        numbers = np.unique(np.concatenate([parts[place][came] for place, came in entries]))
+        wanted = np.zeros(int(parts.max()) + 1, bool)
+        wanted[numbers[numbers > 0]] = True
+        fresh = wanted[parts] & ~chosen
         gained = int(np.count_nonzero(fresh))
         if gained:
             self.n_voxels += gained
@@ -238,32 +239,46 @@ class _Flood:
 
     def region(self) -> Region:
         """Return what was found, in its smallest box."""
-        blocks = [block for block, chosen in self._chosen.items() if chosen.any()]
+        parts = {block: chosen for block, chosen in self._chosen.items() if chosen.any()}
+        blocks = [*parts, *self._whole]
         z, y, x = (int(number) * BLOCK for number in np.min(blocks, axis=0))
         high = np.minimum((np.max(blocks, axis=0) + 1) * BLOCK, self._mask.shape)
         inside = np.zeros(high - (z, y, x), bool)
         for block in blocks:
-            inside[self._slices(block, (z, y, x))] = self._chosen[block]
+            inside[self._slices(block, (z, y, x))] = parts.get(block, True)
         return _trimmed((z, y, x), inside)
 
-    def _labelled(self, block: Block) -> NDArray[np.int32] | None:
-        same = self._mask[self._slices(block)] == self._label
-        if same.all():
-            return None
-        return _parts(same)
+    def _take_whole(self, block: Block) -> None:
+        """Take a block that is of the label altogether: it is never looked at again."""
+        shape = self._shape(block)
+        self._whole.add(block)
+        self.n_voxels += math.prod(shape)
+        for axis, neighbour, _, arriving in self._neighbours(block, shape):
+            face = tuple(1 if other == axis else size for other, size in enumerate(shape))
+            self._push(neighbour, arriving, np.broadcast_to(np.True_, face))
 
     def _spread(self, block: Block, fresh: NDArray[np.bool_]) -> None:
+        for _, neighbour, leaving, arriving in self._neighbours(block, fresh.shape):
+            if fresh[leaving].any():
+                self._push(neighbour, arriving, fresh[leaving])
+
+    def _neighbours(
+        self, block: Block, shape: tuple[int, ...]
+    ) -> Iterator[tuple[int, Block, tuple[slice, ...], tuple[slice, ...]]]:
+        """Yield what may be entered next: axis, block, the face that is left and the one entered.
+
+        Blocks that were taken whole are no more.
+        """
         for axis in range(3):
             for side in (-1, 1):
                 other = list(block)
                 other[axis] += side
-                if not 0 <= other[axis] * BLOCK < self._mask.shape[axis]:
-                    continue
                 neighbour = (other[0], other[1], other[2])
-                leaving = _face(axis, 0 if side < 0 else fresh.shape[axis] - 1)
-                arriving = _face(axis, 0 if side > 0 else self._shape(neighbour)[axis] - 1)
-                if fresh[leaving].any():
-                    self._push(neighbour, arriving, fresh[leaving])
+                is_inside = 0 <= other[axis] * BLOCK < self._mask.shape[axis]
+                if is_inside and neighbour not in self._whole:
+                    leaving = _face(axis, 0 if side < 0 else shape[axis] - 1)
+                    arriving = _face(axis, 0 if side > 0 else self._shape(neighbour)[axis] - 1)
+                    yield axis, neighbour, leaving, arriving
 
     def _push(self, block: Block, place: tuple[slice, ...], came: NDArray[np.bool_]) -> None:
         if block not in self._entries:
@@ -294,7 +309,9 @@ def _trimmed(origin: tuple[int, int, int], inside: NDArray[np.bool_]) -> Region:
     box = box_of(inside)
     if box is None:
         raise RuntimeError("a region without voxels")
-    kept = inside[box_slices(box)].copy()
+    kept = inside[box_slices(box)]
+    if kept.size < inside.size:
+        kept = kept.copy()  # what lies around it is let go
     return Region(origin=moved(box, origin)[0], inside=kept, n_voxels=int(np.count_nonzero(kept)))
 
 
