@@ -23,13 +23,17 @@ class _Task(QRunnable):
         self._bell = bell
         self._key = key
         self._generation = generation
-        self._work = work
+        self._work: Callable[[], Any] | None = work
 
     def run(self) -> None:
+        # The pool keeps its last tasks; what they worked on, a whole case, must not stay with them.
+        work, self._work = self._work, None
+        if work is None:
+            return
         result: Any = None
         failure: Exception | None = None
         try:
-            result = self._work()
+            result = work()
         except Exception as error:
             failure = error
         self._bell.rang.emit(self._key, self._generation, result, failure)
