@@ -55,12 +55,12 @@ def workers() -> list[int]:
     return found
 
 
-def pictures(directory: Path, n_pictures: int = 150) -> Path:
+def pictures(directory: Path, n_pictures: int = 600) -> Path:
     """Write pictures that take a while to import."""
     directory.mkdir()
     noise = np.random.default_rng(1)
     for number in range(n_pictures):
-        voxels = noise.integers(0, 255, (300, 300, 3), dtype=np.uint8)
+        voxels = noise.integers(0, 255, (90, 90, 3), dtype=np.uint8)
         Image.fromarray(voxels).save(directory / f"{number}.png", compress_level=1)
     return directory
 
