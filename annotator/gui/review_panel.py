@@ -73,20 +73,10 @@ class ReviewPanel(QWidget):
         self.redraw = RedrawPanel(schema, opacity=opacity)
         self.warnings = label("", tone="caution", wrap=True)
         self.warnings.setAccessibleName("What to know about this fusion")
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("Regions and diagnosis")
-        self.tabs.setToolTip("First decide the regions, then the diagnosis; ask a model for help.")
-        self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self._regions(), "1  Regions")
-        self.tabs.addTab(scrolled(self.final), "2  Diagnosis")
         self.model = ModelPanel()
-        self.tabs.addTab(scrolled(self.model), "3  Model")
-        self.tabs.setTabToolTip(2, "What a model trained on these raters draws, and training one")
-        self.tabs.setTabToolTip(0, "Disputed regions and the verdict on each")
         self.marks = ReviewMarksPage()
-        self.tabs.addTab(self.marks, "4  Marks")
-        self.tabs.setTabToolTip(3, "Points, lines and boxes of all raters, and how far apart")
-        self.tabs.setTabToolTip(1, "What the readings say, and the final diagnosis")
+        self.tabs = QTabWidget()
+        self._add_tabs()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -96,6 +86,28 @@ class ReviewPanel(QWidget):
         self.foot.wanted.connect(self.sign_off_wanted)
         layout.addWidget(self.foot)
         self.show_redraw(None)
+
+    def _add_tabs(self) -> None:
+        self.tabs.setAccessibleName("Regions and diagnosis")
+        self.tabs.setToolTip("First decide the regions, then the diagnosis; ask a model for help.")
+        self.tabs.setDocumentMode(True)
+        pages = (
+            (self._regions(), "Regions", "Disputed regions and the verdict on each"),
+            (scrolled(self.final), "Diagnosis", "What the readings say, and the final diagnosis"),
+            (
+                scrolled(self.model),
+                "Model",
+                "What a model trained on these raters draws, and training one",
+            ),
+            (
+                self.marks,
+                "Marks",
+                "Points, lines and boxes of all raters, and how far apart",
+            ),
+        )
+        for number, (page, title, tooltip) in enumerate(pages):
+            self.tabs.addTab(page, f"{number + 1}  {title}")
+            self.tabs.setTabToolTip(number, tooltip)
 
     def _regions(self) -> QWidget:
         page = QWidget()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from annotator.domain.fit import Fit
     from annotator.domain.reading import Annotation, Rater
     from annotator.domain.study import Case, Series
+    from annotator.jobs.lessons import Lesson
     from annotator.registry import Registry
     from annotator.store import Store
 
@@ -93,20 +94,7 @@ def train_model(
     learned = group_to_learn(store.project().schema, group)
     given = by_rater_id(parameters, store.raters())
     checked = check_parameters(trainer.name, trainer.parameters, given)
-    start = 0.0
-    if target == ADJUDICATED:
-        lessons = adjudicated_lessons(store)
-    else:
-        least = 1 if target == READINGS else 2
-        lessons = lessons_of(store, include_models=include_models, least_readings=least)
-    if not lessons and target in _NO_LESSONS:
-        raise AnnotatorError(_NO_LESSONS[target])
-    smaller = without_slides(lessons)
-    if lessons and not smaller:
-        raise AnnotatorError(
-            "there is no case to learn from but slides, which are too large to be learned from"
-        )
-    lessons = smaller
+    lessons, start = _lessons(store, target, include_models=include_models), 0.0
     if target not in (None, ADJUDICATED, READINGS):
         start = 0.3
         fit = learn_for_fusion(
@@ -141,6 +129,26 @@ def train_model(
         job_id=job_id,
         actor=actor,
     )
+
+
+def _lessons(store: Store, target: str | None, *, include_models: bool) -> tuple[Lesson, ...]:
+    """Return the cases to learn a target from, without slides.
+
+    Raises AnnotatorError where none can be learned from.
+    """
+    if target == ADJUDICATED:
+        lessons = adjudicated_lessons(store)
+    else:
+        least = 1 if target == READINGS else 2
+        lessons = lessons_of(store, include_models=include_models, least_readings=least)
+    if not lessons and target in _NO_LESSONS:
+        raise AnnotatorError(_NO_LESSONS[target])
+    smaller = without_slides(lessons)
+    if lessons and not smaller:
+        raise AnnotatorError(
+            "there is no case to learn from but slides, which are too large to be learned from"
+        )
+    return smaller
 
 
 def predict_by_fit(
